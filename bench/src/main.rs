@@ -1,0 +1,3 @@
+//! The load generator and end-to-end benchmarks.
+
+fn main() {}

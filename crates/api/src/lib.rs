@@ -1,0 +1,1 @@
+//! Types of the supported AWS operations, generated from the service models.

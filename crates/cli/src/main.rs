@@ -1,0 +1,3 @@
+//! The `pontoon` command.
+
+fn main() {}

@@ -1,0 +1,1 @@
+//! CloudFormation, as Pontoon runs it.

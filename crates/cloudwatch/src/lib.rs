@@ -1,0 +1,1 @@
+//! CloudWatch, as Pontoon runs it.

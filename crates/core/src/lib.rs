@@ -1,0 +1,1 @@
+//! Ids, ARNs, the clock, the step, limits, error kinds, and the store and service traits of Pontoon.

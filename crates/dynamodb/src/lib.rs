@@ -1,0 +1,1 @@
+//! DynamoDB, as Pontoon runs it.

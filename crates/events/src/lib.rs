@@ -1,0 +1,1 @@
+//! EventBridge, as Pontoon runs it.

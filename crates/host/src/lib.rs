@@ -1,0 +1,1 @@
+//! Assembles the engine: routes hops, timers, deliveries and traces.

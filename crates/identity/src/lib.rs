@@ -1,0 +1,1 @@
+//! STS and IAM, as Pontoon runs it.

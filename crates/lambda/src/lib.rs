@@ -1,0 +1,1 @@
+//! Lambda, as Pontoon runs it.

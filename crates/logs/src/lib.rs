@@ -1,0 +1,1 @@
+//! CloudWatch Logs, as Pontoon runs it.

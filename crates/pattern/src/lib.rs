@@ -1,0 +1,1 @@
+//! Event patterns as EventBridge defines them: compile, match, explain.

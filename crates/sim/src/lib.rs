@@ -1,0 +1,1 @@
+//! Simulation and crash tests of the whole engine.

@@ -1,0 +1,1 @@
+//! SNS, as Pontoon runs it.

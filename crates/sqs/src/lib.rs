@@ -1,0 +1,1 @@
+//! SQS, as Pontoon runs it.

@@ -1,0 +1,1 @@
+//! The HTTP front: routing, SigV4, and AWS's wire protocols.

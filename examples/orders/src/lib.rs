@@ -1,0 +1,1 @@
+//! The order system of event-driven guides: handlers, schema and template.
