@@ -2,15 +2,32 @@
 //!
 //! Everything here is synchronous and deterministic: no I/O beyond the store, no clock reads, no randomness that is not handed in.
 
+pub mod delivery;
 pub mod error;
 pub mod ids;
+pub mod metric;
+pub mod policy;
 pub mod scope;
+pub mod service;
 pub mod shape;
+pub mod step;
 pub mod store;
 pub mod time;
+pub mod trace;
+pub mod work;
 
+pub use delivery::{GivenUp, Outbox, RetryPolicy, Verdict};
 pub use error::{ApiError, Fault};
 pub use ids::Ids;
+pub use metric::{Datum, MetricBook, Unit};
+pub use policy::{Access, Denial, PolicyMode};
 pub use scope::{Account, Arn, Region, Scope};
+pub use service::{Inspect, LoadError, Service};
+pub use shape::{OperationSchema, Output, Request, ServiceSchema};
+pub use step::{
+    Caller, Dispatch, Hop, ParkId, Principal, Reply, ServiceId, Settled, SnapshotRead, Step, Ticket,
+};
 pub use store::{Batch, Direction, KeyRange, Seq, Space, Store, StoreError, StoreRead};
 pub use time::{Clock, Timestamp};
+pub use trace::{TraceId, TraceIds, TraceNote, TraceOutcome, TraceRecord};
+pub use work::{Work, WorkOutcome};

@@ -202,24 +202,19 @@ pub trait Writer {
     /// A structure: `fill` gets a [`StructWriter`] and hands it the members that are set, in the model's order.
     fn structure(&mut self, schema: &'static StructSchema, fill: &mut dyn FnMut(&mut dyn StructWriter));
     /// A list of `len` elements: `fill` writes each by one call on the writer it is given.
-    fn list(
-        &mut self,
-        schema: &'static ListSchema,
-        flattened: bool,
-        len: usize,
-        fill: &mut dyn FnMut(&mut dyn FnMut(&dyn Encode)),
-    );
+    fn list(&mut self, schema: &'static ListSchema, flattened: bool, len: usize, fill: &mut Fill<'_>);
     /// A map of `len` entries: `fill` writes each by one call with key and value.
-    fn map(
-        &mut self,
-        schema: &'static MapSchema,
-        flattened: bool,
-        len: usize,
-        fill: &mut dyn FnMut(&mut dyn FnMut(&str, &dyn Encode)),
-    );
+    fn map(&mut self, schema: &'static MapSchema, flattened: bool, len: usize, fill: &mut FillEntries<'_>);
     /// Any JSON value.
     fn document(&mut self, value: &serde_json::Value);
 }
+
+/// Writes the elements of a list, each by one call of what it is given.
+pub type Fill<'f> = dyn FnMut(&mut dyn FnMut(&dyn Encode)) + 'f;
+/// Writes the entries of a map, each by one call of what it is given.
+pub type FillEntries<'f> = dyn FnMut(&mut dyn FnMut(&str, &dyn Encode)) + 'f;
+/// What decoding an input gives: the input, and what the model finds wrong with it.
+pub type Decoded = Result<(Box<dyn Request>, Violations), DecodeError>;
 
 /// Receives a structure's members.
 pub trait StructWriter {
@@ -444,7 +439,7 @@ pub struct OperationSchema {
     pub errors: &'static [ErrorSchema],
     /// Reads the input and checks it against the model. A violated input is still returned (with defaults where members are missing),
     /// because the service words the error.
-    pub decode: fn(&mut dyn Reader) -> Result<(Box<dyn Request>, Violations), DecodeError>,
+    pub decode: fn(&mut dyn Reader) -> Decoded,
 }
 
 impl fmt::Debug for OperationSchema {
