@@ -8,6 +8,7 @@ use bytes::Bytes;
 
 use crate::scope::Scope;
 use crate::time::Timestamp;
+use crate::trace::TraceIds;
 
 /// One piece of work.
 #[derive(Debug, Clone)]
@@ -83,6 +84,8 @@ pub struct FunctionCall {
     pub trace_header: String,
     /// Decoded client context, JSON text.
     pub client_context: Option<String>,
+    /// The traces of what it handles: the host notes the invocation in them, and the function's own requests continue them.
+    pub traces: TraceIds,
 }
 
 /// How an invocation ended.

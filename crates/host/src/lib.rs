@@ -1,1 +1,5 @@
 //! Assembles the engine: routes hops, timers, deliveries and traces.
+
+pub mod clock;
+pub mod engine;
+pub mod traces;

@@ -1,0 +1,520 @@
+//! The engine: one command after another, each one atomic batch.
+//!
+//! Invariant: nothing here reads a clock, waits, or does I/O beyond the store. Given the same commands, instants and seed it does the same.
+//! Invariant: what a command releases (replies, work) leaves only when its sequence number is durable; the shell sees to it.
+
+use std::any::Any;
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+
+use pontoon_core::policy::{Denial, PolicyMode};
+use pontoon_core::shape::Violations;
+use pontoon_core::step::{Effects, Ground, Settings};
+use pontoon_core::{
+    ApiError, Batch, Caller, Datum, Dispatch, Hop, Ids, Inspect, LoadError, OperationSchema, Output, ParkId,
+    Principal, Reply, Request, Scope, Seq, Service, ServiceId, Settled, SnapshotRead, Step, Store,
+    StoreError, StoreRead, Ticket, Timestamp, TraceNote, TraceOutcome, TraceRecord, WorkOutcome,
+};
+
+use crate::traces::Traces;
+
+/// How deep hops may lead on from hops; a bus that feeds itself ends here.
+pub const HOP_DEPTH_MAX: u8 = 32;
+/// How many hops one command may make in all.
+pub const HOPS_MAX: usize = 100_000;
+
+/// What a call was answered with.
+pub enum Answer {
+    /// The output or the error; to be given out once [`Applied::seq`] is durable.
+    Settled(Settled),
+    /// It comes later, in some command's [`Released::replies`].
+    Parked(ParkId),
+    /// It is read from a snapshot that holds at least [`Applied::seq`].
+    Read(SnapshotRead<Box<dyn Output>>),
+}
+
+/// What leaves the engine when a command is durable.
+#[derive(Default)]
+pub struct Released {
+    /// Replies to calls that were parked.
+    pub replies: Vec<(ParkId, Settled)>,
+    /// Work to carry out.
+    pub dispatches: Vec<Dispatch>,
+    /// Whether traces have grown, for followers.
+    pub traced: bool,
+}
+
+/// What a command did.
+pub struct Applied<T> {
+    /// When this is durable, everything that the command saw and did is.
+    pub seq: Seq,
+    /// What then leaves.
+    pub released: Released,
+    /// What the command gives.
+    pub value: T,
+}
+
+/// A call from outside.
+pub struct Call {
+    /// Whose state.
+    pub scope: Scope,
+    /// Who calls.
+    pub caller: Caller,
+    /// The typed input.
+    pub request: Box<dyn Request>,
+}
+
+enum Waiter {
+    Client,
+    Hop(Ticket, HopLabel),
+}
+
+/// What the trace says of a hop once its outcome is known.
+struct HopLabel {
+    traces: pontoon_core::TraceIds,
+    what: &'static str,
+    from: String,
+    to: String,
+    attempt: u32,
+    traced: bool,
+    made_at: Timestamp,
+}
+
+enum Next {
+    Hop(Hop),
+    Settled(Ticket, Settled),
+    Measure(Scope, Datum),
+}
+
+/// All services and what they share. See the module's text.
+pub struct Engine {
+    services: Vec<Box<dyn Service>>,
+    by_schema: HashMap<&'static str, ServiceId>,
+    store: Arc<dyn Store>,
+    settings: Settings,
+    ids: Ids,
+    next_park: u64,
+    parked: HashMap<ParkId, Waiter>,
+    traces: Traces,
+    last_seq: Seq,
+    service_caller: Caller,
+}
+
+/// An operation that succeeded: its reply, and what policies would have denied.
+type Operated = (Reply<Box<dyn Output>>, Vec<Denial>);
+
+/// One command under way.
+struct Command {
+    now: Timestamp,
+    batch: Batch,
+    next: VecDeque<Next>,
+    hops: usize,
+    released: Released,
+}
+
+impl Engine {
+    /// Loads every service's state. `services` may come in any order; commands act on them in the order of [`ServiceId`].
+    ///
+    /// # Errors
+    /// If the store holds something that its service cannot read.
+    pub fn load(
+        mut services: Vec<Box<dyn Service>>,
+        store: Arc<dyn Store>,
+        settings: Settings,
+        seed: u64,
+    ) -> Result<Self, LoadError> {
+        services.sort_by_key(|service| service.id());
+        let mut by_schema = HashMap::new();
+        for service in &mut services {
+            service.load(store.as_ref())?;
+            by_schema.extend(service.schemas().iter().map(|schema| (schema.id, service.id())));
+        }
+        let traces = Traces::load(store.as_ref())?;
+        let service_caller = Caller {
+            principal: Principal::Account(Scope::default().account),
+            account: Scope::default().account,
+            source_arn: None,
+            identity: None,
+            request_id: "".into(),
+            endpoint: Arc::clone(&settings.endpoint),
+            traces: None,
+            depth: 0,
+        };
+        Ok(Self {
+            services,
+            by_schema,
+            store,
+            settings,
+            ids: Ids::from_seed(seed),
+            next_park: 0,
+            parked: HashMap::new(),
+            traces,
+            last_seq: Seq(0),
+            service_caller,
+        })
+    }
+
+    /// Takes up what was under way when the store was last written. The first command after loading.
+    ///
+    /// # Errors
+    /// If the store fails.
+    pub fn start(&mut self, now: Timestamp) -> Result<Applied<()>, StoreError> {
+        let mut command = Command::new(now);
+        for id in ServiceId::ALL {
+            let caller = self.service_caller.clone();
+            self.step(&mut command, Scope::default(), &caller, id, |service, step| service.start(step));
+        }
+        self.finish(command, ())
+    }
+
+    /// Applies a call from outside.
+    ///
+    /// # Errors
+    /// If the store fails. The call's own error is in the answer.
+    pub fn call(&mut self, now: Timestamp, call: Call) -> Result<Applied<Answer>, StoreError> {
+        let mut command = Command::new(now);
+        let Call { scope, caller, request } = call;
+        let operation = request.operation();
+        let outcome = self.operate(&mut command, scope, &caller, request);
+        let answer = match outcome {
+            Ok((Reply::Ready(output), denials)) => {
+                self.note_call(now, &caller, operation, None, &denials);
+                Answer::Settled(Ok(output))
+            }
+            Ok((Reply::Parked(id), _)) => {
+                // It may have been answered within the same step.
+                match command.released.replies.iter().position(|(answered, _)| *answered == id) {
+                    Some(at) => Answer::Settled(command.released.replies.swap_remove(at).1),
+                    None => {
+                        self.parked.insert(id, Waiter::Client);
+                        Answer::Parked(id)
+                    }
+                }
+            }
+            Ok((Reply::Read(read), _)) => Answer::Read(read),
+            Err(error) => {
+                self.note_call(now, &caller, operation, Some(&error), &[]);
+                Answer::Settled(Err(error))
+            }
+        };
+        self.finish(command, answer)
+    }
+
+    /// Does the earliest thing that is due at `now` or before; `false` if nothing is.
+    ///
+    /// # Errors
+    /// If the store fails.
+    pub fn run_due(&mut self, now: Timestamp) -> Result<Option<Applied<()>>, StoreError> {
+        let due = self.services.iter().filter_map(|service| Some((service.next_due()?, service.id())));
+        let Some((at, id)) = due.min() else { return Ok(None) };
+        if at > now {
+            return Ok(None);
+        }
+        let mut command = Command::new(now);
+        let caller = self.service_caller.clone();
+        self.step(&mut command, Scope::default(), &caller, id, |service, step| service.run_due(step));
+        self.finish(command, ()).map(Some)
+    }
+
+    /// When something is next due.
+    #[must_use]
+    pub fn next_due(&self) -> Option<Timestamp> {
+        self.services.iter().filter_map(|service| service.next_due()).min()
+    }
+
+    /// Hands the outcome of a piece of work to its owner.
+    ///
+    /// # Errors
+    /// If the store fails.
+    pub fn worked(
+        &mut self,
+        now: Timestamp,
+        (owner, scope, token): (ServiceId, Scope, u64),
+        outcome: WorkOutcome,
+        note: Option<TraceNote>,
+    ) -> Result<Applied<()>, StoreError> {
+        let mut command = Command::new(now);
+        if let Some(note) = note {
+            self.traces.note(note);
+        }
+        let caller = self.service_caller.clone();
+        self.step(&mut command, scope, &caller, owner, |service, step| service.worked(step, token, outcome));
+        self.finish(command, ())
+    }
+
+    /// Nobody waits for a parked call any more.
+    ///
+    /// # Errors
+    /// If the store fails.
+    pub fn abandoned(&mut self, now: Timestamp, id: ParkId) -> Result<Applied<()>, StoreError> {
+        let mut command = Command::new(now);
+        if self.parked.remove(&id).is_some() {
+            for owner in ServiceId::ALL {
+                let caller = self.service_caller.clone();
+                self.step(&mut command, Scope::default(), &caller, owner, |service, step| {
+                    service.abandoned(step, id);
+                });
+            }
+        }
+        self.finish(command, ())
+    }
+
+    /// How a service words a violated input.
+    #[must_use]
+    pub fn invalid(&self, operation: &'static OperationSchema, violations: &Violations) -> Option<ApiError> {
+        let id = self.by_schema.get(operation.service.id)?;
+        self.service(*id)?.invalid(operation, violations)
+    }
+
+    /// Asks each service; the first that knows answers.
+    #[must_use]
+    pub fn inspect(&self, scope: Scope, question: &Inspect<'_>) -> Option<serde_json::Value> {
+        self.services.iter().find_map(|service| service.inspect(scope, question))
+    }
+
+    /// Every service's own answer to a question that is put to all.
+    #[must_use]
+    pub fn inspect_all(
+        &self,
+        scope: Scope,
+        question: &Inspect<'_>,
+    ) -> Vec<(&'static str, serde_json::Value)> {
+        let answers = self.services.iter();
+        answers.filter_map(|service| Some((service.id().name(), service.inspect(scope, question)?))).collect()
+    }
+
+    /// The traces.
+    #[must_use]
+    pub fn traces(&self) -> &Traces {
+        &self.traces
+    }
+
+    /// The store, for reads.
+    #[must_use]
+    pub fn store(&self) -> &dyn StoreRead {
+        self.store.as_ref()
+    }
+
+    /// The last sequence number that a command was applied under.
+    #[must_use]
+    pub fn last_seq(&self) -> Seq {
+        self.last_seq
+    }
+
+    fn service(&self, id: ServiceId) -> Option<&dyn Service> {
+        self.services.iter().find(|service| service.id() == id).map(Box::as_ref)
+    }
+
+    /// Runs one step of a service that cannot fail, and takes up its effects.
+    fn step(
+        &mut self,
+        command: &mut Command,
+        scope: Scope,
+        caller: &Caller,
+        id: ServiceId,
+        run: impl FnOnce(&mut dyn Service, &mut Step<'_>),
+    ) {
+        let Some(service) = self.services.iter_mut().find(|service| service.id() == id) else { return };
+        let ground = Ground { store: self.store.as_ref(), pending: &command.batch, settings: &self.settings };
+        let mut step = Step::new(command.now, scope, caller, &mut self.ids, &mut self.next_park, &ground);
+        run(service.as_mut(), &mut step);
+        let (batch, effects) = step.finish();
+        command.batch.append(batch);
+        self.take_up(command, effects);
+    }
+
+    /// Runs an operation, from outside or as a hop. If it fails, nothing of it remains.
+    fn operate(
+        &mut self,
+        command: &mut Command,
+        scope: Scope,
+        caller: &Caller,
+        request: Box<dyn Request>,
+    ) -> Result<Operated, ApiError> {
+        let schema = request.operation().service.id;
+        let id = self.by_schema.get(schema).copied();
+        let Some(service) = self.services.iter_mut().find(|service| Some(service.id()) == id) else {
+            return Err(ApiError::unsupported(format_args!("the service {schema}")));
+        };
+        let ground = Ground { store: self.store.as_ref(), pending: &command.batch, settings: &self.settings };
+        let mut step = Step::new(command.now, scope, caller, &mut self.ids, &mut self.next_park, &ground);
+        let reply = service.call(&mut step, request)?;
+        let (batch, mut effects) = step.finish();
+        let denials = std::mem::take(&mut effects.denials);
+        command.batch.append(batch);
+        self.take_up(command, effects);
+        Ok((reply, denials))
+    }
+
+    fn take_up(&mut self, command: &mut Command, effects: Effects) {
+        let Effects { hops, dispatches, unparked, metrics, notes, denials: _ } = effects;
+        command.next.extend(hops.into_iter().map(Next::Hop));
+        command.released.dispatches.extend(dispatches);
+        for (id, outcome) in unparked {
+            match self.parked.remove(&id) {
+                Some(Waiter::Hop(ticket, label)) => {
+                    self.note_hop(command.now, label, outcome.as_ref().err(), &[]);
+                    command.next.push_back(Next::Settled(ticket, outcome));
+                }
+                Some(Waiter::Client) | None => command.released.replies.push((id, outcome)),
+            }
+        }
+        command.next.extend(metrics.into_iter().map(|(scope, datum)| Next::Measure(scope, datum)));
+        notes.into_iter().for_each(|note| self.traces.note(note));
+    }
+
+    fn drain(&mut self, command: &mut Command) {
+        while let Some(next) = command.next.pop_front() {
+            match next {
+                Next::Hop(hop) => self.hop(command, hop),
+                Next::Settled(ticket, outcome) => self.settle(command, ticket, outcome),
+                Next::Measure(scope, datum) => {
+                    let caller = self.service_caller.clone();
+                    self.step(command, scope, &caller, ServiceId::CloudWatch, |service, step| {
+                        service.measured(step, scope, &datum);
+                    });
+                }
+            }
+        }
+    }
+
+    fn hop(&mut self, command: &mut Command, hop: Hop) {
+        let Hop { to, caller, request, resource, attempt, traced, ticket } = hop;
+        let label = HopLabel {
+            traces: caller.traces.clone(),
+            what: request.operation().name,
+            from: source_of(&caller),
+            to: resource,
+            attempt,
+            traced,
+            made_at: command.now,
+        };
+        command.hops += 1;
+        let outcome = if caller.depth > HOP_DEPTH_MAX || command.hops > HOPS_MAX {
+            Err(ApiError::client(
+                "LoopDetected",
+                format!(
+                    "Stopped: more than {HOP_DEPTH_MAX} hops led on from one another; the last came from {}.",
+                    label.from
+                ),
+            ))
+        } else {
+            self.operate(command, to, &caller, request)
+        };
+        let settled = match outcome {
+            Ok((Reply::Ready(output), denials)) => {
+                self.note_hop(command.now, label, None, &denials);
+                Ok(output)
+            }
+            Ok((Reply::Parked(id), _)) => {
+                self.park_hop(command, id, ticket, label);
+                return;
+            }
+            Ok((Reply::Read(read), _)) => read(self.store.as_ref()),
+            Err(error) => {
+                self.note_hop(command.now, label, Some(&error), &[]);
+                Err(error)
+            }
+        };
+        if let Some(ticket) = ticket {
+            command.next.push_back(Next::Settled(ticket, settled));
+        }
+    }
+
+    fn park_hop(&mut self, command: &mut Command, id: ParkId, ticket: Option<Ticket>, label: HopLabel) {
+        let Some(ticket) = ticket else { return };
+        match command.released.replies.iter().position(|(answered, _)| *answered == id) {
+            Some(at) => {
+                let outcome = command.released.replies.swap_remove(at).1;
+                command.next.push_back(Next::Settled(ticket, outcome));
+            }
+            None => {
+                self.parked.insert(id, Waiter::Hop(ticket, label));
+            }
+        }
+    }
+
+    fn settle(&mut self, command: &mut Command, ticket: Ticket, outcome: Settled) {
+        let Ticket { owner, scope, token } = ticket;
+        let caller = self.service_caller.clone();
+        let token: Box<dyn Any + Send> = token;
+        self.step(command, scope, &caller, owner, |service, step| service.settled(step, token, outcome));
+    }
+
+    /// Writes everything that the command gathered as one batch.
+    fn finish<T>(&mut self, mut command: Command, value: T) -> Result<Applied<T>, StoreError> {
+        self.drain(&mut command);
+        let Command { now, mut batch, mut released, .. } = command;
+        let before = batch.len();
+        self.traces.write(now, &mut batch);
+        released.traced = batch.len() > before;
+        if !batch.is_empty() {
+            self.last_seq = self.store.apply(batch)?;
+        }
+        Ok(Applied { seq: self.last_seq, released, value })
+    }
+
+    /// A request from outside that continues a trace: a function's own calls.
+    fn note_call(
+        &mut self,
+        now: Timestamp,
+        caller: &Caller,
+        operation: &'static OperationSchema,
+        error: Option<&ApiError>,
+        denials: &[Denial],
+    ) {
+        if caller.traces.is_none() {
+            return;
+        }
+        let label = HopLabel {
+            traces: caller.traces.clone(),
+            what: operation.name,
+            from: source_of(caller),
+            to: operation.service.title.to_owned(),
+            attempt: 1,
+            traced: true,
+            made_at: now,
+        };
+        self.note_hop(now, label, error, denials);
+    }
+
+    fn note_hop(&mut self, now: Timestamp, label: HopLabel, error: Option<&ApiError>, denials: &[Denial]) {
+        if !label.traced || label.traces.is_none() {
+            return;
+        }
+        let waited = now.since(label.made_at);
+        let mut record = TraceRecord::delivered(now, label.what, label.from, label.to);
+        record.attempt = label.attempt;
+        record.duration_ms = (!waited.is_zero()).then_some(waited.as_secs_f64() * 1000.0);
+        if let Some(error) = error {
+            record = record.with_outcome(TraceOutcome::Failed, error.to_string());
+        } else if let Some(denial) = denials.first() {
+            let Denial { message, allow } = denial;
+            record.reason =
+                Some(format!("AWS would have denied this: {message} This statement would allow it: {allow}"));
+        }
+        self.traces.note(TraceNote { traces: label.traces, record });
+    }
+
+    /// Whether policies refuse or only record.
+    #[must_use]
+    pub fn policy_mode(&self) -> PolicyMode {
+        self.settings.policies
+    }
+}
+
+impl Command {
+    fn new(now: Timestamp) -> Self {
+        Self { now, batch: Batch::new(), next: VecDeque::new(), hops: 0, released: Released::default() }
+    }
+}
+
+/// What the trace names as a call's origin: the resource on whose behalf it is made, else the principal.
+fn source_of(caller: &Caller) -> String {
+    match (&caller.source_arn, &caller.principal) {
+        (Some(arn), _) => arn.to_string(),
+        (None, Principal::Service(name)) => (*name).to_owned(),
+        (None, Principal::User(arn) | Principal::Role { arn, .. }) => arn.to_string(),
+        (None, Principal::Account(account)) => account.to_string(),
+    }
+}

@@ -1,0 +1,181 @@
+//! Where traces are kept: in the store, a bounded number of them, beside an index in memory.
+
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::ops::ControlFlow;
+
+use pontoon_core::{
+    Batch, Direction, KeyRange, LoadError, Space, StoreRead, Timestamp, TraceId, TraceNote, TraceRecord,
+};
+use serde::Serialize;
+
+/// How many traces are kept; the oldest make room for new ones.
+pub const TRACES_MAX: usize = 10_000;
+/// How many records one trace keeps; further ones are dropped, so that a loop cannot fill the disk.
+pub const RECORDS_MAX: u32 = 1_000;
+/// How many of the latest records are held for followers.
+pub const FEED_MAX: usize = 4_096;
+
+/// The records of one command for one trace: one value in the store. Key: begin of the trace, its id, number of the chunk.
+type Chunk = Vec<TraceRecord>;
+
+#[derive(Debug, Clone, Copy)]
+struct Entry {
+    begin: Timestamp,
+    chunks: u32,
+    records: u32,
+}
+
+/// One record as followers see it.
+#[derive(Debug, Clone, Serialize)]
+pub struct Followed {
+    /// Position in the feed, growing.
+    pub cursor: u64,
+    /// The trace, as a UUID.
+    pub trace: String,
+    /// The record.
+    #[serde(flatten)]
+    pub record: TraceRecord,
+}
+
+/// The traces of the engine.
+#[derive(Debug, Default)]
+pub struct Traces {
+    entries: HashMap<TraceId, Entry>,
+    order: BTreeMap<(Timestamp, TraceId), ()>,
+    gathered: Vec<(TraceId, TraceRecord)>,
+    feed: VecDeque<Followed>,
+    next_cursor: u64,
+}
+
+fn key(begin: Timestamp, id: TraceId, chunk: u32) -> Vec<u8> {
+    let mut key = begin.millis().to_be_bytes().to_vec();
+    key.extend_from_slice(&id.0);
+    key.extend_from_slice(&chunk.to_be_bytes());
+    key
+}
+
+impl Traces {
+    /// Rebuilds the index from the store.
+    ///
+    /// # Errors
+    /// If the store fails or a key is malformed.
+    pub fn load(store: &dyn StoreRead) -> Result<Self, LoadError> {
+        let mut traces = Self { next_cursor: 1, ..Self::default() };
+        let mut malformed = false;
+        store.scan(Space::Trace, &KeyRange::all(), Direction::Ascending, &mut |key, _| {
+            let (Some(begin), Some(id)) =
+                (key.first_chunk::<8>(), key.get(8..24).and_then(|id| id.try_into().ok()))
+            else {
+                malformed = true;
+                return ControlFlow::Break(());
+            };
+            let begin = Timestamp::from_millis(i64::from_be_bytes(*begin));
+            let entry = traces.entries.entry(TraceId(id)).or_insert(Entry { begin, chunks: 0, records: 0 });
+            entry.chunks += 1;
+            entry.records += 1;
+            traces.order.insert((begin, TraceId(id)), ());
+            ControlFlow::Continue(())
+        })?;
+        if malformed {
+            return Err(LoadError::new("the trace space holds a key that is no trace's"));
+        }
+        Ok(traces)
+    }
+
+    /// Gathers a note; [`Traces::write`] stores what a command gathered.
+    pub fn note(&mut self, note: TraceNote) {
+        for id in note.traces.iter().flat_map(|ids| ids.iter()) {
+            self.gathered.push((*id, note.record.clone()));
+        }
+    }
+
+    /// Adds what was gathered to the command's batch, and removes the oldest traces over the limit.
+    pub fn write(&mut self, now: Timestamp, batch: &mut Batch) {
+        if self.gathered.is_empty() {
+            return;
+        }
+        let mut chunks: Vec<(TraceId, Chunk)> = Vec::new();
+        for (id, record) in self.gathered.drain(..) {
+            self.feed.push_back(Followed {
+                cursor: self.next_cursor,
+                trace: pontoon_core::ids::format_uuid(id.0),
+                record: record.clone(),
+            });
+            self.next_cursor += 1;
+            match chunks.iter_mut().rev().find(|(other, _)| *other == id) {
+                Some((_, chunk)) => chunk.push(record),
+                None => chunks.push((id, vec![record])),
+            }
+        }
+        while self.feed.len() > FEED_MAX {
+            self.feed.pop_front();
+        }
+        for (id, chunk) in chunks {
+            self.append(now, id, &chunk, batch);
+        }
+        while self.entries.len() > TRACES_MAX {
+            self.drop_oldest(batch);
+        }
+    }
+
+    fn append(&mut self, now: Timestamp, id: TraceId, chunk: &Chunk, batch: &mut Batch) {
+        let entry = self.entries.entry(id).or_insert(Entry { begin: now, chunks: 0, records: 0 });
+        if entry.records >= RECORDS_MAX {
+            return;
+        }
+        let bytes = serde_json::to_vec(chunk);
+        assert!(
+            bytes.is_ok(),
+            "trace records are plain data, which always has a JSON form: {:?}",
+            bytes.err()
+        );
+        batch.put(Space::Trace, key(entry.begin, id, entry.chunks), bytes.unwrap_or_default());
+        entry.chunks += 1;
+        entry.records += chunk.len() as u32;
+        self.order.insert((entry.begin, id), ());
+    }
+
+    fn drop_oldest(&mut self, batch: &mut Batch) {
+        let Some(((begin, id), ())) = self.order.pop_first() else { return };
+        if let Some(entry) = self.entries.remove(&id) {
+            for chunk in 0..entry.chunks {
+                batch.delete(Space::Trace, key(begin, id, chunk));
+            }
+        }
+    }
+
+    /// The records of a trace, in the order in which they happened; `None` if it is not known (any more).
+    ///
+    /// # Errors
+    /// If the store fails.
+    pub fn read(&self, store: &dyn StoreRead, id: TraceId) -> Result<Option<Vec<TraceRecord>>, LoadError> {
+        let Some(entry) = self.entries.get(&id) else { return Ok(None) };
+        let mut prefix = key(entry.begin, id, 0);
+        prefix.truncate(24);
+        let mut records = Vec::new();
+        let mut bad = None;
+        store.scan(Space::Trace, &KeyRange::prefix(&prefix), Direction::Ascending, &mut |_, value| {
+            match serde_json::from_slice::<Chunk>(value) {
+                Ok(chunk) => records.extend(chunk),
+                Err(error) => bad = Some(error),
+            }
+            ControlFlow::Continue(())
+        })?;
+        match bad {
+            Some(error) => Err(LoadError::new(format!("a trace record cannot be read: {error}"))),
+            None => Ok(Some(records)),
+        }
+    }
+
+    /// The latest `limit` traces, the newest first.
+    pub fn latest(&self, limit: usize) -> impl Iterator<Item = (Timestamp, TraceId)> {
+        self.order.keys().rev().take(limit).copied()
+    }
+
+    /// The records after `cursor` that are still held, and the cursor to go on from.
+    #[must_use]
+    pub fn since(&self, cursor: u64) -> (Vec<Followed>, u64) {
+        let found: Vec<_> = self.feed.iter().filter(|followed| followed.cursor > cursor).cloned().collect();
+        (found, self.next_cursor.saturating_sub(1))
+    }
+}
