@@ -1,0 +1,138 @@
+//! The tree on [fjall](https://docs.rs/fjall), a log-structured merge tree.
+
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use bytes::Bytes;
+use fjall::{Database, Keyspace, KeyspaceCreateOptions, PersistMode, Readable, Snapshot};
+use pontoon_core::store::{Direction, KeyRange, Space, StoreError, StoreRead};
+
+use super::Tree;
+use crate::layers::Layer;
+
+/// One keyspace for each space.
+pub(crate) struct FjallTree {
+    path: PathBuf,
+    database: Database,
+    spaces: Arc<[Keyspace; Space::ALL.len()]>,
+}
+
+impl FjallTree {
+    /// Opens or creates the tree.
+    pub(crate) fn open(path: &Path, cache_bytes: u64, write_buffer_bytes: u64) -> Result<Self, StoreError> {
+        let failed = |e: &fjall::Error| failed("open", path, e);
+        let database = Database::builder(path)
+            .cache_size(cache_bytes)
+            .worker_threads(1)
+            .max_cached_files(Some(64))
+            .manual_journal_persist(true)
+            .open()
+            .map_err(|e| failed(&e))?;
+        let options = || KeyspaceCreateOptions::default().max_memtable_size(write_buffer_bytes);
+        let mut spaces = Vec::with_capacity(Space::ALL.len());
+        for space in Space::ALL {
+            spaces.push(database.keyspace(space.name(), options).map_err(|e| failed(&e))?);
+        }
+        let Ok(spaces) = <[Keyspace; Space::ALL.len()]>::try_from(spaces) else {
+            unreachable!("one keyspace was pushed for each space");
+        };
+        Ok(Self { path: path.to_owned(), database, spaces: Arc::new(spaces) })
+    }
+
+    fn committed(&self) -> Committed {
+        Committed {
+            path: self.path.clone(),
+            spaces: Arc::clone(&self.spaces),
+            snapshot: self.database.snapshot(),
+        }
+    }
+}
+
+impl StoreRead for FjallTree {
+    fn get(&self, space: Space, key: &[u8]) -> Result<Option<Bytes>, StoreError> {
+        let value = self.spaces[space as usize].get(key).map_err(|e| failed("read", &self.path, &e))?;
+        Ok(value.map(Bytes::from))
+    }
+
+    fn scan(
+        &self,
+        space: Space,
+        range: &KeyRange,
+        direction: Direction,
+        visit: &mut dyn FnMut(&[u8], &Bytes) -> ControlFlow<()>,
+    ) -> Result<(), StoreError> {
+        self.committed().scan(space, range, direction, visit)
+    }
+}
+
+impl Tree for FjallTree {
+    fn commit(&self, writes: &Layer) -> Result<(), StoreError> {
+        let mut batch = self.database.batch().durability(Some(PersistMode::SyncData));
+        for (space, key, value) in writes.iter() {
+            match value {
+                Some(value) => batch.insert(&self.spaces[space as usize], key.clone(), value.clone()),
+                None => batch.remove(&self.spaces[space as usize], key.clone()),
+            }
+        }
+        batch.commit().map_err(|e| failed("write", &self.path, &e))
+    }
+
+    fn snapshot(&self) -> Arc<dyn StoreRead> {
+        Arc::new(self.committed())
+    }
+
+    fn clear(&self) -> Result<(), StoreError> {
+        for space in self.spaces.iter() {
+            space.clear().map_err(|e| failed("empty", &self.path, &e))?;
+        }
+        self.database.persist(PersistMode::SyncAll).map_err(|e| failed("sync", &self.path, &e))
+    }
+}
+
+struct Committed {
+    path: PathBuf,
+    spaces: Arc<[Keyspace; Space::ALL.len()]>,
+    snapshot: Snapshot,
+}
+
+impl StoreRead for Committed {
+    fn get(&self, space: Space, key: &[u8]) -> Result<Option<Bytes>, StoreError> {
+        let value = self.snapshot.get(&self.spaces[space as usize], key);
+        Ok(value.map_err(|e| failed("read", &self.path, &e))?.map(Bytes::from))
+    }
+
+    fn scan(
+        &self,
+        space: Space,
+        range: &KeyRange,
+        direction: Direction,
+        visit: &mut dyn FnMut(&[u8], &Bytes) -> ControlFlow<()>,
+    ) -> Result<(), StoreError> {
+        if range.is_empty() {
+            return Ok(());
+        }
+        let bounds = (range.start.as_ref().map(Vec::as_slice), range.end.as_ref().map(Vec::as_slice));
+        let mut entries = self.snapshot.range::<&[u8], _>(&self.spaces[space as usize], bounds);
+        loop {
+            let entry = match direction {
+                Direction::Ascending => entries.next(),
+                Direction::Descending => entries.next_back(),
+            };
+            let Some(entry) = entry else { return Ok(()) };
+            let (key, value) = entry.into_inner().map_err(|e| failed("read", &self.path, &e))?;
+            if visit(&key, &Bytes::from(value)).is_break() {
+                return Ok(());
+            }
+        }
+    }
+}
+
+fn failed(what: &str, path: &Path, error: &fjall::Error) -> StoreError {
+    let advice = match error {
+        fjall::Error::Locked => "stop the other process that uses it",
+        fjall::Error::Io(_) | fjall::Error::Poisoned => "check its disk, then start again",
+        _ => "it is damaged: restore the data directory from a copy, or start with another one",
+    };
+    StoreError::new(format!("cannot {what} {}: {error}: {advice}", path.display()))
+}
