@@ -1,1 +1,3 @@
-//! CloudFormation, as Pontoon runs it.
+//! CloudFormation: stacks of resources, created, updated and deleted as their templates say.
+
+pub mod template;
