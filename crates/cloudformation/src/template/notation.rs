@@ -295,10 +295,10 @@ fn float(text: &str) -> Option<String> {
         return None;
     }
     let value: f64 = clean.parse().ok().filter(|value: &f64| value.is_finite())?;
-    let plain_decimal = unsigned.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.')
-        && !unsigned.starts_with('.')
-        && !unsigned.ends_with('.')
-        && !(unsigned.len() > 1 && unsigned.starts_with('0') && !unsigned.starts_with("0."));
+    let plain_decimal = unsigned.split_once('.').is_some_and(|(whole, fraction)| {
+        let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+        digits(whole) && digits(fraction) && (whole == "0" || !whole.starts_with('0'))
+    });
     Some(if plain_decimal { clean.trim_start_matches('+').to_owned() } else { value.to_string() })
 }
 
