@@ -1,0 +1,370 @@
+//! Finds, starts, keeps and ends the processes that serve invocations.
+
+use std::collections::VecDeque;
+use std::path::PathBuf;
+use std::sync::{Arc, Weak};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use parking_lot::Mutex;
+use pontoon_core::Clock;
+use tokio::sync::{Notify, Semaphore, watch};
+use tokio::time::{Instant, sleep_until};
+
+use super::interpreter::Interpreters;
+use super::logs::{self, Report};
+use super::process::{Failure, Launch, Process, Sandbox};
+use super::runtime_api::Assignment;
+use super::unpack::{CodeCache, Unpacked};
+use super::{CodeRef, FunctionError, FunctionSpec, Invocation, InvocationResult, PoolError};
+
+/// How long an initialization may take before Lambda starts over within the invocation.
+const INIT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How a [`FunctionPool`] is set up.
+#[derive(Clone)]
+pub struct PoolConfig {
+    /// A directory that is the pool's alone; unpacked code and bootstraps go there, and it is emptied at start.
+    pub dir: PathBuf,
+    /// What functions get as `AWS_ENDPOINT_URL`.
+    pub endpoint_url: String,
+    /// Timestamps the log lines.
+    pub clock: Arc<dyn Clock>,
+    /// How many invocations run at once; more wait, outside of their timeouts. At least one.
+    pub concurrency_max: usize,
+    /// How many processes without work are kept; the one longest without work goes first.
+    pub idle_max: usize,
+    /// How long a process without work is kept.
+    pub idle_timeout: Duration,
+}
+
+impl PoolConfig {
+    /// A configuration with the default bounds: 256 invocations at once, 64 idle processes, five minutes.
+    #[must_use]
+    pub fn new(dir: PathBuf, endpoint_url: String, clock: Arc<dyn Clock>) -> Self {
+        Self {
+            dir,
+            endpoint_url,
+            clock,
+            concurrency_max: 256,
+            idle_max: 64,
+            idle_timeout: Duration::from_secs(300),
+        }
+    }
+}
+
+/// Runs functions. Cheap to clone; [`FunctionPool::close`] ends every process, and so does dropping the last clone.
+#[derive(Clone)]
+pub struct FunctionPool {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    config: PoolConfig,
+    code: CodeCache,
+    interpreters: Interpreters,
+    permits: Semaphore,
+    closed: watch::Sender<bool>,
+    /// Warm processes, the longest idle first.
+    idle: Mutex<VecDeque<Idle>>,
+    idle_changed: Arc<Notify>,
+}
+
+struct Idle {
+    process: Process,
+    expires: Instant,
+}
+
+impl FunctionPool {
+    /// Empties the pool's directory and takes it. Must be called within a tokio runtime.
+    ///
+    /// # Errors
+    /// If the directory cannot be written.
+    pub fn open(config: PoolConfig) -> std::io::Result<Self> {
+        let code = CodeCache::open(config.dir.join("code"))?;
+        let interpreters = Interpreters::install(config.dir.join("runtime"))?;
+        let permits = Semaphore::new(config.concurrency_max.max(1));
+        let idle_changed = Arc::new(Notify::new());
+        let inner = Arc::new(Inner {
+            config,
+            code,
+            interpreters,
+            permits,
+            closed: watch::Sender::new(false),
+            idle: Mutex::default(),
+            idle_changed: Arc::clone(&idle_changed),
+        });
+        tokio::spawn(reap(Arc::downgrade(&inner), idle_changed));
+        Ok(Self { inner })
+    }
+
+    /// Runs one invocation to its end. Dropping the future kills the process that works on it.
+    ///
+    /// # Errors
+    /// Only if the function could not be tried; all that goes wrong with the function itself is a result.
+    pub async fn invoke(&self, invocation: Invocation) -> Result<InvocationResult, PoolError> {
+        let mut closed = self.inner.closed.subscribe();
+        let work = async {
+            let _permit = self.inner.permits.acquire().await.map_err(|_| PoolError::Closed)?;
+            self.inner.run(&invocation).await
+        };
+        tokio::select! {
+            biased;
+            _ = closed.wait_for(|&closed| closed) => Err(PoolError::Closed),
+            result = work => result,
+        }
+    }
+
+    /// Ends the idle processes of the function `function_arn` (without qualifier): it was deleted or changed.
+    pub fn forget(&self, function_arn: &str) {
+        self.inner.idle.lock().retain(|idle| idle.process.spec().function_arn != function_arn);
+    }
+
+    /// Refuses further work, kills every process and waits until none works.
+    pub async fn close(&self) {
+        self.inner.closed.send_replace(true);
+        let all = u32::try_from(self.inner.config.concurrency_max.max(1)).unwrap_or(u32::MAX);
+        // An error means that the pool is closed already.
+        let _ = self.inner.permits.acquire_many(all).await;
+        self.inner.permits.close();
+        self.inner.idle.lock().clear();
+    }
+}
+
+impl Inner {
+    async fn run(&self, invocation: &Invocation) -> Result<InvocationResult, PoolError> {
+        if let Some(process) = self.take_idle(&invocation.spec) {
+            return Ok(self.serve(process, invocation, Instant::now(), None).await);
+        }
+        let (task_root, code) = self.code_of(&invocation.spec).await?;
+        let sandbox = Arc::new(Sandbox::new(&invocation.spec, &self.config.clock));
+        sandbox.log(logs::init_start(&invocation.spec.runtime, &invocation.spec.runtime_version_arn));
+        let launch = || Launch {
+            spec: &invocation.spec,
+            task_root: &task_root,
+            code: code.clone(),
+            interpreters: &self.interpreters,
+            endpoint_url: &self.config.endpoint_url,
+            sandbox: &sandbox,
+        };
+        let began = Instant::now();
+        match initialize(launch(), began + INIT_TIMEOUT).await? {
+            Ok(process) => {
+                let init = began.elapsed();
+                return Ok(self.serve(process, invocation, Instant::now(), Some(init)).await);
+            }
+            Err((Failure::Entrypoint(reason), _)) => {
+                return Ok(failed(invocation, &sandbox, Failure::Entrypoint(reason), began, 1));
+            }
+            Err((failure, _)) => {
+                sandbox.log(logs::init_report(began.elapsed(), "init", &failure.init_status()))
+            }
+        }
+        // Lambda starts over, and this time the initialization counts as part of the invocation.
+        let began = Instant::now();
+        match initialize(launch(), began + invocation.spec.timeout).await? {
+            Ok(process) => Ok(self.serve(process, invocation, began, None).await),
+            Err((failure, memory_mb)) => {
+                sandbox.log(logs::init_report(began.elapsed(), "invoke", &failure.init_status()));
+                Ok(failed(invocation, &sandbox, failure, began, memory_mb))
+            }
+        }
+    }
+
+    async fn code_of(&self, spec: &FunctionSpec) -> Result<(PathBuf, Option<Arc<Unpacked>>), PoolError> {
+        match &spec.code {
+            CodeRef::Zip { sha256, source } => {
+                let unpacked = self.code.get(sha256, source).await?;
+                Ok((unpacked.path().to_owned(), Some(unpacked)))
+            }
+            CodeRef::Directory { path, .. } if path.is_dir() => Ok((path.clone(), None)),
+            CodeRef::Directory { path, .. } => {
+                Err(PoolError::Code(format!("{} is not a directory", path.display())))
+            }
+        }
+    }
+
+    /// Has a ready process work on an invocation that began at `began`, and keeps the process if it can go on.
+    async fn serve(
+        &self,
+        mut process: Process,
+        invocation: &Invocation,
+        began: Instant,
+        init: Option<Duration>,
+    ) -> InvocationResult {
+        let spec = &invocation.spec;
+        let sandbox = Arc::clone(process.sandbox());
+        let deadline = began + spec.timeout;
+        sandbox.log(logs::start(&invocation.request_id, &spec.version));
+        let answer = process.serve(assignment(invocation, deadline), deadline).await;
+        let duration = if matches!(answer, Err(Failure::TimedOut)) { spec.timeout } else { began.elapsed() };
+        // A runtime that answered asks for work again at once. One that does not, has ended or hangs: its answer counts all the same.
+        let answered = matches!(answer, Ok(_) | Err(Failure::Reported { .. } | Failure::ResponseTooLarge));
+        let reusable = answered && process.ready(deadline).await.is_ok();
+        if reusable {
+            process.settle();
+        } else {
+            process.settle();
+            process.end().await;
+        }
+        let result = conclude(invocation, &sandbox, answer, duration, init, process.max_memory_mb());
+        if reusable {
+            self.park(process);
+        }
+        result
+    }
+
+    fn take_idle(&self, spec: &Arc<FunctionSpec>) -> Option<Process> {
+        let mut idle = self.idle.lock();
+        // Processes of this version with another specification belong to a configuration that is gone.
+        idle.retain(|idle| {
+            let theirs = idle.process.spec();
+            theirs.function_arn != spec.function_arn || theirs.version != spec.version || theirs == spec
+        });
+        loop {
+            let at = idle.iter().rposition(|idle| idle.process.spec() == spec)?;
+            let mut process = idle.remove(at)?.process;
+            if process.is_alive() {
+                return Some(process);
+            }
+        }
+    }
+
+    fn park(&self, process: Process) {
+        if *self.closed.borrow() {
+            return;
+        }
+        let mut idle = self.idle.lock();
+        idle.push_back(Idle { process, expires: Instant::now() + self.config.idle_timeout });
+        if idle.len() > self.config.idle_max {
+            idle.pop_front();
+        }
+        if idle.len() == 1 {
+            self.idle_changed.notify_one();
+        }
+    }
+
+    /// Ends what has been idle for too long; returns when to look again.
+    fn reap_expired(&self) -> Option<Instant> {
+        let now = Instant::now();
+        let mut idle = self.idle.lock();
+        while idle.front().is_some_and(|first| first.expires <= now) {
+            idle.pop_front();
+        }
+        idle.front().map(|first| first.expires)
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        self.idle_changed.notify_one();
+    }
+}
+
+/// Ends idle processes when their time is up. Sleeps until the first is due, or until there is one.
+async fn reap(inner: Weak<Inner>, idle_changed: Arc<Notify>) {
+    loop {
+        let Some(next) = inner.upgrade().map(|inner| inner.reap_expired()) else { return };
+        match next {
+            Some(at) => tokio::select! {
+                () = sleep_until(at) => {}
+                () = idle_changed.notified() => {}
+            },
+            None => idle_changed.notified().await,
+        }
+    }
+}
+
+/// Starts a process and waits until it is ready. A failure comes with the memory that was seen in use, in MB.
+async fn initialize(
+    launch: Launch<'_>,
+    deadline: Instant,
+) -> Result<Result<Process, (Failure, u64)>, PoolError> {
+    let mut process = match Process::start(launch).await? {
+        Ok(process) => process,
+        Err(failure) => return Ok(Err((failure, 1))),
+    };
+    match process.ready(deadline).await {
+        Ok(()) => Ok(Ok(process)),
+        Err(failure) => {
+            process.settle();
+            process.end().await;
+            Ok(Err((failure, process.max_memory_mb())))
+        }
+    }
+}
+
+/// The result of an invocation whose process never got ready.
+fn failed(
+    invocation: &Invocation,
+    sandbox: &Sandbox,
+    failure: Failure,
+    began: Instant,
+    memory_mb: u64,
+) -> InvocationResult {
+    sandbox.log(logs::start(&invocation.request_id, &invocation.spec.version));
+    let duration = began.elapsed().min(invocation.spec.timeout);
+    conclude(invocation, sandbox, Err(failure), duration, None, memory_mb)
+}
+
+/// Writes the log's closing lines and puts the result together.
+fn conclude(
+    invocation: &Invocation,
+    sandbox: &Sandbox,
+    answer: Result<bytes::Bytes, Failure>,
+    duration: Duration,
+    init_duration: Option<Duration>,
+    max_memory_mb: u64,
+) -> InvocationResult {
+    let spec = &invocation.spec;
+    let request_id = &invocation.request_id;
+    if let Err(failure) = &answer {
+        failure.log(sandbox, request_id, spec.timeout);
+    }
+    // Since August 2025 AWS bills the initialization of every function, zip packages of managed runtimes included.
+    let billed = duration + init_duration.unwrap_or_default();
+    let billed_ms = u64::try_from(billed.as_micros().div_ceil(1000)).unwrap_or(u64::MAX);
+    let status = answer.as_ref().err().and_then(Failure::status);
+    let report = Report {
+        request_id,
+        duration,
+        billed_ms,
+        memory_mb: spec.memory_mb,
+        max_memory_mb,
+        init_duration,
+        status,
+    };
+    let log_lines = {
+        let mut capture = sandbox.capture.lock();
+        capture.system(logs::end(request_id));
+        capture.system(report.line());
+        capture.take()
+    };
+    let (payload, function_error) = match answer {
+        Ok(payload) => (payload, None),
+        Err(failure) => (failure.payload(request_id, spec.timeout), Some(FunctionError::Unhandled)),
+    };
+    InvocationResult {
+        payload,
+        function_error,
+        log_stream: sandbox.log_stream.clone(),
+        log_lines,
+        duration,
+        billed_ms,
+        init_duration,
+        max_memory_mb,
+    }
+}
+
+fn assignment(invocation: &Invocation, deadline: Instant) -> Assignment {
+    let left = deadline.saturating_duration_since(Instant::now());
+    // The function compares the deadline with the machine's clock, even when Pontoon's own is virtual.
+    let machine_now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Assignment {
+        request_id: invocation.request_id.clone(),
+        deadline_ms: (machine_now + left).as_millis(),
+        invoked_arn: invocation.invoked_arn.clone(),
+        trace_header: invocation.trace_header.clone(),
+        client_context: invocation.client_context.clone(),
+        payload: invocation.payload.clone(),
+    }
+}
