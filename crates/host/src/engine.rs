@@ -154,6 +154,17 @@ impl Engine {
         })
     }
 
+    /// An engine of fresh services over the store, which was emptied. Ids of parked replies go on from where they were, so that none is confused.
+    ///
+    /// # Errors
+    /// If the store's content cannot be read.
+    pub fn emptied(&mut self, services: Vec<Box<dyn Service>>) -> Result<Self, LoadError> {
+        let mut fresh = Self::load(services, Arc::clone(&self.store), self.settings.clone(), self.ids.u64())?;
+        fresh.next_park = self.next_park;
+        fresh.last_seq = self.last_seq;
+        Ok(fresh)
+    }
+
     /// Takes up what was under way when the store was last written. The first command after loading.
     ///
     /// # Errors

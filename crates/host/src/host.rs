@@ -1,0 +1,480 @@
+//! The shell around the engine: takes calls from the front, waits for durability, tells time, carries work out.
+
+use std::collections::HashMap;
+use std::collections::hash_map::RandomState;
+use std::hash::{BuildHasher, Hasher};
+use std::sync::atomic::{AtomicI64, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use parking_lot::{Mutex, MutexGuard};
+use pontoon_core::step::Settings;
+use pontoon_core::{
+    ApiError, Clock, Dispatch, Ids, LoadError, Output, ParkId, Seq, Service, Settled, SnapshotRead, Store,
+    StoreError, StoreRead, Timestamp, TraceNote, WorkOutcome,
+};
+use pontoon_store::GroupCommit;
+use tokio::runtime::Handle;
+use tokio::sync::{Notify, oneshot};
+
+use crate::clock::{SystemClock, VirtualClock};
+use crate::dispatch::Dispatcher;
+use crate::engine::{Answer, Applied, Call, Engine, Released};
+
+/// Which clock the engine runs on.
+#[derive(Clone, Debug)]
+pub enum HostClock {
+    /// The machine's.
+    System(Arc<SystemClock>),
+    /// One that can be frozen and advanced.
+    Virtual(Arc<VirtualClock>),
+}
+
+impl Clock for HostClock {
+    fn now(&self) -> Timestamp {
+        match self {
+            Self::System(clock) => clock.now(),
+            Self::Virtual(clock) => clock.now(),
+        }
+    }
+}
+
+/// Makes fresh, empty services: at start, and again at a reset.
+pub type MakeServices = Box<dyn Fn() -> Vec<Box<dyn Service>> + Send + Sync>;
+
+/// What the host does when the store fails or the engine panics: nothing may be acknowledged any more.
+pub type FailStop = Arc<dyn Fn(&str) + Send + Sync>;
+
+/// The running engine. Shared by the front, the timer and the dispatcher.
+pub struct Host {
+    engine: Mutex<Engine>,
+    store: Arc<dyn Store>,
+    durability: GroupCommit,
+    clock: HostClock,
+    services: MakeServices,
+    settings: Settings,
+    waiting: Mutex<HashMap<ParkId, oneshot::Sender<Settled>>>,
+    timer: Arc<Notify>,
+    /// What the timer task sleeps towards, milliseconds; `i64::MAX` while it looks, or if nothing is due.
+    timer_at: AtomicI64,
+    under_way: AtomicUsize,
+    settled: Notify,
+    epoch: AtomicU64,
+    traced: Notify,
+    advancing: tokio::sync::Mutex<()>,
+    dispatcher: Dispatcher,
+    runtime: Handle,
+    fail_stop: FailStop,
+    started: std::time::Instant,
+}
+
+/// Wakes the abandonment of a parked call if its future is dropped before it was answered.
+struct Abandon {
+    host: Arc<Host>,
+    id: Option<ParkId>,
+}
+
+impl Drop for Abandon {
+    fn drop(&mut self) {
+        if let Some(id) = self.id.take() {
+            self.host.abandon(id);
+        }
+    }
+}
+
+/// Ends the process if the engine panics while it is locked: its state may be half changed.
+struct Panicking<'h>(&'h FailStop);
+
+impl Drop for Panicking<'_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            (self.0)("the engine panicked; its state cannot be trusted any more");
+        }
+    }
+}
+
+/// What a host is made of.
+pub struct Parts {
+    /// The store, open and locked.
+    pub store: Arc<dyn Store>,
+    /// The clock.
+    pub clock: HostClock,
+    /// Makes the services.
+    pub services: MakeServices,
+    /// Engine-wide settings.
+    pub settings: Settings,
+    /// Carries out work.
+    pub dispatcher: Dispatcher,
+    /// What to do when the store fails.
+    pub fail_stop: FailStop,
+}
+
+impl Host {
+    /// Loads the state and takes up what was under way. Must be called within a tokio runtime.
+    ///
+    /// # Errors
+    /// If the store's content cannot be read.
+    pub fn start(parts: Parts) -> Result<Arc<Self>, LoadError> {
+        let Parts { store, clock, services, settings, dispatcher, fail_stop } = parts;
+        let engine = Engine::load(
+            services(),
+            Arc::clone(&store),
+            settings.clone(),
+            RandomState::new().build_hasher().finish(),
+        )?;
+        let stop = Arc::clone(&fail_stop);
+        let durability =
+            GroupCommit::start(Arc::clone(&store), move |error: StoreError| stop(&error.message))?;
+        let host = Arc::new(Self {
+            engine: Mutex::new(engine),
+            store,
+            durability,
+            clock,
+            services,
+            settings,
+            waiting: Mutex::default(),
+            timer: Arc::new(Notify::new()),
+            timer_at: AtomicI64::new(i64::MAX),
+            under_way: AtomicUsize::new(0),
+            settled: Notify::new(),
+            epoch: AtomicU64::new(0),
+            traced: Notify::new(),
+            advancing: tokio::sync::Mutex::new(()),
+            dispatcher,
+            runtime: Handle::current(),
+            fail_stop,
+            started: std::time::Instant::now(),
+        });
+        host.command(Engine::start);
+        tokio::spawn(keep_time(Arc::downgrade(&host), Arc::clone(&host.timer)));
+        Ok(host)
+    }
+
+    /// The present instant.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    /// The clock.
+    #[must_use]
+    pub fn clock(&self) -> &HostClock {
+        &self.clock
+    }
+
+    /// The store, for reads outside the engine such as function code.
+    #[must_use]
+    pub fn store(&self) -> &Arc<dyn Store> {
+        &self.store
+    }
+
+    /// Engine-wide settings.
+    #[must_use]
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// How long the host has run, by the machine's clock.
+    #[must_use]
+    pub fn uptime(&self) -> Duration {
+        self.started.elapsed()
+    }
+
+    /// Carries out work, and knows whose credentials and traces functions have.
+    #[must_use]
+    pub fn dispatcher(&self) -> &Dispatcher {
+        &self.dispatcher
+    }
+
+    /// Looks at the engine between commands.
+    pub fn look<T>(&self, look: impl FnOnce(&Engine) -> T) -> T {
+        look(&self.engine.lock())
+    }
+
+    /// Applies a call and answers it when it is durable.
+    ///
+    /// # Errors
+    /// The operation's error.
+    pub async fn call(self: &Arc<Self>, call: Call) -> Settled {
+        match self.apply_call(call)? {
+            Begun::Settled(seq, settled) => {
+                self.durable(seq).await?;
+                settled
+            }
+            Begun::Read(seq, snapshot, read) => {
+                let output = read(snapshot.as_ref());
+                self.durable(seq).await?;
+                output
+            }
+            Begun::Parked(id, answer) => {
+                let mut abandon = Abandon { host: Arc::clone(self), id: Some(id) };
+                let outcome = answer.await;
+                abandon.id = None;
+                outcome.unwrap_or_else(|_| {
+                    Err(ApiError::server("ServiceUnavailable", "Pontoon was reset.").with_status(503))
+                })
+            }
+        }
+    }
+
+    fn apply_call(self: &Arc<Self>, call: Call) -> Result<Begun, ApiError> {
+        let mut engine = self.engine.lock();
+        let guard = Panicking(&self.fail_stop);
+        let applied = engine.call(self.clock.now(), call);
+        let Applied { seq, released, value } = self.trust(applied)?;
+        let begun = match value {
+            Answer::Settled(settled) => Begun::Settled(seq, settled),
+            Answer::Read(read) => Begun::Read(seq, self.store.snapshot(), read),
+            Answer::Parked(id) => {
+                let (tell, told) = oneshot::channel();
+                self.waiting.lock().insert(id, tell);
+                Begun::Parked(id, told)
+            }
+        };
+        self.unlock(engine, guard, seq, released);
+        Ok(begun)
+    }
+
+    /// Runs a command of the engine's that nobody waits for.
+    fn command<T>(
+        self: &Arc<Self>,
+        run: impl FnOnce(&mut Engine, Timestamp) -> Result<Applied<T>, StoreError>,
+    ) -> Option<T> {
+        let mut engine = self.engine.lock();
+        let guard = Panicking(&self.fail_stop);
+        let applied = run(&mut engine, self.clock.now());
+        let Applied { seq, released, value } = self.trust(applied).ok()?;
+        self.unlock(engine, guard, seq, released);
+        Some(value)
+    }
+
+    /// Ends a command: wakes the timer if something is due before what it sleeps towards, and releases what the command released.
+    fn unlock(
+        self: &Arc<Self>,
+        engine: MutexGuard<'_, Engine>,
+        guard: Panicking<'_>,
+        seq: Seq,
+        released: Released,
+    ) {
+        self.under_way.fetch_add(released.dispatches.len(), Ordering::AcqRel);
+        let due = engine.next_due();
+        drop(guard);
+        drop(engine);
+        if due.is_some_and(|at| at.millis() < self.timer_at.load(Ordering::Acquire)) {
+            self.timer.notify_one();
+        }
+        self.release(seq, released);
+    }
+
+    /// A store that failed stops the process; where it does not (tests), nothing is acknowledged.
+    fn trust<T>(&self, applied: Result<Applied<T>, StoreError>) -> Result<Applied<T>, ApiError> {
+        applied.map_err(|error| {
+            (self.fail_stop)(&error.message);
+            ApiError::server("InternalFailure", "The server failed and is stopping.")
+        })
+    }
+
+    async fn durable(&self, seq: Seq) -> Result<(), ApiError> {
+        if self.durability.is_durable(seq) {
+            return Ok(());
+        }
+        let waited = self.durability.wait(seq).await;
+        waited.map_err(|_| ApiError::server("InternalFailure", "The server failed and is stopping."))
+    }
+
+    /// Lets replies and work go once `seq` is durable.
+    fn release(self: &Arc<Self>, seq: Seq, released: Released) {
+        if released.traced {
+            self.traced.notify_waiters();
+        }
+        if released.replies.is_empty() && released.dispatches.is_empty() {
+            self.durability.applied(seq);
+            return;
+        }
+        let host = Arc::clone(self);
+        let epoch = self.epoch.load(Ordering::Acquire);
+        self.durability.on_durable(seq, move |durable| {
+            if durable.is_ok() {
+                host.let_go(released, epoch);
+            }
+        });
+    }
+
+    fn let_go(self: &Arc<Self>, released: Released, epoch: u64) {
+        for (id, outcome) in released.replies {
+            if let Some(tell) = self.waiting.lock().remove(&id) {
+                // A client that hung up meanwhile is one whose reply is lost on the way.
+                let _ = tell.send(outcome);
+            }
+        }
+        for dispatch in released.dispatches {
+            let host = Arc::clone(self);
+            self.runtime.spawn(async move {
+                let Dispatch { owner, scope, token, work } = dispatch;
+                let (outcome, note) = host.dispatcher.carry_out(work, || host.now()).await;
+                host.worked(epoch, (owner, scope, token), outcome, note);
+            });
+        }
+    }
+
+    fn worked(
+        self: &Arc<Self>,
+        epoch: u64,
+        to: (pontoon_core::ServiceId, pontoon_core::Scope, u64),
+        outcome: WorkOutcome,
+        note: Option<TraceNote>,
+    ) {
+        if epoch == self.epoch.load(Ordering::Acquire) {
+            self.command(|engine, now| engine.worked(now, to, outcome, note));
+        }
+        if self.under_way.fetch_sub(1, Ordering::AcqRel) == 1 {
+            self.settled.notify_waiters();
+        }
+    }
+
+    fn abandon(self: &Arc<Self>, id: ParkId) {
+        if self.waiting.lock().remove(&id).is_some() {
+            self.command(|engine, now| engine.abandoned(now, id));
+        }
+    }
+
+    /// Does everything that is due now; how long until something else is, by the machine's clock, unless nothing is or the clock is frozen.
+    fn run_all_due(self: &Arc<Self>) -> Option<Duration> {
+        // A command that ends between the look and the store finds MAX here, and wakes the timer once too often.
+        self.timer_at.store(i64::MAX, Ordering::Release);
+        while self.run_one_due() {}
+        let due = self.look(Engine::next_due)?;
+        if matches!(&self.clock, HostClock::Virtual(clock) if clock.is_frozen()) {
+            return None;
+        }
+        self.timer_at.store(due.millis(), Ordering::Release);
+        Some(due.since(self.clock.now()))
+    }
+
+    fn run_one_due(self: &Arc<Self>) -> bool {
+        let ran = self.command(|engine, now| {
+            let applied = engine.run_due(now)?;
+            Ok(match applied {
+                Some(applied) => Applied { seq: applied.seq, released: applied.released, value: true },
+                None => Applied { seq: engine.last_seq(), released: Released::default(), value: false },
+            })
+        });
+        ran.unwrap_or(false)
+    }
+
+    /// Waits until no work is under way.
+    async fn settle(&self) {
+        loop {
+            let notified = self.settled.notified();
+            if self.under_way.load(Ordering::Acquire) == 0 {
+                return;
+            }
+            notified.await;
+        }
+    }
+
+    /// Sets a virtual clock forward by `by`, doing everything that falls due on the way in order, and returns when all of it has settled.
+    ///
+    /// # Errors
+    /// If the clock is the machine's.
+    pub async fn advance(self: &Arc<Self>, by: Duration) -> Result<Timestamp, NotVirtual> {
+        let HostClock::Virtual(clock) = &self.clock else { return Err(NotVirtual) };
+        let _alone = self.advancing.lock().await;
+        let was_frozen = clock.is_frozen();
+        clock.freeze();
+        let target = clock.now().after(by);
+        loop {
+            self.settle().await;
+            match self.look(Engine::next_due) {
+                Some(at) if at <= target => {
+                    clock.step_to(at);
+                    self.run_one_due();
+                }
+                _ if clock.now() < target => clock.step_to(target),
+                _ => break,
+            }
+        }
+        if !was_frozen {
+            clock.resume();
+            self.timer.notify_one();
+        }
+        Ok(clock.now())
+    }
+
+    /// Freezes a virtual clock, or lets it run on.
+    ///
+    /// # Errors
+    /// If the clock is the machine's.
+    pub fn set_frozen(&self, frozen: bool) -> Result<Timestamp, NotVirtual> {
+        let HostClock::Virtual(clock) = &self.clock else { return Err(NotVirtual) };
+        if frozen {
+            clock.freeze();
+        } else {
+            clock.resume();
+        }
+        self.timer.notify_one();
+        Ok(clock.now())
+    }
+
+    /// Empties everything: every resource of every account, durably.
+    ///
+    /// # Errors
+    /// If the store fails.
+    pub fn reset(self: &Arc<Self>) -> Result<(), LoadError> {
+        let mut engine = self.engine.lock();
+        self.epoch.fetch_add(1, Ordering::AcqRel);
+        self.store.clear()?;
+        *engine = engine.emptied((self.services)())?;
+        drop(engine);
+        self.waiting.lock().clear();
+        self.command(Engine::start);
+        Ok(())
+    }
+
+    /// Resolves when traces have grown.
+    pub async fn traced(&self) {
+        self.traced.notified().await;
+    }
+}
+
+/// Does what falls due, until the host is dropped.
+async fn keep_time(host: Weak<Host>, timer: Arc<Notify>) {
+    loop {
+        let Some(wait) = host.upgrade().map(|host| host.run_all_due()) else { return };
+        match wait {
+            // A timer of tokio's may fire a millisecond early; the next look then waits for the rest.
+            Some(wait) => {
+                drop(tokio::time::timeout(wait.max(Duration::from_millis(1)), timer.notified()).await)
+            }
+            None => timer.notified().await,
+        }
+    }
+}
+
+impl Drop for Host {
+    fn drop(&mut self) {
+        self.timer.notify_one();
+    }
+}
+
+enum Begun {
+    Settled(Seq, Settled),
+    Parked(ParkId, oneshot::Receiver<Settled>),
+    Read(Seq, Box<dyn StoreRead>, SnapshotRead<Box<dyn Output>>),
+}
+
+/// The clock is the machine's and cannot be set: the server was not started with `--virtual-clock`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NotVirtual;
+
+/// A seed from the machine's randomness.
+#[must_use]
+pub fn machine_seed() -> u64 {
+    RandomState::new().build_hasher().finish()
+}
+
+/// Ids that do not matter to the engine's state, such as request ids.
+#[must_use]
+pub fn shell_ids() -> Ids {
+    Ids::from_seed(machine_seed())
+}
