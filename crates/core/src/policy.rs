@@ -1,8 +1,22 @@
 //! Resource and identity policies, evaluated at every hop as AWS does.
+//!
+//! Invariant: what cannot be judged (a condition key whose value AWS would know and we do not) never allows, and never spares from a denial.
+
+mod condition;
+mod context;
+mod denial;
+mod document;
+mod evaluate;
+#[cfg(test)]
+mod tests;
+mod wildcard;
 
 use crate::scope::Scope;
-use crate::step::Caller;
+use crate::step::{Caller, Principal};
 use crate::time::Timestamp;
+
+pub use self::denial::Denial;
+pub use self::document::{DOCUMENT_BYTES_MAX, Document};
 
 /// What a denial does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -13,25 +27,15 @@ pub enum PolicyMode {
     Warn,
 }
 
-/// A parsed policy document.
-#[derive(Clone, Debug, Default)]
-pub struct Document {}
-
-impl Document {
-    /// Reads a policy document in JSON.
-    ///
-    /// # Errors
-    /// What is wrong with it, in words; the service puts it into its own error.
-    pub fn parse(_json: &str) -> Result<Self, String> {
-        Ok(Self {})
-    }
-}
-
-/// The policies attached to a user or role.
-#[derive(Clone, Debug, Default)]
+/// The policies attached to a user or role. The default allows nothing.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct IdentityPolicies {
-    /// Inline and attached documents.
+    /// Inline and attached documents, of which one must allow.
     pub documents: Vec<Document>,
+    /// The permissions boundary, which must allow too if there is one.
+    pub boundary: Option<Document>,
+    /// The policies handed over when the role was assumed, of which one must allow too if there are any.
+    pub session: Option<Vec<Document>>,
 }
 
 /// An access that a policy may allow or deny.
@@ -43,23 +47,30 @@ pub struct Access<'a> {
     pub resource: &'a str,
     /// The resource's own policy, if it has one.
     pub policy: Option<&'a Document>,
-    /// Condition keys beyond the global ones (`sns:Protocol`), with their values.
+    /// Condition keys beyond the global ones (`sns:Protocol`), with their values; a key of several values stands here several times.
     pub context: &'a [(&'a str, &'a str)],
-}
-
-/// A refused access: what AWS says, why, and what would allow it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Denial {
-    /// `User: … is not authorized to perform: … on resource: … because …`.
-    pub message: String,
-    /// The statement that would allow it, JSON.
-    pub allow: String,
 }
 
 impl Access<'_> {
     /// Why `caller` may not, or `None` if it may. `scope` is the resource's.
+    ///
+    /// The owning account itself may do everything that the resource's policy does not explicitly deny, so an owner's access to a resource without a policy is
+    /// decided at once.
     #[must_use]
-    pub fn denied(&self, _caller: &Caller, _scope: Scope, _now: Timestamp) -> Option<Denial> {
-        None
+    pub fn denied(&self, caller: &Caller, scope: Scope, now: Timestamp) -> Option<Denial> {
+        if self.policy.is_none()
+            && let Principal::Account(account) = caller.principal
+            && account == scope.account
+        {
+            return None;
+        }
+        let context = context::Context { access: self, caller, scope: &scope, now };
+        evaluate::refusal(&context).map(|refusal| Denial::new(refusal, &context))
     }
+}
+
+/// Account and name (without its path) of `arn:aws:iam::ACCOUNT:role/PATH/NAME`.
+fn role_parts(arn: &str) -> Option<(&str, &str)> {
+    let (account, role) = arn.strip_prefix("arn:aws:iam::")?.split_once(":role/")?;
+    Some((account, role.rsplit_once('/').map_or(role, |(_, name)| name)))
 }
