@@ -1,1 +1,3 @@
 //! DynamoDB, as Pontoon runs it.
+
+pub mod state;
