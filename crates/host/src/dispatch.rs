@@ -1,25 +1,19 @@
 //! Carries out work outside the engine: runs functions, sends HTTP requests.
 
 use std::collections::HashMap;
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use parking_lot::Mutex;
-use pontoon_core::work::{Code, FunctionCall, FunctionResult, LogLine};
-use pontoon_core::{
-    Account, Ids, Space, Store, TraceIds, TraceNote, TraceOutcome, TraceRecord, Work, WorkOutcome,
-};
+use pontoon_core::work::{FunctionCall, FunctionResult};
+use pontoon_core::{Account, Ids, TraceIds, TraceNote, TraceOutcome, TraceRecord, Work, WorkOutcome};
 
-use crate::functions::{
-    CodeRef, FunctionCredentials, FunctionPool, FunctionSpec, Invocation, InvocationResult, PoolError,
-};
+use crate::functions::{FunctionCredentials, FunctionPool, PoolClosed};
 use crate::http::HttpClient;
 
 /// Runs functions and sends HTTP requests; knows whose credentials and traces the functions under way have.
 pub struct Dispatcher {
     pool: FunctionPool,
     http: HttpClient,
-    store: Arc<dyn Store>,
     /// By the root of the X-Ray header that the function was handed.
     traces: Mutex<HashMap<String, Continued>>,
     sessions: Mutex<Sessions>,
@@ -79,18 +73,12 @@ impl Sessions {
 }
 
 impl Dispatcher {
-    /// A dispatcher over a pool of function processes; `store` holds the functions' code.
+    /// A dispatcher over a pool of function processes.
     #[must_use]
-    pub fn new(pool: FunctionPool, store: Arc<dyn Store>) -> Self {
+    pub fn new(pool: FunctionPool) -> Self {
         let sessions =
             Sessions { ids: crate::host::shell_ids(), by_function: HashMap::new(), by_key: HashMap::new() };
-        Self {
-            pool,
-            http: HttpClient::new(),
-            store,
-            traces: Mutex::default(),
-            sessions: Mutex::new(sessions),
-        }
+        Self { pool, http: HttpClient::new(), traces: Mutex::default(), sessions: Mutex::new(sessions) }
     }
 
     /// What a request with this `X-Amzn-Trace-Id` header continues.
@@ -105,106 +93,36 @@ impl Dispatcher {
         self.sessions.lock().by_key.get(access_key).cloned()
     }
 
-    /// Ends every function process. Work that was under way comes back as failed.
+    /// Ends every function process. Invocations that were under way have no outcome.
     pub async fn close(&self) {
         self.pool.close().await;
     }
 
-    /// Does a piece of work, however long it takes, and says how it went; with a note for the traces if it belongs to some.
+    /// Does a piece of work, however long it takes, and says how it went; with a note for the traces if it belongs to some. `None` if the server
+    /// stops before that: the work is begun anew after a restart, or its caller sees the connection close.
     pub async fn carry_out(
         &self,
         work: Work,
         now: impl Fn() -> pontoon_core::Timestamp,
-    ) -> (WorkOutcome, Option<TraceNote>) {
+    ) -> Option<(WorkOutcome, Option<TraceNote>)> {
         match work {
             Work::Function(call) => {
-                let result = self.run(&call).await;
+                let result = self.run(&call).await.ok()?;
                 let note = note_of(&call, &result, now());
-                (WorkOutcome::Function(Box::new(result)), note)
+                Some((WorkOutcome::Function(Box::new(result)), note))
             }
-            Work::Http(call) => (WorkOutcome::Http(Box::new(self.http.send(*call).await)), None),
+            Work::Http(call) => Some((WorkOutcome::Http(Box::new(self.http.send(*call).await)), None)),
         }
     }
 
-    async fn run(&self, call: &FunctionCall) -> FunctionResult {
+    async fn run(&self, call: &FunctionCall) -> Result<FunctionResult, PoolClosed> {
         let credentials = self.sessions.lock().credentials(call);
         let root = root_of(&call.trace_header).unwrap_or_default().to_owned();
         let continued = Continued { traces: call.traces.clone(), function: call.spec.arn.as_str().into() };
         self.traces.lock().insert(root.clone(), continued);
-        let outcome = self.pool.invoke(self.invocation(call, credentials)).await;
+        let outcome = self.pool.invoke(call, &credentials).await;
         self.traces.lock().remove(&root);
-        match outcome {
-            Ok(result) => result_of(result),
-            Err(error) => not_started(&error),
-        }
-    }
-
-    fn invocation(&self, call: &FunctionCall, credentials: FunctionCredentials) -> Invocation {
-        let spec = &call.spec;
-        let code = match &spec.code {
-            Code::Zip { key, sha256 } => {
-                let (store, key) = (Arc::clone(&self.store), key.clone());
-                let source = move || match store.get(Space::Blob, &key) {
-                    Ok(Some(zip)) => Ok(zip),
-                    Ok(None) => Err(std::io::Error::other("the function's code is gone")),
-                    Err(error) => Err(std::io::Error::other(error.message)),
-                };
-                CodeRef::Zip { sha256: sha256.clone(), source: Arc::new(source) }
-            }
-            Code::Directory { path, revision } => {
-                CodeRef::Directory { path: PathBuf::from(path), version: revision.to_string() }
-            }
-        };
-        let spec = FunctionSpec {
-            function_arn: spec.arn.clone(),
-            name: spec.name.clone(),
-            version: spec.version.clone(),
-            region: spec.scope.region.to_string(),
-            runtime: spec.runtime.clone(),
-            runtime_version_arn: format!("arn:aws:lambda:{}::runtime:{}", spec.scope.region, spec.runtime),
-            handler: spec.handler.clone(),
-            code,
-            environment: spec.environment.clone(),
-            timeout: spec.timeout,
-            memory_mb: spec.memory_mb,
-            log_group: spec.log_group.clone(),
-            credentials,
-        };
-        Invocation {
-            spec: Arc::new(spec),
-            invoked_arn: call.invoked_arn.clone(),
-            payload: call.payload.clone(),
-            request_id: call.request_id.clone(),
-            trace_header: Some(call.trace_header.clone()),
-            client_context: call.client_context.clone(),
-        }
-    }
-}
-
-fn result_of(result: InvocationResult) -> FunctionResult {
-    let millis = |duration: std::time::Duration| duration.as_secs_f64() * 1000.0;
-    FunctionResult {
-        payload: result.payload,
-        function_error: result.function_error.map(|error| error.as_str()),
-        log: result
-            .log_lines
-            .into_iter()
-            .map(|line| LogLine { at: line.timestamp, text: line.message })
-            .collect(),
-        log_stream: result.log_stream,
-        duration_ms: millis(result.duration),
-        init_ms: result.init_duration.map(millis),
-        max_memory_mb: u32::try_from(result.max_memory_mb).unwrap_or(u32::MAX),
-    }
-}
-
-/// A function that could not be tried fails as one whose environment broke.
-fn not_started(error: &PoolError) -> FunctionResult {
-    let message = serde_json::json!({ "errorType": "Sandbox.Failure", "errorMessage": error.to_string() });
-    FunctionResult {
-        payload: message.to_string().into(),
-        function_error: Some("Unhandled"),
-        ..FunctionResult::default()
+        outcome
     }
 }
 

@@ -311,8 +311,10 @@ impl Host {
             let host = Arc::clone(self);
             self.runtime.spawn(async move {
                 let Dispatch { owner, scope, token, work } = dispatch;
-                let (outcome, note) = host.dispatcher.carry_out(work, || host.now()).await;
-                host.worked(epoch, (owner, scope, token), outcome, note);
+                match host.dispatcher.carry_out(work, || host.now()).await {
+                    Some((outcome, note)) => host.worked(epoch, (owner, scope, token), outcome, note),
+                    None => host.ended(),
+                }
             });
         }
     }
@@ -327,6 +329,11 @@ impl Host {
         if epoch == self.epoch.load(Ordering::Acquire) {
             self.command(|engine, now| engine.worked(now, to, outcome, note));
         }
+        self.ended();
+    }
+
+    /// A piece of work is no longer under way.
+    fn ended(&self) {
         if self.under_way.fetch_sub(1, Ordering::AcqRel) == 1 {
             self.settled.notify_waiters();
         }

@@ -11,11 +11,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use pontoon_core::{Clock, Timestamp};
-use pontoon_host::functions::{
-    CodeRef, FunctionCredentials, FunctionPool, FunctionSpec, Invocation, InvocationResult, PoolConfig,
-    PoolError,
-};
+use pontoon_core::work::{Code, FunctionCall, FunctionResult, FunctionSpec};
+use pontoon_core::{Batch, Clock, Scope, Space, Store, Timestamp};
+use pontoon_host::functions::{FunctionCredentials, FunctionPool, PoolClosed, PoolConfig};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -30,6 +28,7 @@ impl Clock for Noon {
 struct Bench {
     dir: TempDir,
     pool: FunctionPool,
+    store: Arc<dyn Store>,
 }
 
 impl Bench {
@@ -39,10 +38,15 @@ impl Bench {
 
     fn with(change: impl FnOnce(&mut PoolConfig)) -> Self {
         let dir = tempfile::tempdir().unwrap();
-        let mut config =
-            PoolConfig::new(dir.path().join("pool"), "http://127.0.0.1:4566".to_owned(), Arc::new(Noon));
+        let store = pontoon_store::memory();
+        let mut config = PoolConfig::new(
+            dir.path().join("pool"),
+            "http://127.0.0.1:4566".to_owned(),
+            Arc::new(Noon),
+            Arc::clone(&store),
+        );
         change(&mut config);
-        Self { pool: FunctionPool::open(config).unwrap(), dir }
+        Self { pool: FunctionPool::open(config).unwrap(), store, dir }
     }
 
     /// A function that runs the double, with `change` made to its specification.
@@ -57,50 +61,55 @@ impl Bench {
         Arc::new(spec)
     }
 
-    async fn invoke(&self, spec: &Arc<FunctionSpec>, event: &Value) -> InvocationResult {
-        self.pool.invoke(invocation(spec, event)).await.unwrap()
+    async fn invoke(&self, spec: &Arc<FunctionSpec>, event: &Value) -> FunctionResult {
+        self.pool.invoke(&invocation(spec, event), &credentials()).await.unwrap()
+    }
+}
+
+fn credentials() -> FunctionCredentials {
+    FunctionCredentials {
+        access_key_id: "key".to_owned(),
+        secret_access_key: "secret".to_owned(),
+        session_token: "token".to_owned(),
     }
 }
 
 fn specification(runtime: &str, code: &Path) -> FunctionSpec {
     FunctionSpec {
-        function_arn: "arn:aws:lambda:eu-west-1:000000000000:function:f".to_owned(),
+        scope: Scope { region: "eu-west-1".parse().unwrap(), ..Scope::default() },
+        arn: "arn:aws:lambda:eu-west-1:000000000000:function:f".to_owned(),
         name: "f".to_owned(),
         version: "$LATEST".to_owned(),
-        region: "eu-west-1".to_owned(),
         runtime: runtime.to_owned(),
-        runtime_version_arn: "arn:aws:lambda:eu-west-1::runtime:x".to_owned(),
         handler: "index.handler".to_owned(),
-        code: CodeRef::Directory { path: code.to_owned(), version: "1".to_owned() },
+        code: Code::Directory { path: code.display().to_string(), revision: 1 },
         environment: BTreeMap::new(),
         timeout: Duration::from_secs(20),
         memory_mb: 128,
         log_group: "/aws/lambda/f".to_owned(),
-        credentials: FunctionCredentials {
-            access_key_id: "key".to_owned(),
-            secret_access_key: "secret".to_owned(),
-            session_token: "token".to_owned(),
-        },
+        revision: "1".to_owned(),
+        role: "arn:aws:iam::000000000000:role/r".to_owned(),
     }
 }
 
-fn invocation(spec: &Arc<FunctionSpec>, event: &Value) -> Invocation {
-    Invocation {
+fn invocation(spec: &Arc<FunctionSpec>, event: &Value) -> FunctionCall {
+    FunctionCall {
         spec: Arc::clone(spec),
-        invoked_arn: format!("{}:live", spec.function_arn),
+        invoked_arn: format!("{}:live", spec.arn),
         payload: Bytes::from(event.to_string()),
         request_id: "11111111-2222-4333-8444-555555555555".to_owned(),
-        trace_header: Some("Root=1-2-3".to_owned()),
+        trace_header: "Root=1-2-3".to_owned(),
         client_context: None,
+        traces: None,
     }
 }
 
-fn payload(result: &InvocationResult) -> Value {
+fn payload(result: &FunctionResult) -> Value {
     serde_json::from_slice(&result.payload).unwrap()
 }
 
-fn log(result: &InvocationResult) -> Vec<&str> {
-    result.log_lines.iter().map(|line| line.message.as_str()).collect()
+fn log(result: &FunctionResult) -> Vec<&str> {
+    result.log.iter().map(|line| line.text.as_str()).collect()
 }
 
 fn process_exists(pid: u64) -> bool {
@@ -119,10 +128,10 @@ async fn an_invocation_gives_payload_log_and_report() {
     assert!(result.log_stream.starts_with("2026/01/31/[$LATEST]"), "{}", result.log_stream);
     let lines = log(&result);
     let id = "11111111-2222-4333-8444-555555555555";
+    assert!(lines[0].starts_with("INIT_START Runtime Version: provided:al2023.v1\tRuntime Version ARN: arn:aws:lambda:eu-west-1::runtime:"));
     assert_eq!(
-        lines[..4],
+        lines[1..4],
         [
-            "INIT_START Runtime Version: provided:al2023.v1\tRuntime Version ARN: arn:aws:lambda:eu-west-1::runtime:x\n",
             &format!("START RequestId: {id} Version: $LATEST\n"),
             "event {\"a\":[1,2]}\n",
             &format!("END RequestId: {id}\n"),
@@ -130,9 +139,8 @@ async fn an_invocation_gives_payload_log_and_report() {
     );
     assert!(lines[4].starts_with(&format!("REPORT RequestId: {id}\tDuration: ")), "{}", lines[4]);
     assert!(lines[4].contains("\tInit Duration: ") && lines[4].ends_with(" ms\t\n"), "{}", lines[4]);
-    assert!(result.log_lines.iter().all(|line| line.timestamp == Noon.now()));
-    assert!(result.log_tail().starts_with("START RequestId: "));
-    assert!(result.billed_ms >= 1 && result.max_memory_mb >= 1);
+    assert!(result.log.iter().all(|line| line.at == Noon.now()));
+    assert!(result.duration_ms > 0.0 && result.init_ms.is_some() && result.max_memory_mb >= 1);
 }
 
 #[tokio::test]
@@ -142,16 +150,33 @@ async fn a_process_is_reused_until_its_specification_changes() {
     let first = payload(&bench.invoke(&spec, &json!("count")).await);
     let second = bench.invoke(&spec, &json!("count")).await;
     assert_eq!(payload(&second), json!([first[0], 2]));
-    assert_eq!(second.init_duration, None);
+    assert_eq!(second.init_ms, None);
     assert!(log(&second)[0].starts_with("START"));
-    let changed = bench.double(|spec| {
-        spec.code = CodeRef::Directory { path: bench.dir.path().join("double"), version: "2".to_owned() }
-    });
+    let changed = bench.double(|spec| spec.revision = "2".to_owned());
     let third = payload(&bench.invoke(&changed, &json!("count")).await);
     assert_eq!(third[1], 1);
     assert_ne!(third[0], first[0]);
-    bench.pool.forget(&spec.function_arn);
+    bench.pool.forget(&spec.arn);
     assert_eq!(payload(&bench.invoke(&changed, &json!("count")).await)[1], 1);
+}
+
+#[tokio::test]
+async fn an_archive_is_unpacked_from_the_store() {
+    let bench = Bench::new();
+    let mut zip = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
+    zip.start_file("bootstrap", zip::write::SimpleFileOptions::default().unix_permissions(0o755)).unwrap();
+    zip.write_all(&fs::read(env!("CARGO_BIN_EXE_runtime-double")).unwrap()).unwrap();
+    let mut batch = Batch::new();
+    batch.put(Space::Blob, *b"code", zip.finish().unwrap().into_inner());
+    bench.store.apply(batch).unwrap();
+    let zipped = |key: &[u8]| {
+        let code = Code::Zip { key: key.to_vec(), sha256: format!("{key:?}") };
+        bench.double(|spec| spec.code = code)
+    };
+    assert_eq!(payload(&bench.invoke(&zipped(b"code"), &json!("count")).await)[1], 1);
+    let missing = bench.invoke(&zipped(b"gone"), &json!("count")).await;
+    let message = payload(&missing)["errorMessage"].as_str().unwrap().to_owned();
+    assert!(message.ends_with("the archive is not in the store"), "{message}");
 }
 
 #[tokio::test]
@@ -245,7 +270,7 @@ async fn an_error_is_passed_on_and_the_process_goes_on() {
     let spec = bench.double(|_| {});
     let result = bench.invoke(&spec, &json!("error")).await;
     assert_eq!(payload(&result), json!({ "errorType": "Boom", "errorMessage": "as asked" }));
-    assert_eq!(result.function_error.unwrap().as_str(), "Unhandled");
+    assert_eq!(result.function_error, Some("Unhandled"));
     assert_eq!(payload(&bench.invoke(&spec, &json!("count")).await)[1], 2);
 }
 
@@ -286,6 +311,7 @@ async fn an_initialization_that_fails_for_good_is_the_result() {
     assert!(lines.iter().any(|line| line.contains("\tPhase: invoke\tStatus: error\t")));
     let reports = bench.double(|spec| {
         spec.environment.insert("DOUBLE_INIT".to_owned(), "report".to_owned());
+        spec.revision = "2".to_owned();
     });
     let result = bench.invoke(&reports, &json!({})).await;
     assert_eq!(payload(&result), json!({ "errorType": "NoLuck", "errorMessage": "cannot start" }));
@@ -297,10 +323,9 @@ async fn megabytes_of_output_and_of_response_are_bounded() {
     let spec = bench.double(|_| {});
     let result = bench.invoke(&spec, &json!("print 20000000")).await;
     assert_eq!(payload(&result), json!(true));
-    let bytes: usize = result.log_lines.iter().map(|line| line.message.len()).sum();
+    let bytes: usize = result.log.iter().map(|line| line.text.len()).sum();
     assert!(bytes < 9 * 1024 * 1024, "{bytes}");
     assert!(log(&result).iter().any(|line| line.ends_with(" more bytes of output were dropped\n")));
-    assert!(result.log_tail().len() <= 4096);
 
     let fits = bench.invoke(&spec, &json!("large 6291554")).await;
     assert_eq!((fits.payload.len(), fits.function_error), (6_291_556, None));
@@ -369,11 +394,11 @@ async fn the_whole_process_group_goes_with_the_pool() {
     let event = json!(format!("meet {}", listener.local_addr().unwrap()));
     let busy = tokio::spawn({
         let (pool, spec) = (pool.clone(), Arc::clone(&spec));
-        async move { pool.invoke(invocation(&spec, &event)).await }
+        async move { pool.invoke(&invocation(&spec, &event), &credentials()).await }
     });
     let mut peer = tokio::task::spawn_blocking(move || listener.accept().unwrap().0).await.unwrap();
     pool.close().await;
-    assert!(matches!(busy.await.unwrap(), Err(PoolError::Closed)));
+    assert!(matches!(busy.await.unwrap(), Err(PoolClosed)));
     // The connection of the busy process breaks: it is gone.
     let end = tokio::task::spawn_blocking(move || {
         let mut rest = Vec::new();
@@ -381,7 +406,7 @@ async fn the_whole_process_group_goes_with_the_pool() {
     });
     assert!(end.await.unwrap().is_ok_and(|rest| rest == b"!"));
     assert!(!process_exists(idle));
-    assert!(matches!(pool.invoke(invocation(&spec, &json!(1))).await, Err(PoolError::Closed)));
+    assert!(matches!(pool.invoke(&invocation(&spec, &json!(1)), &credentials()).await, Err(PoolClosed)));
 }
 
 #[tokio::test]
@@ -401,7 +426,7 @@ async fn what_cannot_be_executed_is_named() {
     let bench = Bench::new();
     let empty = bench.dir.path().join("empty");
     fs::create_dir(&empty).unwrap();
-    let error = |result: InvocationResult| {
+    let error = |result: FunctionResult| {
         let error = payload(&result);
         assert_eq!(error["errorType"], "Runtime.InvalidEntrypoint");
         error["errorMessage"].as_str().unwrap().to_owned()
@@ -422,7 +447,7 @@ async fn interpreted(
     handler: &str,
     files: &[(&str, &str)],
     event: &Value,
-) -> Option<InvocationResult> {
+) -> Option<FunctionResult> {
     let code =
         bench.dir.path().join(format!("code-{}", files.iter().map(|(_, text)| text.len()).sum::<usize>()));
     for (name, text) in files {
@@ -435,7 +460,7 @@ async fn interpreted(
     spec.memory_mb = 256;
     let mut invocation = invocation(&Arc::new(spec), event);
     invocation.client_context = Some(r#"{"custom":{"k":"v"}}"#.to_owned());
-    let result = bench.pool.invoke(invocation).await.unwrap();
+    let result = bench.pool.invoke(&invocation, &credentials()).await.unwrap();
     if String::from_utf8_lossy(&result.payload).contains("needs an interpreter") {
         println!("skipped: {}", String::from_utf8_lossy(&result.payload));
         return None;
@@ -443,11 +468,11 @@ async fn interpreted(
     Some(result)
 }
 
-async fn node(handler: &str, files: &[(&str, &str)], event: &Value) -> Option<InvocationResult> {
+async fn node(handler: &str, files: &[(&str, &str)], event: &Value) -> Option<FunctionResult> {
     interpreted(&Bench::new(), "nodejs20.x", handler, files, event).await
 }
 
-async fn python(files: &[(&str, &str)], handler: &str, event: &Value) -> Option<InvocationResult> {
+async fn python(files: &[(&str, &str)], handler: &str, event: &Value) -> Option<FunctionResult> {
     interpreted(&Bench::new(), "python3.12", handler, files, event).await
 }
 

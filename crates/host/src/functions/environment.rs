@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::Path;
 
-use super::FunctionSpec;
+use pontoon_core::work::FunctionSpec;
+
+use super::FunctionCredentials;
 use super::interpreter::{Entrypoint, Family};
 
 /// What a process's environment depends on besides its specification.
@@ -14,6 +16,7 @@ pub(super) struct Surroundings<'a> {
     pub(super) runtime_api: SocketAddr,
     pub(super) log_stream: &'a str,
     pub(super) endpoint_url: &'a str,
+    pub(super) credentials: &'a FunctionCredentials,
     pub(super) entrypoint: &'a Entrypoint,
 }
 
@@ -63,8 +66,8 @@ fn replaceable(spec: &FunctionSpec, around: &Surroundings<'_>) -> BTreeMap<Strin
 
 fn reserved(spec: &FunctionSpec, around: &Surroundings<'_>) -> BTreeMap<String, String> {
     let mut variables = owned([
-        ("AWS_ACCESS_KEY_ID", spec.credentials.access_key_id.clone()),
-        ("AWS_DEFAULT_REGION", spec.region.clone()),
+        ("AWS_ACCESS_KEY_ID", around.credentials.access_key_id.clone()),
+        ("AWS_DEFAULT_REGION", spec.scope.region.to_string()),
         ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", spec.memory_mb.to_string()),
         ("AWS_LAMBDA_FUNCTION_NAME", spec.name.clone()),
         ("AWS_LAMBDA_FUNCTION_VERSION", spec.version.clone()),
@@ -72,9 +75,9 @@ fn reserved(spec: &FunctionSpec, around: &Surroundings<'_>) -> BTreeMap<String, 
         ("AWS_LAMBDA_LOG_GROUP_NAME", spec.log_group.clone()),
         ("AWS_LAMBDA_LOG_STREAM_NAME", around.log_stream.to_owned()),
         ("AWS_LAMBDA_RUNTIME_API", around.runtime_api.to_string()),
-        ("AWS_REGION", spec.region.clone()),
-        ("AWS_SECRET_ACCESS_KEY", spec.credentials.secret_access_key.clone()),
-        ("AWS_SESSION_TOKEN", spec.credentials.session_token.clone()),
+        ("AWS_REGION", spec.scope.region.to_string()),
+        ("AWS_SECRET_ACCESS_KEY", around.credentials.secret_access_key.clone()),
+        ("AWS_SESSION_TOKEN", around.credentials.session_token.clone()),
         ("LAMBDA_RUNTIME_DIR", around.runtime_dir.display().to_string()),
         ("LAMBDA_TASK_ROOT", around.task_root.display().to_string()),
         ("_HANDLER", spec.handler.clone()),

@@ -34,6 +34,12 @@ impl Family {
     }
 }
 
+/// Whether functions of this runtime identifier can be run, given an interpreter.
+#[must_use]
+pub fn runs(runtime: &str) -> bool {
+    Family::of(runtime).is_some()
+}
+
 /// What to execute: a program and its first arguments.
 #[derive(Debug, Clone)]
 pub(super) struct Entrypoint {

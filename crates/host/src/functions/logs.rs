@@ -4,9 +4,8 @@ use std::fmt::Write;
 use std::sync::Arc;
 use std::time::Duration;
 
+use pontoon_core::work::{FunctionSpec, LogLine};
 use pontoon_core::{Clock, Timestamp};
-
-use super::{LOG_TAIL_BYTES, LogLine};
 
 /// The longest log event in bytes: what CloudWatch Logs takes less its 26 bytes of overhead. Longer lines are split.
 const EVENT_BYTES_MAX: usize = 262_144 - 26;
@@ -90,7 +89,7 @@ impl Capture {
             return;
         }
         self.bytes += message.len();
-        self.lines.push(LogLine { timestamp: self.clock.now(), message });
+        self.lines.push(LogLine { at: self.clock.now(), text: message });
     }
 
     /// Adds a line of Lambda's own, which no bound drops. A line that the function has begun is closed first.
@@ -104,9 +103,9 @@ impl Capture {
                 "[pontoon] {} more bytes of output were dropped\n",
                 std::mem::take(&mut self.dropped_bytes)
             );
-            self.lines.push(LogLine { timestamp: self.clock.now(), message: notice });
+            self.lines.push(LogLine { at: self.clock.now(), text: notice });
         }
-        self.lines.push(LogLine { timestamp: self.clock.now(), message });
+        self.lines.push(LogLine { at: self.clock.now(), text: message });
     }
 
     /// Hands over what was collected, and begins anew.
@@ -150,14 +149,20 @@ fn millis(duration: Duration) -> f64 {
     duration.as_secs_f64() * 1000.0
 }
 
-pub(super) fn init_start(runtime: &str, runtime_version_arn: &str) -> String {
+/// `INIT_START`, with the runtime's version as AWS spells it and an ARN that stands for it.
+pub(super) fn init_start(spec: &FunctionSpec) -> String {
+    let runtime = &spec.runtime;
+    let arn = pontoon_lambda::runtime_version_arn(spec.scope.region, runtime);
+    format!("INIT_START Runtime Version: {}.v1\tRuntime Version ARN: {arn}\n", runtime_name(runtime))
+}
+
+/// `python:3.12` of `python3.12`, `nodejs:20` of `nodejs20.x`, `provided:al2023` of `provided.al2023`.
+fn runtime_name(runtime: &str) -> String {
+    if let Some(system) = runtime.strip_prefix("provided.") {
+        return format!("provided:{system}");
+    }
     let family = runtime.find(|c: char| c.is_ascii_digit()).unwrap_or(runtime.len());
-    let (name, version) = if runtime.starts_with("provided") {
-        runtime.split_once('.').unwrap_or((runtime, "al1"))
-    } else {
-        (&runtime[..family], runtime[family..].trim_end_matches(".x"))
-    };
-    format!("INIT_START Runtime Version: {name}:{version}.v1\tRuntime Version ARN: {runtime_version_arn}\n")
+    format!("{}:{}", &runtime[..family], runtime[family..].trim_end_matches(".x"))
 }
 
 pub(super) fn init_report(duration: Duration, phase: &str, status: &Status<'_>) -> String {
@@ -182,7 +187,7 @@ pub(super) struct Report<'a> {
     pub(super) duration: Duration,
     pub(super) billed_ms: u64,
     pub(super) memory_mb: u32,
-    pub(super) max_memory_mb: u64,
+    pub(super) max_memory_mb: u32,
     pub(super) init_duration: Option<Duration>,
     pub(super) status: Option<Status<'a>>,
 }
@@ -210,27 +215,6 @@ impl Report<'_> {
     }
 }
 
-/// The last [`LOG_TAIL_BYTES`] of the events joined, each ended by a newline, without `INIT_START`
-/// (recording `test_invocation_with_logs`).
-pub(super) fn tail(lines: &[LogLine]) -> String {
-    let mut parts = Vec::new();
-    let mut room = LOG_TAIL_BYTES;
-    for line in lines.iter().rev().filter(|line| !line.message.starts_with("INIT_START ")) {
-        if room == 0 {
-            break;
-        }
-        let mut text = line.message.clone();
-        if !text.ends_with('\n') {
-            text.push('\n');
-        }
-        let cut = text.ceil_char_boundary(text.len().saturating_sub(room));
-        room = if cut > 0 { 0 } else { room - text.len() };
-        parts.push(text.split_off(cut));
-    }
-    parts.reverse();
-    parts.concat()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -249,7 +233,7 @@ mod tests {
             capture.feed(chunk);
         }
         capture.system("END\n".to_owned());
-        capture.take().into_iter().map(|line| line.message).collect()
+        capture.take().into_iter().map(|line| line.text).collect()
     }
 
     #[test]
@@ -276,10 +260,10 @@ mod tests {
         capture.system("END\n".to_owned());
         let lines = capture.take();
         let kept: usize =
-            lines.iter().filter(|line| line.message.starts_with('x')).map(|line| line.message.len()).sum();
+            lines.iter().filter(|line| line.text.starts_with('x')).map(|line| line.text.len()).sum();
         assert!(kept <= INVOCATION_LOG_BYTES_MAX);
-        assert!(lines.iter().all(|line| line.message.len() <= EVENT_BYTES_MAX));
-        let notice = &lines[lines.len() - 2].message;
+        assert!(lines.iter().all(|line| line.text.len() <= EVENT_BYTES_MAX));
+        let notice = &lines[lines.len() - 2].text;
         assert_eq!(*notice, format!("[pontoon] {} more bytes of output were dropped\n", 20_000_000 - kept));
     }
 
@@ -308,26 +292,11 @@ mod tests {
     #[test]
     fn init_start_names_the_runtime_as_aws_does() {
         for (runtime, text) in [
-            ("python3.12", "python:3.12.v1"),
-            ("nodejs20.x", "nodejs:20.v1"),
-            ("provided.al2023", "provided:al2023.v1"),
+            ("python3.12", "python:3.12"),
+            ("nodejs20.x", "nodejs:20"),
+            ("provided.al2023", "provided:al2023"),
         ] {
-            assert_eq!(
-                init_start(runtime, "arn"),
-                format!("INIT_START Runtime Version: {text}\tRuntime Version ARN: arn\n")
-            );
+            assert_eq!(runtime_name(runtime), text);
         }
-    }
-
-    #[test]
-    fn the_tail_is_the_last_four_kilobytes_cut_at_a_character() {
-        let line = |message: &str| LogLine { timestamp: Timestamp::EPOCH, message: message.to_owned() };
-        assert_eq!(
-            tail(&[line("INIT_START x\n"), line("START\n"), line("a"), line("END\n")]),
-            "START\na\nEND\n"
-        );
-        let long = tail(&[line(&"é".repeat(5000)), line("END\n")]);
-        assert!(long.len() <= LOG_TAIL_BYTES && long.len() > LOG_TAIL_BYTES - 3);
-        assert!(long.ends_with("é\nEND\n"));
     }
 }

@@ -1,12 +1,14 @@
 //! Finds, starts, keeps and ends the processes that serve invocations.
 
 use std::collections::VecDeque;
+use std::io;
 use std::path::PathBuf;
 use std::sync::{Arc, Weak};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use parking_lot::Mutex;
-use pontoon_core::Clock;
+use pontoon_core::work::{Code, FunctionCall, FunctionResult, FunctionSpec};
+use pontoon_core::{Clock, Space, Store};
 use tokio::sync::{Notify, Semaphore, watch};
 use tokio::time::{Instant, sleep_until};
 
@@ -14,10 +16,10 @@ use super::interpreter::Interpreters;
 use super::logs::{self, Report};
 use super::process::{Failure, Launch, Process, Sandbox};
 use super::runtime_api::Assignment;
-use super::unpack::{CodeCache, Unpacked};
-use super::{CodeRef, FunctionError, FunctionSpec, Invocation, InvocationResult, PoolError};
+use super::unpack::{CodeCache, UnpackError, Unpacked};
+use super::{FunctionCredentials, PoolClosed, UNHANDLED};
 
-/// How long an initialization may take before Lambda starts over within the invocation.
+/// How long an initialization may take before Lambda starts over within the call.
 const INIT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// How a [`FunctionPool`] is set up.
@@ -29,6 +31,8 @@ pub struct PoolConfig {
     pub endpoint_url: String,
     /// Timestamps the log lines.
     pub clock: Arc<dyn Clock>,
+    /// Holds the archives of functions.
+    pub store: Arc<dyn Store>,
     /// How many invocations run at once; more wait, outside of their timeouts. At least one.
     pub concurrency_max: usize,
     /// How many processes without work are kept; the one longest without work goes first.
@@ -40,11 +44,12 @@ pub struct PoolConfig {
 impl PoolConfig {
     /// A configuration with the default bounds: 256 invocations at once, 64 idle processes, five minutes.
     #[must_use]
-    pub fn new(dir: PathBuf, endpoint_url: String, clock: Arc<dyn Clock>) -> Self {
+    pub fn new(dir: PathBuf, endpoint_url: String, clock: Arc<dyn Clock>, store: Arc<dyn Store>) -> Self {
         Self {
             dir,
             endpoint_url,
             clock,
+            store,
             concurrency_max: 256,
             idle_max: 64,
             idle_timeout: Duration::from_secs(300),
@@ -97,26 +102,30 @@ impl FunctionPool {
         Ok(Self { inner })
     }
 
-    /// Runs one invocation to its end. Dropping the future kills the process that works on it.
+    /// Runs one invocation to its end, whatever that is. Dropping the future kills the process that works on it.
     ///
     /// # Errors
-    /// Only if the function could not be tried; all that goes wrong with the function itself is a result.
-    pub async fn invoke(&self, invocation: Invocation) -> Result<InvocationResult, PoolError> {
+    /// If the pool is closed before that.
+    pub async fn invoke(
+        &self,
+        call: &FunctionCall,
+        credentials: &FunctionCredentials,
+    ) -> Result<FunctionResult, PoolClosed> {
         let mut closed = self.inner.closed.subscribe();
         let work = async {
-            let _permit = self.inner.permits.acquire().await.map_err(|_| PoolError::Closed)?;
-            self.inner.run(&invocation).await
+            let _permit = self.inner.permits.acquire().await.map_err(|_| PoolClosed)?;
+            Ok(self.inner.run(call, credentials).await)
         };
         tokio::select! {
             biased;
-            _ = closed.wait_for(|&closed| closed) => Err(PoolError::Closed),
+            _ = closed.wait_for(|&closed| closed) => Err(PoolClosed),
             result = work => result,
         }
     }
 
     /// Ends the idle processes of the function `function_arn` (without qualifier): it was deleted or changed.
     pub fn forget(&self, function_arn: &str) {
-        self.inner.idle.lock().retain(|idle| idle.process.spec().function_arn != function_arn);
+        self.inner.idle.lock().retain(|idle| idle.process.spec().arn != function_arn);
     }
 
     /// Refuses further work, kills every process and waits until none works.
@@ -131,54 +140,75 @@ impl FunctionPool {
 }
 
 impl Inner {
-    async fn run(&self, invocation: &Invocation) -> Result<InvocationResult, PoolError> {
-        if let Some(process) = self.take_idle(&invocation.spec) {
-            return Ok(self.serve(process, invocation, Instant::now(), None).await);
+    async fn run(&self, call: &FunctionCall, credentials: &FunctionCredentials) -> FunctionResult {
+        if let Some(process) = self.take_idle(&call.spec) {
+            return self.serve(process, call, Instant::now(), None).await;
         }
-        let (task_root, code) = self.code_of(&invocation.spec).await?;
-        let sandbox = Arc::new(Sandbox::new(&invocation.spec, &self.config.clock));
-        sandbox.log(logs::init_start(&invocation.spec.runtime, &invocation.spec.runtime_version_arn));
-        let launch = || Launch {
-            spec: &invocation.spec,
-            task_root: &task_root,
-            code: code.clone(),
-            interpreters: &self.interpreters,
-            endpoint_url: &self.config.endpoint_url,
-            sandbox: &sandbox,
-        };
+        let sandbox = Arc::new(Sandbox::new(&call.spec, &self.config.clock));
         let began = Instant::now();
-        match initialize(launch(), began + INIT_TIMEOUT).await? {
+        match self.code_of(&call.spec).await {
+            Ok((task_root, code)) => {
+                let launch = Launch {
+                    spec: &call.spec,
+                    task_root: &task_root,
+                    code: code.as_ref(),
+                    interpreters: &self.interpreters,
+                    endpoint_url: &self.config.endpoint_url,
+                    credentials,
+                    sandbox: &sandbox,
+                };
+                self.start_and_serve(call, &launch).await
+            }
+            Err(error) => failed(call, &sandbox, Failure::Entrypoint(error.to_string()), began, 1),
+        }
+    }
+
+    /// Starts a process for a call that no warm one can serve. Lambda tries a failed initialization once more, and then it counts as part of the
+    /// call.
+    async fn start_and_serve(&self, call: &FunctionCall, launch: &Launch<'_>) -> FunctionResult {
+        let sandbox = launch.sandbox;
+        sandbox.log(logs::init_start(&call.spec));
+        let began = Instant::now();
+        match initialize(launch, began + INIT_TIMEOUT).await {
             Ok(process) => {
                 let init = began.elapsed();
-                return Ok(self.serve(process, invocation, Instant::now(), Some(init)).await);
+                return self.serve(process, call, Instant::now(), Some(init)).await;
             }
-            Err((Failure::Entrypoint(reason), _)) => {
-                return Ok(failed(invocation, &sandbox, Failure::Entrypoint(reason), began, 1));
+            Err((failure @ Failure::Entrypoint(_), memory_mb)) => {
+                return failed(call, sandbox, failure, began, memory_mb);
             }
             Err((failure, _)) => {
-                sandbox.log(logs::init_report(began.elapsed(), "init", &failure.init_status()))
+                sandbox.log(logs::init_report(began.elapsed(), "init", &failure.init_status()));
             }
         }
-        // Lambda starts over, and this time the initialization counts as part of the invocation.
         let began = Instant::now();
-        match initialize(launch(), began + invocation.spec.timeout).await? {
-            Ok(process) => Ok(self.serve(process, invocation, began, None).await),
+        match initialize(launch, began + call.spec.timeout).await {
+            Ok(process) => self.serve(process, call, began, None).await,
             Err((failure, memory_mb)) => {
                 sandbox.log(logs::init_report(began.elapsed(), "invoke", &failure.init_status()));
-                Ok(failed(invocation, &sandbox, failure, began, memory_mb))
+                failed(call, sandbox, failure, began, memory_mb)
             }
         }
     }
 
-    async fn code_of(&self, spec: &FunctionSpec) -> Result<(PathBuf, Option<Arc<Unpacked>>), PoolError> {
+    async fn code_of(&self, spec: &FunctionSpec) -> Result<(PathBuf, Option<Arc<Unpacked>>), UnpackError> {
         match &spec.code {
-            CodeRef::Zip { sha256, source } => {
+            Code::Zip { key, sha256 } => {
+                let (store, key) = (Arc::clone(&self.config.store), key.clone());
+                let source = move || {
+                    let found =
+                        store.get(Space::Blob, &key).map_err(|error| io::Error::other(error.message))?;
+                    found.ok_or_else(|| io::Error::other("the archive is not in the store"))
+                };
                 let unpacked = self.code.get(sha256, source).await?;
                 Ok((unpacked.path().to_owned(), Some(unpacked)))
             }
-            CodeRef::Directory { path, .. } if path.is_dir() => Ok((path.clone(), None)),
-            CodeRef::Directory { path, .. } => {
-                Err(PoolError::Code(format!("{} is not a directory", path.display())))
+            Code::Directory { path, .. } => {
+                let path = PathBuf::from(path);
+                match path.is_dir() {
+                    true => Ok((path, None)),
+                    false => Err(UnpackError::Code(format!("{} is not a directory", path.display()))),
+                }
             }
         }
     }
@@ -187,15 +217,15 @@ impl Inner {
     async fn serve(
         &self,
         mut process: Process,
-        invocation: &Invocation,
+        call: &FunctionCall,
         began: Instant,
         init: Option<Duration>,
-    ) -> InvocationResult {
-        let spec = &invocation.spec;
+    ) -> FunctionResult {
+        let spec = &call.spec;
         let sandbox = Arc::clone(process.sandbox());
         let deadline = began + spec.timeout;
-        sandbox.log(logs::start(&invocation.request_id, &spec.version));
-        let answer = process.serve(assignment(invocation, deadline), deadline).await;
+        sandbox.log(logs::start(&call.request_id, &spec.version));
+        let answer = process.serve(assignment(call, deadline), deadline).await;
         let duration = if matches!(answer, Err(Failure::TimedOut)) { spec.timeout } else { began.elapsed() };
         // A runtime that answered asks for work again at once. One that does not, has ended or hangs: its answer counts all the same.
         let answered = matches!(answer, Ok(_) | Err(Failure::Reported { .. } | Failure::ResponseTooLarge));
@@ -206,22 +236,22 @@ impl Inner {
             process.settle();
             process.end().await;
         }
-        let result = conclude(invocation, &sandbox, answer, duration, init, process.max_memory_mb());
+        let result = conclude(call, &sandbox, answer, duration, init, process.max_memory_mb());
         if reusable {
             self.park(process);
         }
         result
     }
 
-    fn take_idle(&self, spec: &Arc<FunctionSpec>) -> Option<Process> {
+    fn take_idle(&self, spec: &FunctionSpec) -> Option<Process> {
         let mut idle = self.idle.lock();
-        // Processes of this version with another specification belong to a configuration that is gone.
+        // Processes of this version with another revision belong to a configuration or code that is gone.
         idle.retain(|idle| {
             let theirs = idle.process.spec();
-            theirs.function_arn != spec.function_arn || theirs.version != spec.version || theirs == spec
+            theirs.arn != spec.arn || theirs.version != spec.version || is_same(theirs, spec)
         });
         loop {
-            let at = idle.iter().rposition(|idle| idle.process.spec() == spec)?;
+            let at = idle.iter().rposition(|idle| is_same(idle.process.spec(), spec))?;
             let mut process = idle.remove(at)?.process;
             if process.is_alive() {
                 return Some(process);
@@ -274,49 +304,48 @@ async fn reap(inner: Weak<Inner>, idle_changed: Arc<Notify>) {
     }
 }
 
+/// Whether a process that was started for one of them can serve the other.
+fn is_same(a: &FunctionSpec, b: &FunctionSpec) -> bool {
+    a.arn == b.arn && a.version == b.version && a.revision == b.revision && a.code == b.code
+}
+
 /// Starts a process and waits until it is ready. A failure comes with the memory that was seen in use, in MB.
-async fn initialize(
-    launch: Launch<'_>,
-    deadline: Instant,
-) -> Result<Result<Process, (Failure, u64)>, PoolError> {
-    let mut process = match Process::start(launch).await? {
-        Ok(process) => process,
-        Err(failure) => return Ok(Err((failure, 1))),
-    };
+async fn initialize(launch: &Launch<'_>, deadline: Instant) -> Result<Process, (Failure, u32)> {
+    let mut process = Process::start(launch).await.map_err(|failure| (failure, 1))?;
     match process.ready(deadline).await {
-        Ok(()) => Ok(Ok(process)),
+        Ok(()) => Ok(process),
         Err(failure) => {
             process.settle();
             process.end().await;
-            Ok(Err((failure, process.max_memory_mb())))
+            Err((failure, process.max_memory_mb()))
         }
     }
 }
 
 /// The result of an invocation whose process never got ready.
 fn failed(
-    invocation: &Invocation,
+    call: &FunctionCall,
     sandbox: &Sandbox,
     failure: Failure,
     began: Instant,
-    memory_mb: u64,
-) -> InvocationResult {
-    sandbox.log(logs::start(&invocation.request_id, &invocation.spec.version));
-    let duration = began.elapsed().min(invocation.spec.timeout);
-    conclude(invocation, sandbox, Err(failure), duration, None, memory_mb)
+    memory_mb: u32,
+) -> FunctionResult {
+    sandbox.log(logs::start(&call.request_id, &call.spec.version));
+    let duration = began.elapsed().min(call.spec.timeout);
+    conclude(call, sandbox, Err(failure), duration, None, memory_mb)
 }
 
 /// Writes the log's closing lines and puts the result together.
 fn conclude(
-    invocation: &Invocation,
+    call: &FunctionCall,
     sandbox: &Sandbox,
     answer: Result<bytes::Bytes, Failure>,
     duration: Duration,
     init_duration: Option<Duration>,
-    max_memory_mb: u64,
-) -> InvocationResult {
-    let spec = &invocation.spec;
-    let request_id = &invocation.request_id;
+    max_memory_mb: u32,
+) -> FunctionResult {
+    let spec = &call.spec;
+    let request_id = &call.request_id;
     if let Err(failure) = &answer {
         failure.log(sandbox, request_id, spec.timeout);
     }
@@ -333,7 +362,7 @@ fn conclude(
         init_duration,
         status,
     };
-    let log_lines = {
+    let log = {
         let mut capture = sandbox.capture.lock();
         capture.system(logs::end(request_id));
         capture.system(report.line());
@@ -341,30 +370,29 @@ fn conclude(
     };
     let (payload, function_error) = match answer {
         Ok(payload) => (payload, None),
-        Err(failure) => (failure.payload(request_id, spec.timeout), Some(FunctionError::Unhandled)),
+        Err(failure) => (failure.payload(request_id, spec.timeout), Some(UNHANDLED)),
     };
-    InvocationResult {
+    FunctionResult {
         payload,
         function_error,
+        log,
         log_stream: sandbox.log_stream.clone(),
-        log_lines,
-        duration,
-        billed_ms,
-        init_duration,
+        duration_ms: duration.as_secs_f64() * 1000.0,
+        init_ms: init_duration.map(|init| init.as_secs_f64() * 1000.0),
         max_memory_mb,
     }
 }
 
-fn assignment(invocation: &Invocation, deadline: Instant) -> Assignment {
+fn assignment(call: &FunctionCall, deadline: Instant) -> Assignment {
     let left = deadline.saturating_duration_since(Instant::now());
     // The function compares the deadline with the machine's clock, even when Pontoon's own is virtual.
     let machine_now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     Assignment {
-        request_id: invocation.request_id.clone(),
+        request_id: call.request_id.clone(),
         deadline_ms: (machine_now + left).as_millis(),
-        invoked_arn: invocation.invoked_arn.clone(),
-        trace_header: invocation.trace_header.clone(),
-        client_context: invocation.client_context.clone(),
-        payload: invocation.payload.clone(),
+        invoked_arn: call.invoked_arn.clone(),
+        trace_header: call.trace_header.clone(),
+        client_context: call.client_context.clone(),
+        payload: call.payload.clone(),
     }
 }

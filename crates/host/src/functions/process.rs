@@ -12,6 +12,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use parking_lot::Mutex;
 use pontoon_core::Clock;
+use pontoon_core::work::FunctionSpec;
 use rustix::process::{Pid, Signal, kill_process_group};
 use tokio::net::unix::pipe;
 use tokio::process::{Child, Command};
@@ -19,11 +20,11 @@ use tokio::task::AbortHandle;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until, timeout};
 
 use super::environment::{self, Surroundings};
-use super::interpreter::Interpreters;
+use super::interpreter::{Entrypoint, Interpreters};
 use super::logs::{self, Capture, Status};
 use super::runtime_api::{Assignment, Event, RuntimeApi};
 use super::unpack::Unpacked;
-use super::{FunctionSpec, RESPONSE_BYTES_MAX};
+use super::{FunctionCredentials, RESPONSE_BYTES_MAX};
 
 /// How often the memory of a working process is looked at. Nothing tells when a process grows.
 const MEMORY_SAMPLE: Duration = Duration::from_millis(50);
@@ -62,7 +63,7 @@ pub(super) enum Failure {
     TimedOut,
     /// The process used more memory than the function has.
     OutOfMemory,
-    /// There is nothing that can be executed.
+    /// There is nothing that can be executed, or no code to execute it with.
     Entrypoint(String),
     /// The response is too large.
     ResponseTooLarge,
@@ -225,9 +226,10 @@ impl Output {
 pub(super) struct Launch<'a> {
     pub(super) spec: &'a Arc<FunctionSpec>,
     pub(super) task_root: &'a Path,
-    pub(super) code: Option<Arc<Unpacked>>,
+    pub(super) code: Option<&'a Arc<Unpacked>>,
     pub(super) interpreters: &'a Interpreters,
     pub(super) endpoint_url: &'a str,
+    pub(super) credentials: &'a FunctionCredentials,
     pub(super) sandbox: &'a Arc<Sandbox>,
 }
 
@@ -248,13 +250,19 @@ impl Process {
     /// Starts a process; its initialization is still to be awaited.
     ///
     /// # Errors
-    /// The outer error is the machine's, the inner one the function's.
-    pub(super) async fn start(launch: Launch<'_>) -> io::Result<Result<Self, Failure>> {
-        let Launch { spec, task_root, code, interpreters, endpoint_url, sandbox } = launch;
-        let entrypoint = match interpreters.entrypoint(&spec.runtime, task_root, spec.memory_mb).await {
-            Ok(entrypoint) => entrypoint,
-            Err(reason) => return Ok(Err(Failure::Entrypoint(reason))),
-        };
+    /// If there is nothing to execute, or the machine cannot.
+    pub(super) async fn start(launch: &Launch<'_>) -> Result<Self, Failure> {
+        let Launch { spec, task_root, interpreters, .. } = launch;
+        let entrypoint = interpreters.entrypoint(&spec.runtime, task_root, spec.memory_mb).await;
+        let entrypoint = entrypoint.map_err(Failure::Entrypoint)?;
+        let program = entrypoint.program.display();
+        Self::spawn(launch, &entrypoint)
+            .await
+            .map_err(|error| Failure::Entrypoint(format!("fork/exec {program}: {}", exec_text(&error))))
+    }
+
+    async fn spawn(launch: &Launch<'_>, entrypoint: &Entrypoint) -> io::Result<Self> {
+        let Launch { spec, task_root, code, interpreters, endpoint_url, credentials, sandbox } = launch;
         let api = RuntimeApi::listen().await?;
         let (writer, pipe) = pipe::pipe()?;
         let writer = writer.into_blocking_fd()?;
@@ -264,7 +272,8 @@ impl Process {
             runtime_api: api.address(),
             log_stream: &sandbox.log_stream,
             endpoint_url,
-            entrypoint: &entrypoint,
+            credentials,
+            entrypoint,
         };
         let mut command = Command::new(&entrypoint.program);
         command
@@ -277,26 +286,12 @@ impl Process {
             .stdout(writer)
             .process_group(0)
             .kill_on_drop(true);
-        let child = match command.spawn() {
-            Ok(child) => child,
-            Err(error) => {
-                let program = entrypoint.program.display();
-                return Ok(Err(Failure::Entrypoint(format!("fork/exec {program}: {}", exec_text(&error)))));
-            }
-        };
+        let child = command.spawn()?;
         let output = Arc::new(Output { pipe, sandbox: Arc::clone(sandbox) });
         let pump = tokio::spawn(Arc::clone(&output).pump()).abort_handle();
         let group = child.id().and_then(|id| Pid::from_raw(i32::try_from(id).ok()?));
-        Ok(Ok(Self {
-            spec: Arc::clone(spec),
-            child,
-            group,
-            api,
-            output,
-            pump,
-            max_memory_bytes: 0,
-            _code: code,
-        }))
+        let _code = code.cloned();
+        Ok(Self { spec: Arc::clone(spec), child, group, api, output, pump, max_memory_bytes: 0, _code })
     }
 
     pub(super) fn spec(&self) -> &Arc<FunctionSpec> {
@@ -308,8 +303,8 @@ impl Process {
     }
 
     /// The most memory seen so far, in whole MB, at least one.
-    pub(super) fn max_memory_mb(&self) -> u64 {
-        self.max_memory_bytes.div_ceil(1024 * 1024).max(1)
+    pub(super) fn max_memory_mb(&self) -> u32 {
+        u32::try_from(self.max_memory_bytes.div_ceil(1024 * 1024)).unwrap_or(u32::MAX).max(1)
     }
 
     /// Whether the process is still there to serve.

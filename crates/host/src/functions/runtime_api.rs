@@ -32,7 +32,7 @@ pub(super) struct Assignment {
     /// clock that the function compares it with.
     pub(super) deadline_ms: u128,
     pub(super) invoked_arn: String,
-    pub(super) trace_header: Option<String>,
+    pub(super) trace_header: String,
     pub(super) client_context: Option<String>,
     pub(super) payload: Bytes,
 }
@@ -274,9 +274,7 @@ fn handed_out(assignment: Assignment) -> Reply {
     set("lambda-runtime-aws-request-id", &assignment.request_id);
     set("lambda-runtime-deadline-ms", &assignment.deadline_ms.to_string());
     set("lambda-runtime-invoked-function-arn", &assignment.invoked_arn);
-    if let Some(trace) = &assignment.trace_header {
-        set("lambda-runtime-trace-id", trace);
-    }
+    set("lambda-runtime-trace-id", &assignment.trace_header);
     if let Some(context) = &assignment.client_context {
         set("lambda-runtime-client-context", context);
     }

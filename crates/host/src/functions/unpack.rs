@@ -1,6 +1,7 @@
 //! Unpacks deployment archives, trusting nothing in them.
 
 use std::collections::HashMap;
+use std::fmt;
 use std::fs::{self, File};
 use std::io::{self, Cursor, Read};
 use std::path::{Component, Path, PathBuf};
@@ -9,14 +10,36 @@ use std::sync::{Arc, Weak};
 use bytes::Bytes;
 use tokio::sync::Mutex;
 
-use super::{PoolError, ZipSource};
-
 /// The most bytes that an archive may unpack to: Lambda's 250 MB.
 const UNPACKED_BYTES_MAX: u64 = 262_144_000;
 /// The most entries of an archive. Lambda names no number; this one bounds the inodes that one package may take.
 const ENTRIES_MAX: usize = 100_000;
 /// The longest symbolic link target, that of Linux.
 const LINK_BYTES_MAX: u64 = 4096;
+
+/// Why there is no directory to run a function in.
+#[derive(Debug)]
+pub(super) enum UnpackError {
+    /// The archive cannot be read or breaks a limit; the text says how.
+    Code(String),
+    /// The machine refused a file.
+    Machine(io::Error),
+}
+
+impl fmt::Display for UnpackError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Code(reason) => write!(f, "the function's code cannot be unpacked: {reason}"),
+            Self::Machine(error) => write!(f, "the machine cannot unpack the function's code: {error}"),
+        }
+    }
+}
+
+impl From<io::Error> for UnpackError {
+    fn from(error: io::Error) -> Self {
+        Self::Machine(error)
+    }
+}
 
 /// An unpacked archive. Its directory is removed when the last process that runs from it is gone.
 #[derive(Debug)]
@@ -61,8 +84,13 @@ impl CodeCache {
         Ok(Self { dir, unpacked: Mutex::default() })
     }
 
-    /// The directory of the archive with hash `sha256`, unpacked if it is not there. One archive is unpacked at a time.
-    pub(super) async fn get(&self, sha256: &str, source: &ZipSource) -> Result<Arc<Unpacked>, PoolError> {
+    /// The directory of the archive with hash `sha256`, unpacked if it is not there. One archive is unpacked at a time. `source` reads the
+    /// archive, on a thread that may block.
+    pub(super) async fn get(
+        &self,
+        sha256: &str,
+        source: impl FnOnce() -> io::Result<Bytes> + Send + 'static,
+    ) -> Result<Arc<Unpacked>, UnpackError> {
         let mut slots = self.unpacked.lock().await;
         if let Some(found) = slots.by_sha.get(sha256).and_then(Weak::upgrade) {
             return Ok(found);
@@ -70,14 +98,13 @@ impl CodeCache {
         slots.by_sha.retain(|_, slot| slot.strong_count() > 0);
         slots.made += 1;
         let target = Unpacked { path: self.dir.join(slots.made.to_string()) };
-        let source = Arc::clone(source);
         let made = tokio::task::spawn_blocking(move || {
             let zip = source()?;
             unpack(zip, &target.path)?;
-            Ok::<_, PoolError>(target)
+            Ok::<_, UnpackError>(target)
         })
         .await
-        .map_err(|error| PoolError::Machine(io::Error::other(error)))??;
+        .map_err(|error| UnpackError::Machine(io::Error::other(error)))??;
         let made = Arc::new(made);
         slots.by_sha.insert(sha256.to_owned(), Arc::downgrade(&made));
         Ok(made)
@@ -86,20 +113,20 @@ impl CodeCache {
 
 /// Unpacks `zip` into the new directory `dir`: regular files with their execute bits, directories, and symbolic links that
 /// stay inside. Links are made after all files, so no file is ever written through one.
-fn unpack(zip: Bytes, dir: &Path) -> Result<(), PoolError> {
-    let mut archive = zip::ZipArchive::new(Cursor::new(zip)).map_err(|e| PoolError::Code(e.to_string()))?;
+fn unpack(zip: Bytes, dir: &Path) -> Result<(), UnpackError> {
+    let mut archive = zip::ZipArchive::new(Cursor::new(zip)).map_err(|e| UnpackError::Code(e.to_string()))?;
     if archive.len() > ENTRIES_MAX {
-        return Err(PoolError::Code(format!("it has more than {ENTRIES_MAX} entries")));
+        return Err(UnpackError::Code(format!("it has more than {ENTRIES_MAX} entries")));
     }
     fs::create_dir_all(dir)?;
     let mut budget = UNPACKED_BYTES_MAX;
     let mut links = Vec::new();
     for index in 0..archive.len() {
-        let mut entry = archive.by_index(index).map_err(|e| PoolError::Code(e.to_string()))?;
+        let mut entry = archive.by_index(index).map_err(|e| UnpackError::Code(e.to_string()))?;
         let path = entry
             .enclosed_name()
             .filter(|path| path.components().all(|part| matches!(part, Component::Normal(_))))
-            .ok_or_else(|| PoolError::Code(format!("entry {index} names a path outside the package")))?;
+            .ok_or_else(|| UnpackError::Code(format!("entry {index} names a path outside the package")))?;
         if entry.is_dir() {
             make_dir(&dir.join(&path))?;
         } else if entry.is_symlink() {
@@ -107,9 +134,9 @@ fn unpack(zip: Bytes, dir: &Path) -> Result<(), PoolError> {
             (&mut entry)
                 .take(LINK_BYTES_MAX)
                 .read_to_string(&mut target)
-                .map_err(|e| PoolError::Code(e.to_string()))?;
+                .map_err(|e| UnpackError::Code(e.to_string()))?;
             if !stays_inside(&path, Path::new(&target)) {
-                return Err(PoolError::Code(format!("link {} leads outside the package", path.display())));
+                return Err(UnpackError::Code(format!("link {} leads outside the package", path.display())));
             }
             links.push((path, target));
         } else {
@@ -120,12 +147,12 @@ fn unpack(zip: Bytes, dir: &Path) -> Result<(), PoolError> {
     link_all(dir, &links)
 }
 
-fn make_dir(path: &Path) -> Result<(), PoolError> {
+fn make_dir(path: &Path) -> Result<(), UnpackError> {
     fs::create_dir_all(path).map_err(conflict)
 }
 
 /// Writes one file and returns what is left of `budget` bytes, counting what comes out rather than what the header claims.
-fn write_file(entry: &mut impl Read, path: &Path, mode: u32, budget: u64) -> Result<u64, PoolError> {
+fn write_file(entry: &mut impl Read, path: &Path, mode: u32, budget: u64) -> Result<u64, UnpackError> {
     if let Some(parent) = path.parent() {
         make_dir(parent)?;
     }
@@ -136,30 +163,30 @@ fn write_file(entry: &mut impl Read, path: &Path, mode: u32, budget: u64) -> Res
 }
 
 /// Copies at most `budget` bytes; reading errors are the archive's, writing errors the machine's.
-fn copy_bounded(from: &mut impl Read, to: &mut impl io::Write, budget: u64) -> Result<u64, PoolError> {
+fn copy_bounded(from: &mut impl Read, to: &mut impl io::Write, budget: u64) -> Result<u64, UnpackError> {
     let mut buffer = vec![0; 64 * 1024];
     let mut written = 0;
     loop {
-        let read = from.read(&mut buffer).map_err(|e| PoolError::Code(e.to_string()))?;
+        let read = from.read(&mut buffer).map_err(|e| UnpackError::Code(e.to_string()))?;
         if read == 0 {
             return Ok(written);
         }
         written += read as u64;
         if written > budget {
-            return Err(PoolError::Code(format!("it unpacks to more than {UNPACKED_BYTES_MAX} bytes")));
+            return Err(UnpackError::Code(format!("it unpacks to more than {UNPACKED_BYTES_MAX} bytes")));
         }
         to.write_all(&buffer[..read])?;
     }
 }
 
 /// Entries that collide (a file where a directory is needed) are the archive's fault; all else is the machine's.
-fn conflict(error: io::Error) -> PoolError {
+fn conflict(error: io::Error) -> UnpackError {
     match error.kind() {
         io::ErrorKind::AlreadyExists
         | io::ErrorKind::NotADirectory
         | io::ErrorKind::IsADirectory
-        | io::ErrorKind::InvalidFilename => PoolError::Code(format!("entries collide: {error}")),
-        _ => PoolError::Machine(error),
+        | io::ErrorKind::InvalidFilename => UnpackError::Code(format!("entries collide: {error}")),
+        _ => UnpackError::Machine(error),
     }
 }
 
@@ -185,7 +212,7 @@ fn stays_inside(link: &Path, target: &Path) -> bool {
 }
 
 /// Makes the links, then follows each once: links through links may lead where their text does not.
-fn link_all(dir: &Path, links: &[(PathBuf, String)]) -> Result<(), PoolError> {
+fn link_all(dir: &Path, links: &[(PathBuf, String)]) -> Result<(), UnpackError> {
     for (path, target) in links {
         let path = dir.join(path);
         if let Some(parent) = path.parent() {
@@ -199,7 +226,7 @@ fn link_all(dir: &Path, links: &[(PathBuf, String)]) -> Result<(), PoolError> {
         if let Ok(real) = dir.join(path).canonicalize()
             && !real.starts_with(&root)
         {
-            return Err(PoolError::Code(format!("link {} leads outside the package", path.display())));
+            return Err(UnpackError::Code(format!("link {} leads outside the package", path.display())));
         }
     }
     Ok(())
@@ -228,7 +255,7 @@ mod tests {
     fn refusal(zip: Bytes) -> String {
         let dir = tempfile::tempdir().unwrap();
         match unpack(zip, &dir.path().join("x")) {
-            Err(PoolError::Code(reason)) => reason,
+            Err(UnpackError::Code(reason)) => reason,
             other => panic!("expected a refused archive, got {other:?}"),
         }
     }
@@ -273,7 +300,7 @@ mod tests {
     fn an_archive_that_unpacks_to_too_much_is_refused_by_what_comes_out() {
         let mut sink = io::sink();
         let refused = copy_bounded(&mut io::repeat(0).take(100), &mut sink, 99);
-        assert!(matches!(refused, Err(PoolError::Code(_))));
+        assert!(matches!(refused, Err(UnpackError::Code(_))));
         assert!(matches!(copy_bounded(&mut io::repeat(0).take(99), &mut sink, 99), Ok(99)));
     }
 
@@ -289,13 +316,16 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let cache = CodeCache::open(dir.path().join("code")).unwrap();
         let zip = archive(&[("f", "x", 0o644)], &[]);
-        let source: ZipSource = Arc::new(move || Ok(zip.clone()));
-        let first = cache.get("sha", &source).await.unwrap();
-        let second = cache.get("sha", &source).await.unwrap();
+        let source = || {
+            let zip = zip.clone();
+            move || Ok(zip)
+        };
+        let first = cache.get("sha", source()).await.unwrap();
+        let second = cache.get("sha", source()).await.unwrap();
         assert_eq!(first.path(), second.path());
         let path = first.path().to_owned();
         drop((first, second));
         assert!(!path.exists());
-        assert!(cache.get("sha", &source).await.unwrap().path().join("f").exists());
+        assert!(cache.get("sha", source()).await.unwrap().path().join("f").exists());
     }
 }
