@@ -1,3 +1,42 @@
 //! Code generation and tidy checks.
 
-fn main() {}
+mod codegen;
+mod model;
+mod ordered;
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+const USAGE: &str = "\
+usage: cargo xtask COMMAND
+
+  codegen [--check]           generate crates/api from models/, or say what differs
+  codegen --models-from DIR   strip the published models in DIR (botocore's `data` directory) into models/, then generate
+";
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let root = root();
+    let done = match arguments.as_slice() {
+        ["codegen"] => codegen::generate(&root, false),
+        ["codegen", "--check"] => codegen::generate(&root, true),
+        ["codegen", "--models-from", data] => {
+            codegen::strip(&root, Path::new(data)).and_then(|()| codegen::generate(&root, false))
+        }
+        _ => Err(USAGE.to_owned()),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(message) => {
+            eprintln!("{message}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// The workspace's directory: the parent of this package's.
+fn root() -> PathBuf {
+    let package = Path::new(env!("CARGO_MANIFEST_DIR"));
+    package.parent().unwrap_or(package).to_path_buf()
+}

@@ -53,13 +53,19 @@ pub struct Constraints {
     pub max: Option<i64>,
     /// The regular expression that a string must match as a whole, as the model spells it.
     pub pattern: Option<&'static str>,
+    /// Whether a string matches `pattern` as a whole; set wherever `pattern` is.
+    pub matches: Option<fn(&str) -> bool>,
     /// The values that a string may have, in the model's order; empty means any.
     pub values: &'static [&'static str],
+    /// Whether anything inside the value (members, elements, keys, entries) is required or constrained; validation passes over the inside
+    /// otherwise.
+    pub inner: bool,
 }
 
 impl Constraints {
     /// No constraint.
-    pub const NONE: Self = Self { min: None, max: None, pattern: None, values: &[] };
+    pub const NONE: Self =
+        Self { min: None, max: None, pattern: None, matches: None, values: &[], inner: false };
 }
 
 /// One member of a structure, or the element of a list, or the key or value of a map.
@@ -69,7 +75,8 @@ pub struct Member {
     pub name: &'static str,
     /// Its name on the wire in JSON, XML, CBOR, a header, a query parameter or a path.
     pub wire: &'static str,
-    /// Its name in the query protocol's form, where that differs from `wire`.
+    /// Its name in the query protocol, in the form and in the XML of the answer; the same as `wire` unless clients of another protocol know it by
+    /// another name (SQS). For a flattened list it names the repeated element (`AttributeName`, for `AttributeName.1`).
     pub query: &'static str,
     /// Where it travels in the REST protocols.
     pub location: Location,
@@ -239,7 +246,7 @@ pub trait Decode: Sized {
 }
 
 /// What a value did wrong.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub enum Violation {
     /// A required member was absent or null.
     Missing,
@@ -255,13 +262,18 @@ pub enum Violation {
     Pattern(&'static str),
     /// A string that is none of these values.
     NotOneOf(&'static [&'static str]),
+    /// A list with an element that violates these.
+    Elements(&'static Constraints),
+    /// A map with a key that violates these.
+    Keys(&'static Constraints),
+    /// A map with a value that violates these.
+    Values(&'static Constraints),
 }
 
 /// A violation, where it happened and with what value, in the spelling that AWS's messages use.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub struct Violated {
-    /// The path in AWS's spelling: members joined by `.` with a lower-case first letter, elements as `member.N` counted from one where the
-    /// protocol is query and `N` … see [`Violations::path`].
+    /// The path in AWS's spelling: `targets.1.member.id`, `messageAttributes.attr1.member.dataType` (see `events` and `sns` in the recordings).
     pub path: String,
     /// The offending value as AWS prints it (lists in brackets); empty for [`Violation::Missing`].
     pub value: String,
@@ -269,18 +281,13 @@ pub struct Violated {
     pub violation: Violation,
 }
 
-/// All the violations of one input, in the model's order.
+/// All the violations of one input, those of missing members first, otherwise in the model's order.
+///
+/// Paths are put together from the inside out: whoever descends takes a [`mark`](Self::mark) and afterwards places what was found since. So a valid
+/// input costs no allocation.
 #[derive(Debug, Default)]
 pub struct Violations {
-    path: Vec<PathPart>,
     found: Vec<Violated>,
-}
-
-#[derive(Debug, Clone)]
-enum PathPart {
-    Member(&'static str),
-    Index(usize),
-    Key(String),
 }
 
 impl Violations {
@@ -305,57 +312,44 @@ impl Violations {
         self.found.is_empty()
     }
 
-    /// Descends into a member, element or entry while `within` runs.
-    pub fn at_member(&mut self, name: &'static str, within: impl FnOnce(&mut Self)) {
-        self.path.push(PathPart::Member(name));
-        within(self);
-        self.path.pop();
+    /// How much has been found so far, for [`Violations::in_member`] and the like.
+    #[must_use]
+    pub fn mark(&self) -> usize {
+        self.found.len()
     }
 
-    /// Descends into the list element `index` (from zero).
-    pub fn at_index(&mut self, index: usize, within: impl FnOnce(&mut Self)) {
-        self.path.push(PathPart::Index(index));
-        within(self);
-        self.path.pop();
+    /// Drops what was found since `mark`, because it is reported otherwise.
+    pub fn forget(&mut self, mark: usize) {
+        self.found.truncate(mark);
     }
 
-    /// Descends into the map entry `key`.
-    pub fn at_key(&mut self, key: &str, within: impl FnOnce(&mut Self)) {
-        self.path.push(PathPart::Key(key.to_owned()));
-        within(self);
-        self.path.pop();
-    }
-
-    /// The present path as AWS spells it: `entries.1.member.detail` — lower-case first letters, elements counted from one and followed by `member`.
-    fn path(&self) -> String {
-        let mut text = String::new();
-        for part in &self.path {
-            if !text.is_empty() {
-                text.push('.');
-            }
-            match part {
-                PathPart::Member(name) => {
-                    let mut chars = name.chars();
-                    text.extend(chars.next().map(|c| c.to_ascii_lowercase()));
-                    text.push_str(chars.as_str());
-                }
-                PathPart::Index(index) => {
-                    text.push_str(&(index + 1).to_string());
-                    text.push_str(".member");
-                }
-                PathPart::Key(key) => {
-                    text.push_str(key);
-                    text.push_str(".member");
-                }
-            }
+    /// Places what was found since `mark` in the member `name`, which messages spell with a lower-case first letter.
+    pub fn in_member(&mut self, mark: usize, name: &str) {
+        for violated in self.found.iter_mut().skip(mark) {
+            let mut chars = name.chars();
+            let first = chars.next().map(|c| c.to_ascii_lowercase());
+            violated.descend(first.into_iter().chain(chars));
         }
-        text
     }
 
-    /// Records a violation of the value at the present path.
+    /// Places what was found since `mark` in the list element `index` (from zero; messages count from one: `1.member`).
+    pub fn in_element(&mut self, mark: usize, index: usize) {
+        for violated in self.found.iter_mut().skip(mark) {
+            violated.descend(format!("{}.member", index + 1).chars());
+        }
+    }
+
+    /// Places what was found since `mark` in the map entry `key` (`attr1.member`).
+    pub fn in_entry(&mut self, mark: usize, key: &str) {
+        for violated in self.found.iter_mut().skip(mark) {
+            violated.descend(key.chars().chain(".member".chars()));
+        }
+    }
+
+    /// Records a violation by the value at hand; its path is empty until it is placed.
     pub fn add(&mut self, violation: Violation, value: impl FnOnce() -> String) {
         if self.found.len() < Self::KEPT_MAX {
-            self.found.push(Violated { path: self.path(), value: value(), violation });
+            self.found.push(Violated { path: String::new(), value: value(), violation });
         }
     }
 
@@ -370,6 +364,16 @@ impl Violations {
 }
 
 impl Violated {
+    /// Puts a part before the path.
+    fn descend(&mut self, part: impl Iterator<Item = char>) {
+        let inside = std::mem::take(&mut self.path);
+        self.path.extend(part);
+        if !inside.is_empty() {
+            self.path.push('.');
+            self.path.push_str(&inside);
+        }
+    }
+
     /// `Value 'x' at 'name' failed to satisfy constraint: Member must …`.
     #[must_use]
     pub fn clause(&self) -> String {
@@ -380,18 +384,58 @@ impl Violated {
                     self.path
                 );
             }
-            Violation::TooShort(min) => format!("Member must have length greater than or equal to {min}"),
-            Violation::TooLong(max) => format!("Member must have length less than or equal to {max}"),
+            Violation::TooShort(min) => length_at_least(*min),
+            Violation::TooLong(max) => length_at_most(*max),
             Violation::TooSmall(min) => format!("Member must have value greater than or equal to {min}"),
             Violation::TooLarge(max) => format!("Member must have value less than or equal to {max}"),
-            Violation::Pattern(pattern) => {
-                format!("Member must satisfy regular expression pattern: {pattern}")
-            }
-            Violation::NotOneOf(values) => {
-                format!("Member must satisfy enum value set: [{}]", values.join(", "))
-            }
+            Violation::Pattern(pattern) => matching(pattern),
+            Violation::NotOneOf(values) => one_of(values),
+            Violation::Elements(inner) => format!("Member must satisfy constraint: [{}]", inner.demands()),
+            Violation::Keys(inner) => format!("Map keys must satisfy constraint: [{}]", inner.demands()),
+            Violation::Values(inner) => format!("Map value must satisfy constraint: [{}]", inner.demands()),
         };
         format!("Value '{}' at '{}' failed to satisfy constraint: {must}", self.value, self.path)
+    }
+}
+
+fn length_at_least(min: i64) -> String {
+    format!("Member must have length greater than or equal to {min}")
+}
+
+fn length_at_most(max: i64) -> String {
+    format!("Member must have length less than or equal to {max}")
+}
+
+fn matching(pattern: &str) -> String {
+    format!("Member must satisfy regular expression pattern: {pattern}")
+}
+
+fn one_of(values: &[&str]) -> String {
+    format!("Member must satisfy enum value set: [{}]", values.join(", "))
+}
+
+impl Constraints {
+    /// Whether nothing is demanded, neither of the value nor inside it.
+    #[must_use]
+    pub const fn is_none(&self) -> bool {
+        self.min.is_none()
+            && self.max.is_none()
+            && self.pattern.is_none()
+            && self.values.is_empty()
+            && !self.inner
+    }
+
+    /// All that is demanded of a string, in the order in which Lambda's answers list it for the elements of a list.
+    fn demands(&self) -> String {
+        let mut all: Vec<String> = Vec::new();
+        all.extend(self.max.map(length_at_most));
+        all.extend(self.min.map(length_at_least));
+        all.extend(self.pattern.map(matching));
+        if !self.values.is_empty() {
+            all.push(one_of(self.values));
+        }
+        all.push("Member must not be null".to_owned());
+        all.join(", ")
     }
 }
 
@@ -459,6 +503,8 @@ pub struct ErrorSchema {
     pub status: u16,
     /// Whether the sender is at fault.
     pub sender: bool,
+    /// How the shape spells the member with the message: `message` or `Message`; empty if it models none.
+    pub message: &'static str,
 }
 
 /// The protocols that a service's clients have spoken.
