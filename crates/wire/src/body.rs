@@ -1,0 +1,175 @@
+//! Bodies: receiving them within bounds, and sending them.
+
+use std::io::Read as _;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::{Context, Poll};
+
+use bytes::{Bytes, BytesMut};
+use http::HeaderMap;
+use http::header::{CONTENT_ENCODING, CONTENT_LENGTH};
+use http_body_util::BodyExt as _;
+use hyper::body::{Body as _, Frame, SizeHint};
+use tokio::sync::mpsc;
+use tokio::time::{Instant, timeout_at};
+
+use crate::limits::Limits;
+
+/// A body that is sent.
+#[derive(Debug)]
+pub enum Body {
+    /// The whole; `None` once sent.
+    Full(Option<Bytes>),
+    /// Pieces as they come.
+    Stream(mpsc::Receiver<Bytes>),
+}
+
+impl hyper::body::Body for Body {
+    type Data = Bytes;
+    type Error = std::convert::Infallible;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
+        match self.get_mut() {
+            Self::Full(bytes) => {
+                Poll::Ready(bytes.take().filter(|b| !b.is_empty()).map(|b| Ok(Frame::data(b))))
+            }
+            Self::Stream(pieces) => pieces.poll_recv(cx).map(|piece| piece.map(|b| Ok(Frame::data(b)))),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        matches!(self, Self::Full(bytes) if bytes.as_ref().is_none_or(Bytes::is_empty))
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match self {
+            Self::Full(bytes) => SizeHint::with_exact(bytes.as_ref().map_or(0, |b| b.len() as u64)),
+            Self::Stream(_) => SizeHint::default(),
+        }
+    }
+}
+
+/// Why a body could not be had.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BodyError {
+    /// It is larger than the service takes.
+    TooLarge,
+    /// It came too slowly.
+    TimedOut,
+    /// The connection broke, or the framing is wrong.
+    Broken,
+    /// All bodies together have reached their bound.
+    Busy,
+    /// It is not what its `Content-Encoding` says.
+    NotDecodable,
+    /// Its `Content-Encoding` is none that AWS takes.
+    UnknownEncoding,
+}
+
+/// The room that all bodies together have.
+#[derive(Debug, Default)]
+pub struct Room {
+    taken: AtomicUsize,
+}
+
+/// Bytes taken from a [`Room`] until dropped.
+#[derive(Debug)]
+pub struct Taken {
+    room: Arc<Room>,
+    bytes: usize,
+}
+
+impl Taken {
+    /// Nothing yet.
+    #[must_use]
+    pub fn none(room: &Arc<Room>) -> Self {
+        Self { room: Arc::clone(room), bytes: 0 }
+    }
+
+    fn grow(&mut self, bytes: usize, max: usize) -> Result<(), BodyError> {
+        let before = self.room.taken.fetch_add(bytes, Ordering::Relaxed);
+        self.bytes += bytes;
+        if before + bytes > max { Err(BodyError::Busy) } else { Ok(()) }
+    }
+}
+
+impl Drop for Taken {
+    fn drop(&mut self) {
+        self.room.taken.fetch_sub(self.bytes, Ordering::Relaxed);
+    }
+}
+
+/// Receives a body of at most `bytes_max` bytes, counting it as `taken`. A body that comes in one piece is not copied.
+///
+/// # Errors
+/// If it is too large, too slow, cut short, or there is no room for it.
+pub async fn receive(
+    headers: &HeaderMap,
+    mut body: hyper::body::Incoming,
+    bytes_max: usize,
+    limits: &Limits,
+    taken: &mut Taken,
+) -> Result<Bytes, BodyError> {
+    if body.is_end_stream() {
+        return Ok(Bytes::new());
+    }
+    let announced = content_length(headers);
+    if announced.is_some_and(|len| len > bytes_max as u64) {
+        return Err(BodyError::TooLarge);
+    }
+    let deadline = Instant::now() + limits.body_timeout;
+    let mut first = Bytes::new();
+    let mut whole = BytesMut::new();
+    loop {
+        let piece_deadline = deadline.min(Instant::now() + limits.body_piece_timeout);
+        let frame = timeout_at(piece_deadline, body.frame()).await.map_err(|_| BodyError::TimedOut)?;
+        let Some(frame) = frame else { break };
+        let Ok(data) = frame.map_err(|_| BodyError::Broken)?.into_data() else { continue };
+        taken.grow(data.len(), limits.bodies_bytes_max)?;
+        if first.len() + whole.len() + data.len() > bytes_max {
+            return Err(BodyError::TooLarge);
+        }
+        if first.is_empty() && whole.is_empty() {
+            first = data;
+            if body.is_end_stream() {
+                break;
+            }
+            continue;
+        }
+        if whole.is_empty() {
+            // What was announced is reserved only as far as a liar could not profit from it.
+            whole.reserve(announced.map_or(0, |len| len.min(4 << 20) as usize));
+            whole.extend_from_slice(&std::mem::take(&mut first));
+        }
+        whole.extend_from_slice(&data);
+    }
+    Ok(if whole.is_empty() { first } else { whole.freeze() })
+}
+
+fn content_length(headers: &HeaderMap) -> Option<u64> {
+    headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
+}
+
+/// Undoes `Content-Encoding: gzip`, which SDKs apply to large metrics and log events, to at most `bytes_max` bytes.
+///
+/// # Errors
+/// If the body is not gzip, is larger inflated, or has another encoding.
+pub fn inflate(headers: &HeaderMap, body: Bytes, bytes_max: usize) -> Result<Bytes, BodyError> {
+    let Some(encoding) = headers.get(CONTENT_ENCODING) else { return Ok(body) };
+    let encoding = encoding.to_str().map_err(|_| BodyError::UnknownEncoding)?.trim();
+    if encoding.is_empty() || encoding.eq_ignore_ascii_case("identity") {
+        return Ok(body);
+    }
+    if !encoding.eq_ignore_ascii_case("gzip") {
+        return Err(BodyError::UnknownEncoding);
+    }
+    let mut inflated = Vec::with_capacity(body.len().saturating_mul(4).min(bytes_max));
+    let reader = flate2::read::MultiGzDecoder::new(body.as_ref());
+    let read = reader.take(bytes_max as u64 + 1).read_to_end(&mut inflated);
+    read.map_err(|_| BodyError::NotDecodable)?;
+    if inflated.len() > bytes_max { Err(BodyError::TooLarge) } else { Ok(inflated.into()) }
+}

@@ -1,0 +1,369 @@
+//! One request and its answer: route, receive, check, decode, call, encode.
+
+use std::cell::RefCell;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::header::{CONNECTION, DATE, HOST};
+use http::{HeaderValue, Method, Request, Response, StatusCode, request::Parts};
+use hyper::body::Incoming;
+use pontoon_core::ids::format_uuid;
+use pontoon_core::shape::{DecodeError, OperationSchema, Protocol, ServiceSchema};
+use pontoon_core::{ApiError, Scope, Timestamp};
+
+use crate::backend::{Backend, Call, Credentials, PlainBody, PlainRequest, PlainResponse};
+use crate::body::{self, Body, BodyError, Room, Taken};
+use crate::limits::Limits;
+use crate::protocol::query::form::{self, Pair};
+use crate::protocol::query::reader::with_implied_queue_url;
+use crate::protocol::{self, Answer, Failed, Source};
+use crate::routing::{Refusal, Route, Routed, Router};
+use crate::sigv4::scope::CredentialScope;
+
+/// Everything that answers requests; one for all connections.
+#[derive(Debug)]
+pub(crate) struct Front<B> {
+    backend: Arc<B>,
+    router: Router,
+    pub(crate) limits: Limits,
+    room: Arc<Room>,
+}
+
+/// What is known of a request before its operation is.
+struct Exchange<'r> {
+    head: &'r Parts,
+    request_id: Arc<str>,
+    signed: Option<CredentialScope>,
+    source_ip: IpAddr,
+}
+
+/// An error, and how to tell it.
+struct Failure {
+    protocol: Protocol,
+    service: Option<&'static ServiceSchema>,
+    operation: Option<&'static OperationSchema>,
+    error: ApiError,
+    /// The body was not read to its end, so that nothing can follow on this connection.
+    closes: bool,
+}
+
+impl Failure {
+    fn of(routed: &Routed, error: ApiError) -> Self {
+        let operation = routed.operation;
+        let service = Some(operation.service);
+        Self { protocol: routed.protocol, service, operation: Some(operation), error, closes: false }
+    }
+}
+
+impl From<Refusal> for Failure {
+    fn from(refusal: Refusal) -> Self {
+        let Refusal { protocol, service, error } = refusal;
+        Self { protocol, service, operation: None, error, closes: false }
+    }
+}
+
+/// Host and port that the client addressed: HTTP/2's `:authority` or HTTP/1.1's `Host`.
+pub(crate) fn authority(head: &Parts) -> Option<&str> {
+    if let Some(authority) = head.uri.authority() {
+        return Some(authority.as_str());
+    }
+    head.headers.get(HOST)?.to_str().ok()
+}
+
+fn endpoint(head: &Parts) -> Arc<str> {
+    format!("http://{}", authority(head).unwrap_or("localhost")).into()
+}
+
+impl<B: Backend> Front<B> {
+    pub(crate) fn new(backend: Arc<B>, limits: Limits) -> Self {
+        let router = Router::new(backend.services());
+        Self { backend, router, limits, room: Arc::default() }
+    }
+
+    /// Answers a request, whatever it is.
+    pub(crate) async fn answer(&self, request: Request<Incoming>, source_ip: IpAddr) -> Response<Body> {
+        let (head, body) = request.into_parts();
+        if self.backend.is_plain(head.uri.path()) {
+            return self.answer_plain(head, body, source_ip).await;
+        }
+        let exchange = Exchange {
+            head: &head,
+            request_id: format_uuid(random_uuid()).into(),
+            signed: CredentialScope::of(&head),
+            source_ip,
+        };
+        let answer = match self.carry_out(&exchange, body).await {
+            Ok(answer) => answer,
+            Err(failure) => exchange.tell(&failure),
+        };
+        self.finish(&exchange, answer)
+    }
+
+    /// Adds what all answers have in common.
+    fn finish(&self, exchange: &Exchange<'_>, answer: Answer) -> Response<Body> {
+        let Answer { status, mut headers, body } = answer;
+        if let Ok(id) = HeaderValue::from_str(&exchange.request_id) {
+            headers.insert("x-amzn-requestid", id);
+        }
+        headers.insert(DATE, date_header(self.backend.now()));
+        // To HEAD a body is announced by its length but not sent, which hyper sees to; errors have none at all.
+        let is_head = exchange.head.method == Method::HEAD && !status.is_success();
+        let body = if is_head { Bytes::new() } else { body.into() };
+        let mut response = Response::new(Body::Full(Some(body)));
+        *response.status_mut() = status;
+        *response.headers_mut() = headers;
+        response
+    }
+
+    async fn carry_out(&self, exchange: &Exchange<'_>, body: Incoming) -> Result<Answer, Failure> {
+        let signed_for = exchange.signed.as_ref().map(|scope| scope.service.as_str());
+        let mut taken = Taken::none(&self.room);
+        match self.router.by_head(exchange.head, signed_for) {
+            Route::Operation(routed) => {
+                let service = routed.operation.service.id;
+                let body = self.receive(exchange, body, service, &mut taken).await;
+                let body =
+                    body.map_err(|error| body_failure(error, &routed, self.limits.body_bytes_max(service)))?;
+                self.call(exchange, &routed, &body, &[]).await
+            }
+            Route::Form => self.carry_out_form(exchange, body, signed_for, &mut taken).await,
+            Route::Refused(refusal) => {
+                // The body is of no interest, but a small one is taken in so that the connection can go on.
+                let drained = self.receive(exchange, body, "", &mut taken).await;
+                Err(Failure { closes: drained.is_err(), ..refusal.into() })
+            }
+        }
+    }
+
+    async fn carry_out_form(
+        &self,
+        exchange: &Exchange<'_>,
+        body: Incoming,
+        signed_for: Option<&str>,
+        taken: &mut Taken,
+    ) -> Result<Answer, Failure> {
+        let malformed = |error: ApiError| Failure {
+            protocol: Protocol::Query,
+            service: signed_for.and_then(|name| self.router.service(name)),
+            operation: None,
+            error,
+            closes: false,
+        };
+        let body = self.receive(exchange, body, signed_for.unwrap_or_default(), taken).await;
+        let body = body.map_err(|error| {
+            let max = self.limits.body_bytes_max(signed_for.unwrap_or_default());
+            Failure { closes: true, ..malformed(body_error(error, max)) }
+        })?;
+        let in_query = form::parse(exchange.head.uri.query().unwrap_or_default().as_bytes());
+        let pairs = in_query.and_then(|mut pairs| {
+            pairs.extend(form::parse(&body)?);
+            Ok(pairs)
+        });
+        let mut pairs = pairs.map_err(|_| {
+            malformed(ApiError::client("MalformedQueryString", "The query string contains a syntax error"))
+        })?;
+        match self.router.by_form(&pairs, signed_for) {
+            Route::Operation(routed) => {
+                if routed.operation.service.id == "sqs" && exchange.head.uri.path().len() > 1 {
+                    let (head, endpoint) = (exchange.head, endpoint(exchange.head));
+                    with_implied_queue_url(&mut pairs, || format!("{endpoint}{}", head.uri.path()));
+                }
+                self.call(exchange, &routed, &body, &pairs).await
+            }
+            Route::Refused(refusal) => Err(refusal.into()),
+            Route::Form => unreachable!("a form is routed to an operation or refused"),
+        }
+    }
+
+    /// Receives a request's body and undoes its encodings.
+    async fn receive(
+        &self,
+        exchange: &Exchange<'_>,
+        body: Incoming,
+        service: &str,
+        taken: &mut Taken,
+    ) -> Result<Bytes, BodyError> {
+        let (headers, bytes_max) = (&exchange.head.headers, self.limits.body_bytes_max(service));
+        body::receive(headers, body, bytes_max, &self.limits, taken).await
+    }
+
+    /// Decodes, checks and carries out an operation.
+    async fn call(
+        &self,
+        exchange: &Exchange<'_>,
+        routed: &Routed,
+        received: &Bytes,
+        form: &[Pair<'_>],
+    ) -> Result<Answer, Failure> {
+        let operation = routed.operation;
+        let scope = self.authenticate(exchange).map_err(|error| Failure::of(routed, error))?;
+        let bytes_max = self.limits.body_bytes_max(operation.service.id);
+        // S3 keeps a content encoding as the object's; everywhere else it is the transfer's.
+        let body = if operation.service.id == "s3" {
+            received.clone()
+        } else {
+            body::inflate(&exchange.head.headers, received.clone(), bytes_max)
+                .map_err(|error| Failure::of(routed, body_error(error, bytes_max)))?
+        };
+        let source = Source { head: exchange.head, body: &body, form };
+        let (request, violations) = protocol::decode(routed, &source)
+            .map_err(|error| Failure::of(routed, decode_failure(routed, &error)))?;
+        if !violations.is_empty()
+            && let Some(error) = self.backend.invalid(operation, &violations)
+        {
+            return Err(Failure::of(routed, error));
+        }
+        let call = Call {
+            operation,
+            request,
+            scope,
+            access_key: exchange.signed.as_ref().map(|signed| signed.access_key.as_str().into()),
+            request_id: Arc::clone(&exchange.request_id),
+            endpoint: endpoint(exchange.head),
+            trace_header: exchange.header("x-amzn-trace-id").map(Arc::from),
+            source_ip: exchange.source_ip,
+        };
+        match self.backend.call(call).await {
+            Ok(output) => {
+                Ok(protocol::encode(routed.protocol, operation, output.as_ref(), &exchange.request_id))
+            }
+            Err(error) => Err(Failure::of(routed, error)),
+        }
+    }
+
+    /// Whose request it is, and in which region.
+    fn authenticate(&self, exchange: &Exchange<'_>) -> Result<Scope, ApiError> {
+        let home = self.backend.home();
+        let Some(signed) = &exchange.signed else { return Ok(home) };
+        let region = signed.region.parse().unwrap_or(home.region);
+        let account = match self.backend.credentials(&signed.access_key) {
+            Credentials::Known(secret) => secret.account,
+            Credentials::Unchecked | Credentials::Unknown => {
+                signed.access_key.parse().unwrap_or(home.account)
+            }
+        };
+        Ok(Scope { account, region })
+    }
+
+    async fn answer_plain(&self, head: Parts, body: Incoming, source_ip: IpAddr) -> Response<Body> {
+        let mut taken = Taken::none(&self.room);
+        let bytes_max = self.limits.body_bytes_max("");
+        let received = body::receive(&head.headers, body, bytes_max, &self.limits, &mut taken).await;
+        let answer = match received {
+            Ok(body) => {
+                let endpoint = endpoint(&head);
+                let Parts { method, uri, headers, .. } = head;
+                self.backend.plain(PlainRequest { method, uri, headers, body, endpoint, source_ip }).await
+            }
+            Err(error) => {
+                let error = body_error(error, bytes_max);
+                let status = StatusCode::from_u16(error.status).unwrap_or(StatusCode::BAD_REQUEST);
+                let mut answer = PlainResponse::new(status, "text/plain", error.message + "\n");
+                answer.headers.insert(CONNECTION, HeaderValue::from_static("close"));
+                answer
+            }
+        };
+        let mut response = Response::new(match answer.body {
+            PlainBody::Full(bytes) => Body::Full(Some(bytes)),
+            PlainBody::Stream(pieces) => Body::Stream(pieces),
+        });
+        *response.status_mut() = answer.status;
+        *response.headers_mut() = answer.headers;
+        response.headers_mut().insert(DATE, date_header(self.backend.now()));
+        response
+    }
+}
+
+impl Exchange<'_> {
+    fn header(&self, name: &str) -> Option<&str> {
+        self.head.headers.get(name)?.to_str().ok()
+    }
+
+    fn tell(&self, failure: &Failure) -> Answer {
+        let failed = Failed {
+            protocol: failure.protocol,
+            service: failure.service,
+            operation: failure.operation,
+            request_id: &self.request_id,
+            resource: self.head.uri.path(),
+        };
+        let mut answer = failed.answer(&failure.error);
+        if failure.closes {
+            answer.header("connection", "close");
+        }
+        answer
+    }
+}
+
+/// The error for a body that could not be read as the operation's input, which each family of services words its own way.
+fn decode_failure(routed: &Routed, error: &DecodeError) -> ApiError {
+    let message = error.message.clone();
+    match routed.protocol {
+        Protocol::Json10 | Protocol::Json11 | Protocol::Cbor => {
+            ApiError::client("SerializationException", message)
+        }
+        Protocol::Query => ApiError::client("MalformedInput", message),
+        Protocol::RestJson => ApiError::client(
+            "InvalidRequestContentException",
+            format!("Could not parse request body into json: {message}"),
+        ),
+        Protocol::RestXml => ApiError::client("MalformedXML", message),
+    }
+}
+
+fn body_failure(error: BodyError, routed: &Routed, bytes_max: usize) -> Failure {
+    Failure { closes: true, ..Failure::of(routed, body_error(error, bytes_max)) }
+}
+
+fn body_error(error: BodyError, bytes_max: usize) -> ApiError {
+    match error {
+        BodyError::TooLarge => ApiError::client(
+            "RequestEntityTooLarge",
+            format!("The request body is larger than the {bytes_max} bytes that are accepted."),
+        )
+        .with_status(413),
+        BodyError::TimedOut => ApiError::client(
+            "RequestTimeout",
+            "Your socket connection to the server was not read from or written to within the timeout period.",
+        )
+        .with_status(408),
+        BodyError::Broken => {
+            ApiError::client("IncompleteBody", "The request body ended before it was complete.")
+        }
+        BodyError::Busy => ApiError::server(
+            "ServiceUnavailable",
+            "Too many request bodies are being received at once. Reduce your request rate.",
+        )
+        .with_status(503),
+        BodyError::NotDecodable => {
+            ApiError::client("SerializationException", "The request body is not valid gzip.")
+        }
+        BodyError::UnknownEncoding => ApiError::client(
+            "UnsupportedMediaTypeException",
+            "The request's Content-Encoding is not supported: only gzip is.",
+        )
+        .with_status(415),
+    }
+}
+
+fn random_uuid() -> [u8; 16] {
+    let mut bytes = fastrand::u128(..).to_be_bytes();
+    bytes[6] = bytes[6] & 0x0f | 0x40;
+    bytes[8] = bytes[8] & 0x3f | 0x80;
+    bytes
+}
+
+/// The `Date` header of this second, kept until the next.
+fn date_header(now: Timestamp) -> HeaderValue {
+    thread_local! {
+        static LAST: RefCell<(i64, HeaderValue)> = const { RefCell::new((i64::MIN, HeaderValue::from_static(""))) };
+    }
+    LAST.with_borrow_mut(|(secs, value)| {
+        if *secs != now.secs() {
+            *secs = now.secs();
+            *value = HeaderValue::from_str(&now.http_date()).unwrap_or_else(|_| HeaderValue::from_static(""));
+        }
+        value.clone()
+    })
+}

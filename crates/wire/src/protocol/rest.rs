@@ -1,0 +1,92 @@
+//! The REST protocols: members travel in path, query, headers and body, the body being JSON (Lambda) or XML (S3).
+
+mod reader;
+mod writer;
+
+use http::StatusCode;
+use pontoon_core::ApiError;
+use pontoon_core::shape::{Decoded, OperationSchema, Output, Protocol};
+
+use super::json::write_message_and_detail;
+use super::json::writer::write_string;
+use super::xml::writer::{Naming, close, open, write_element};
+use super::{Answer, Failed, Source, is_senders};
+use crate::routing::Routed;
+use writer::RestWriter;
+
+/// Reads an input from wherever its members are.
+///
+/// # Errors
+/// If a member is malformed or of a wrong type.
+pub fn decode(routed: &Routed, source: &Source<'_>) -> Decoded {
+    let mut reader = reader::RestReader::new(routed, source)?;
+    (routed.operation.decode)(&mut reader)
+}
+
+/// Writes an output to status, headers and body.
+#[must_use]
+pub fn encode(protocol: Protocol, operation: &'static OperationSchema, output: &dyn Output) -> Answer {
+    let mut writer = RestWriter::new(protocol, operation);
+    output.encode(&mut writer);
+    writer.finish()
+}
+
+/// The errors of Lambda's model whose message has a small first letter; the others have a capital one (botocore's `lambda/2015-03-31`).
+const SMALL_MESSAGE: &[&str] = &[
+    "CapacityProviderLimitExceededException",
+    "CodeStorageExceededException",
+    "FunctionVersionsPerCapacityProviderLimitExceededException",
+    "InvalidParameterValueException",
+    "InvalidRequestContentException",
+    "PolicyLengthExceededException",
+    "PreconditionFailedException",
+    "ProvisionedConcurrencyConfigNotFoundException",
+    "RequestTooLargeException",
+    "ResourceConflictException",
+    "ResourceNotReadyException",
+    "SerializedRequestEntityTooLargeException",
+    "TooManyRequestsException",
+    "UnsupportedMediaTypeException",
+    // Not in the model: from the framework and the signature check.
+    "ValidationException",
+    "AccessDeniedException",
+    "InvalidSignatureException",
+    "UnrecognizedClientException",
+    "MissingAuthenticationTokenException",
+    "IncompleteSignatureException",
+    "ExpiredTokenException",
+];
+
+/// Shapes an error of a REST service with JSON: the code in `x-amzn-errortype`, the message in the body, whose case varies.
+#[must_use]
+pub fn json_error(error: &ApiError) -> Answer {
+    let mut body = Vec::with_capacity(256);
+    body.extend_from_slice(b"{\"Type\":");
+    write_string(&mut body, if is_senders(error) { "User" } else { "Service" });
+    let small = SMALL_MESSAGE.contains(&error.code.as_ref());
+    write_message_and_detail(&mut body, if small { "message" } else { "Message" }, error);
+    let mut answer = Answer::new(error.status, "application/json", body);
+    answer.header("x-amzn-errortype", &error.code);
+    answer
+}
+
+/// Shapes an error of S3: no wrapper, no namespace, and the resource named. Answers to HEAD and 304 have no body; the front sees to HEAD.
+#[must_use]
+pub fn xml_error(failed: &Failed<'_>, error: &ApiError) -> Answer {
+    let code = failed.query_code(error);
+    let mut body = Vec::with_capacity(512);
+    if error.status != StatusCode::NOT_MODIFIED.as_u16() {
+        body.extend_from_slice(b"<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n");
+        open(&mut body, "Error");
+        write_element(&mut body, "Code", code);
+        write_element(&mut body, "Message", &error.message);
+        if let Some(detail) = &error.detail {
+            super::xml::write_members(&mut body, detail.as_ref(), Naming::Rest);
+        }
+        write_element(&mut body, "Resource", failed.resource);
+        write_element(&mut body, "RequestId", failed.request_id);
+        write_element(&mut body, "HostId", failed.request_id);
+        close(&mut body, "Error");
+    }
+    Answer::new(error.status, "application/xml", body)
+}

@@ -1,0 +1,112 @@
+//! Connections: accepting, bounding and closing them.
+
+use std::io;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::conn::auto;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{Semaphore, watch};
+
+use crate::backend::Backend;
+use crate::exchange::Front;
+use crate::limits::Limits;
+
+/// How long to wait before accepting again when the system has no descriptors left.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+/// Serves HTTP/1.1 and, by prior knowledge, HTTP/2 on `listener` until `shutdown` is ready; then accepts no more, lets the requests under way end for as long
+/// as [`Limits::shutdown_timeout`] says, and returns. The listener takes connections from the moment it is bound.
+pub async fn serve<B: Backend>(
+    listener: TcpListener,
+    backend: Arc<B>,
+    shutdown: impl Future<Output = ()>,
+    limits: Limits,
+) {
+    let front = Arc::new(Front::new(backend, limits));
+    let slots = Arc::new(Semaphore::new(limits.connections_max));
+    let (closing, _) = watch::channel(false);
+    let mut shutdown = pin!(shutdown);
+    loop {
+        // A slot is taken before a connection is: what has none waits in the system's backlog.
+        let accepted = async {
+            let slot = Arc::clone(&slots).acquire_owned().await;
+            (slot, listener.accept().await)
+        };
+        tokio::select! {
+            biased;
+            () = &mut shutdown => break,
+            (slot, accepted) = accepted => match accepted {
+                Ok((stream, peer)) => {
+                    let (front, closing) = (Arc::clone(&front), closing.subscribe());
+                    tokio::spawn(async move {
+                        let _slot = slot;
+                        serve_connection(stream, peer.ip(), front, closing).await;
+                    });
+                }
+                Err(error) if is_of_connection(&error) => {}
+                Err(_) => tokio::time::sleep(ACCEPT_PAUSE).await,
+            },
+        }
+    }
+    drop(listener);
+    closing.send_replace(true);
+    // Each connection holds a receiver until it has ended.
+    let ended = tokio::time::timeout(limits.shutdown_timeout, closing.closed()).await;
+    drop(ended);
+}
+
+/// Whether an error of accepting is the connection's own and not the listener's.
+fn is_of_connection(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::ConnectionAborted | io::ErrorKind::ConnectionReset | io::ErrorKind::ConnectionRefused
+    )
+}
+
+async fn serve_connection<B: Backend>(
+    stream: TcpStream,
+    peer: std::net::IpAddr,
+    front: Arc<Front<B>>,
+    mut closing: watch::Receiver<bool>,
+) {
+    // Answers are written whole, so there is nothing for Nagle's algorithm to gather.
+    if stream.set_nodelay(true).is_err() {
+        return;
+    }
+    let limits = front.limits;
+    let service = service_fn(move |request| {
+        let front = Arc::clone(&front);
+        async move { Ok::<_, std::convert::Infallible>(front.answer(request, peer).await) }
+    });
+    let builder = connection_builder(&limits);
+    let mut connection = pin!(builder.serve_connection(TokioIo::new(stream), service));
+    tokio::select! {
+        // How a connection ended is of no interest: its requests have been answered or their clients are gone.
+        _ = connection.as_mut() => return,
+        _ = closing.wait_for(|closing| *closing) => connection.as_mut().graceful_shutdown(),
+    }
+    drop(connection.await);
+}
+
+fn connection_builder(limits: &Limits) -> auto::Builder<TokioExecutor> {
+    let mut builder = auto::Builder::new(TokioExecutor::new());
+    builder
+        .http1()
+        .timer(TokioTimer::new())
+        .header_read_timeout(limits.head_timeout)
+        .auto_date_header(false)
+        .pipeline_flush(true);
+    builder
+        .http2()
+        .timer(TokioTimer::new())
+        .auto_date_header(false)
+        .max_concurrent_streams(256)
+        .max_header_list_size(64 << 10)
+        .keep_alive_interval(limits.head_timeout)
+        .keep_alive_timeout(limits.body_piece_timeout);
+    builder
+}

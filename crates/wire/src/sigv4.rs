@@ -1,0 +1,3 @@
+//! Signature Version 4: who signed a request, and whether they did.
+
+pub mod scope;

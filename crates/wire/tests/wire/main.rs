@@ -1,0 +1,6 @@
+//! The front over made-up services: bytes in, bytes out.
+
+#![allow(clippy::unwrap_used, reason = "all of this is tests, but only functions marked so are known to be")]
+
+mod server;
+mod toy;
