@@ -124,13 +124,23 @@ impl Failed<'_> {
             .unwrap_or(&error.code)
     }
 
+    /// How the error's shape spells the member that holds its message.
+    fn message_key(&self, code: &str) -> &'static str {
+        match self.declared(code) {
+            Some(declared) if !declared.message.is_empty() => declared.message,
+            // The framework's own error for what it cannot read has a capital letter, unlike everything else of its.
+            None if code == "SerializationException" => "Message",
+            _ => "message",
+        }
+    }
+
     /// The answer that tells of `error`.
     #[must_use]
     pub fn answer(&self, error: &ApiError) -> Answer {
         let mut answer = match self.protocol {
             Protocol::Json10 | Protocol::Json11 => json::error(self, error),
             Protocol::Query => query::error(self, error),
-            Protocol::RestJson => rest::json_error(error),
+            Protocol::RestJson => rest::json_error(self, error),
             Protocol::RestXml => rest::xml_error(self, error),
             Protocol::Cbor => cbor::error(self, error),
         };

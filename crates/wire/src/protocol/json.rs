@@ -49,7 +49,7 @@ pub fn error(failed: &Failed<'_>, error: &ApiError) -> Answer {
     let mut body = Vec::with_capacity(256);
     body.extend_from_slice(b"{\"__type\":");
     write_string(&mut body, &error_type(failed, error));
-    write_message_and_detail(&mut body, message_key(&error.code), error);
+    write_message_and_detail(&mut body, failed.message_key(&error.code), error);
     let mut answer = Answer::new(error.status, content_type(failed.protocol), body);
     if failed.service.is_some_and(|service| service.id == "dynamodb") {
         add_crc32(&mut answer);
@@ -76,14 +76,6 @@ pub(super) fn write_message_and_detail(body: &mut Vec<u8>, message_key: &str, er
         }
     }
     body.push(b'}');
-}
-
-/// Coral's own errors and DynamoDB's cancelled transactions have a capital letter here, everything else has not.
-fn message_key(code: &str) -> &'static str {
-    match code {
-        "SerializationException" | "TransactionCanceledException" => "Message",
-        _ => "message",
-    }
 }
 
 /// `com.amazonaws.sqs#QueueDoesNotExist`: errors that the service does not declare come from the framework it is built on, whose prefix they have.

@@ -31,40 +31,13 @@ pub fn encode(protocol: Protocol, operation: &'static OperationSchema, output: &
     writer.finish()
 }
 
-/// The errors of Lambda's model whose message has a small first letter; the others have a capital one (botocore's `lambda/2015-03-31`).
-const SMALL_MESSAGE: &[&str] = &[
-    "CapacityProviderLimitExceededException",
-    "CodeStorageExceededException",
-    "FunctionVersionsPerCapacityProviderLimitExceededException",
-    "InvalidParameterValueException",
-    "InvalidRequestContentException",
-    "PolicyLengthExceededException",
-    "PreconditionFailedException",
-    "ProvisionedConcurrencyConfigNotFoundException",
-    "RequestTooLargeException",
-    "ResourceConflictException",
-    "ResourceNotReadyException",
-    "SerializedRequestEntityTooLargeException",
-    "TooManyRequestsException",
-    "UnsupportedMediaTypeException",
-    // Not in the model: from the framework and the signature check.
-    "ValidationException",
-    "AccessDeniedException",
-    "InvalidSignatureException",
-    "UnrecognizedClientException",
-    "MissingAuthenticationTokenException",
-    "IncompleteSignatureException",
-    "ExpiredTokenException",
-];
-
 /// Shapes an error of a REST service with JSON: the code in `x-amzn-errortype`, the message in the body, whose case varies.
 #[must_use]
-pub fn json_error(error: &ApiError) -> Answer {
+pub fn json_error(failed: &Failed<'_>, error: &ApiError) -> Answer {
     let mut body = Vec::with_capacity(256);
     body.extend_from_slice(b"{\"Type\":");
     write_string(&mut body, if is_senders(error) { "User" } else { "Service" });
-    let small = SMALL_MESSAGE.contains(&error.code.as_ref());
-    write_message_and_detail(&mut body, if small { "message" } else { "Message" }, error);
+    write_message_and_detail(&mut body, failed.message_key(&error.code), error);
     let mut answer = Answer::new(error.status, "application/json", body);
     answer.header("x-amzn-errortype", &error.code);
     answer

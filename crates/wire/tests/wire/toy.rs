@@ -255,7 +255,8 @@ fn decoded(operation: &'static OperationSchema, reader: &mut dyn Reader) -> Deco
     let thing = decode(operation.input, reader)?;
     let mut violations = Violations::new();
     if operation.input.members[0].required && thing.text.is_none() {
-        violations.at_member("Text", |v| v.add(Violation::Missing, String::new));
+        violations.add(Violation::Missing, String::new);
+        violations.in_member(0, "Text");
     }
     Ok((Box::new(ToyRequest(operation, thing)), violations))
 }
@@ -272,8 +273,20 @@ macro_rules! operation {
             output: &$shape,
             result_wrapper: Some(concat!($text, "Result")),
             errors: &[
-                ErrorSchema { shape: "NoSuchThing", code: "Toy.NoSuchThing", status: 400, sender: true },
-                ErrorSchema { shape: "NoSuchKey", code: "NoSuchKey", status: 404, sender: true },
+                ErrorSchema {
+                    shape: "NoSuchThing",
+                    code: "Toy.NoSuchThing",
+                    status: 400,
+                    sender: true,
+                    message: "message",
+                },
+                ErrorSchema {
+                    shape: "NoSuchKey",
+                    code: "NoSuchKey",
+                    status: 404,
+                    sender: true,
+                    message: "Message",
+                },
             ],
             decode: |reader| decoded(&$name, reader),
         };
