@@ -95,7 +95,7 @@ pub struct Http {
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
 #[serde(default, rename_all = "camelCase")]
 pub struct ShapeRef {
-    /// Whose use; empty only in overlays.
+    /// Whose use; empty only in overlays that leave it as it is.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub shape: String,
     /// Name on the wire.
@@ -104,6 +104,9 @@ pub struct ShapeRef {
     /// Overlay only: name in the query protocol.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub query_name: Option<String>,
+    /// Overlay only, of elements and map values: messages do not say that null is refused.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub nullable: Option<bool>,
     /// `header`, `headers`, `uri`, `querystring`, `statusCode`; the body if absent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub location: Option<String>,
@@ -125,7 +128,7 @@ pub struct ShapeRef {
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
 #[serde(default, rename_all = "camelCase")]
 pub struct Shape {
-    /// `structure`, `list`, `map`, `string`, …; empty only in overlays.
+    /// `structure`, `list`, `map`, `string`, …; empty only in overlays of a shape that the model has.
     #[serde(rename = "type", skip_serializing_if = "String::is_empty")]
     pub kind: String,
     /// Structure: its members.
@@ -242,7 +245,7 @@ impl Model {
         seen
     }
 
-    /// Lays an overlay over the model: whatever it sets replaces what is there.
+    /// Lays an overlay over the model: whatever it sets replaces what is there. A shape with a type is added.
     ///
     /// # Errors
     /// If it speaks of a shape, member or operation that the model does not have.
@@ -253,6 +256,10 @@ impl Model {
             replace(&mut operation.result_wrapper, change.result_wrapper);
         }
         for (name, change) in overlay.shapes {
+            if !change.kind.is_empty() {
+                self.shapes.insert(name, change);
+                continue;
+            }
             let shape = self.shapes.get_mut(&name).ok_or(format!("overlay: no shape {name}"))?;
             shape.overlay(change).map_err(|what| format!("overlay: {name} has no {what}"))?;
         }
@@ -289,6 +296,10 @@ impl Operation {
 
 impl ShapeRef {
     fn overlay(&mut self, change: Self) {
+        if !change.shape.is_empty() {
+            self.shape = change.shape;
+        }
+        replace(&mut self.nullable, change.nullable);
         replace(&mut self.location_name, change.location_name);
         replace(&mut self.query_name, change.query_name);
         replace(&mut self.flattened, change.flattened);

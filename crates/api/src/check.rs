@@ -231,7 +231,7 @@ impl Writer for Checker<'_> {
         }
         let mut value = || printed_list(schema, len, fill);
         if bad_element {
-            self.violations.add(Violation::Elements(schema.member.constraints), &mut value);
+            self.violations.add(Violation::Elements(&schema.member), &mut value);
         }
         self.length(len, &mut value);
     }
@@ -258,10 +258,10 @@ impl Writer for Checker<'_> {
         }
         let mut value = || printed_map(schema, len, fill);
         if bad_key {
-            self.violations.add(Violation::Keys(schema.key.constraints), &mut value);
+            self.violations.add(Violation::Keys(&schema.key), &mut value);
         }
         if bad_value {
-            self.violations.add(Violation::Values(schema.value.constraints), &mut value);
+            self.violations.add(Violation::Values(&schema.value), &mut value);
         }
         self.length(len, &mut value);
     }

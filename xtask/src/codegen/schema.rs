@@ -18,7 +18,7 @@ pub fn code(plan: &Plan<'_>) -> Result<String, String> {
          use pontoon_core::shape::{ListSchema, Location, MapSchema, Member, StructSchema, TimestampFormat};\n\n\
          use crate::codec::{FLATTENED, MEMBER};\n\n",
     );
-    let mut limits = Limits { plan, names: BTreeMap::new(), text: String::new() };
+    let mut limits = Limits { plan, generated: BTreeMap::new(), text: String::new() };
     for (name, shape) in &plan.model.shapes {
         match shape.kind.as_str() {
             "structure" if shape.is_type() => {
@@ -59,7 +59,7 @@ pub fn code(plan: &Plan<'_>) -> Result<String, String> {
     if !limits.text.is_empty() {
         let _ = write!(
             text,
-            "/// What the model demands of values.\nmod limits {{\nuse pontoon_core::shape::Constraints;\n\n\
+            "/// What the model demands of values.\nmod limits {{\nuse pontoon_core::shape::{{Bounds, Constraints}};\n\n\
              use crate::codec::Pattern;\n\n{}}}\n\n",
             limits.text
         );
@@ -75,6 +75,9 @@ fn prune_imports(mut text: String) -> String {
         if !used {
             text = text.replacen(&format!("{name}, "), "", 1).replacen(&format!(", {name}}}"), "}", 1);
         }
+    }
+    if !text.contains("Bounds::") {
+        text = text.replacen("{Bounds, Constraints}", "Constraints", 1);
     }
     if !text.contains("Pattern::new") {
         text = text.replacen("use crate::codec::Pattern;\n\n", "", 1);
@@ -152,8 +155,9 @@ fn member(
 fn element(limits: &mut Limits<'_>, default: &str, used: &ShapeRef) -> Result<String, String> {
     let wire = used.location_name.as_deref().unwrap_or(default);
     let query = used.query_name.as_deref().unwrap_or(wire);
+    let required = if default == "key" || used.nullable == Some(true) { "" } else { "required: true, " };
     Ok(format!(
-        "Member {{ name: {default:?}, wire: {wire:?}, query: {query:?}, {}..MEMBER }}",
+        "Member {{ name: {default:?}, wire: {wire:?}, query: {query:?}, {required}{}..MEMBER }}",
         common(limits, used)?
     ))
 }
@@ -176,8 +180,8 @@ fn common(limits: &mut Limits<'_>, used: &ShapeRef) -> Result<String, String> {
 /// The constraints that have been generated so far.
 struct Limits<'p> {
     plan: &'p Plan<'p>,
-    /// Names by code, so that equal constraints are one static.
-    names: BTreeMap<String, String>,
+    /// Code by name of the static.
+    generated: BTreeMap<String, String>,
     text: String,
 }
 
@@ -188,23 +192,31 @@ impl Limits<'_> {
             return Ok(None);
         }
         let shape = self.plan.model.shape(name);
-        let code = constraints(name, shape, self.plan.inner.contains(name))?;
-        if let Some(known) = self.names.get(&code) {
-            return Ok(Some(known.clone()));
-        }
         let wished = if shape.has_limits() { names::screaming(name) } else { "INNER".to_owned() };
-        let numbered = (2..).map(|n| format!("{wished}_{n}"));
-        let mut candidates = std::iter::once(wished.clone()).chain(numbered);
-        let free = candidates.find(|candidate| !self.names.values().any(|taken| taken == candidate));
-        let chosen = free.unwrap_or(wished);
+        let code = constraints(name, shape, self.plan.inner.contains(name))?;
+        // Two shapes whose names differ only in how an acronym is spelled share a static if they can.
+        let mut chosen = wished.clone();
+        for number in 2.. {
+            match self.generated.get(&chosen) {
+                Some(known) if *known == code => return Ok(Some(chosen)),
+                Some(_) => chosen = format!("{wished}_{number}"),
+                None => break,
+            }
+        }
         let _ = writeln!(self.text, "pub(super) static {chosen}: Constraints = {code};\n");
-        self.names.insert(code, chosen.clone());
+        self.generated.insert(chosen.clone(), code);
         Ok(Some(chosen))
     }
 }
 
 fn constraints(name: &str, shape: &Shape, inner: bool) -> Result<String, String> {
     let mut text = String::from("Constraints { ");
+    let bounded = shape.min.is_some() || shape.max.is_some();
+    match shape.kind.as_str() {
+        "integer" | "long" if bounded => text.push_str("bounds: Bounds::Integer, "),
+        "double" if bounded => text.push_str("bounds: Bounds::Double, "),
+        _ => {}
+    }
     for (field, limit) in [("min", shape.min), ("max", shape.max)] {
         if let Some(limit) = limit {
             if limit.fract() != 0.0 {

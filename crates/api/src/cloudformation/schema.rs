@@ -5,8 +5,9 @@ use pontoon_core::shape::{ListSchema, MapSchema, Member, StructSchema};
 
 use crate::codec::MEMBER;
 
-pub(super) static ALLOWED_VALUES: ListSchema =
-    ListSchema { member: Member { name: "member", wire: "member", query: "member", ..MEMBER } };
+pub(super) static ALLOWED_VALUES: ListSchema = ListSchema {
+    member: Member { name: "member", wire: "member", query: "member", required: true, ..MEMBER },
+};
 
 pub(super) static CANCEL_UPDATE_STACK_INPUT: StructSchema = StructSchema {
     name: "CancelUpdateStackInput",
@@ -29,6 +30,7 @@ pub(super) static CAPABILITIES: ListSchema = ListSchema {
         name: "member",
         wire: "member",
         query: "member",
+        required: true,
         constraints: &limits::CAPABILITY,
         ..MEMBER
     },
@@ -50,8 +52,9 @@ pub(super) static CHANGE: StructSchema = StructSchema {
     xml_namespace: None,
 };
 
-pub(super) static CHANGE_SET_SUMMARIES: ListSchema =
-    ListSchema { member: Member { name: "member", wire: "member", query: "member", ..MEMBER } };
+pub(super) static CHANGE_SET_SUMMARIES: ListSchema = ListSchema {
+    member: Member { name: "member", wire: "member", query: "member", required: true, ..MEMBER },
+};
 
 pub(super) static CHANGE_SET_SUMMARY: StructSchema = StructSchema {
     name: "ChangeSetSummary",
@@ -96,8 +99,9 @@ pub(super) static CHANGE_SET_SUMMARY: StructSchema = StructSchema {
     xml_namespace: None,
 };
 
-pub(super) static CHANGES: ListSchema =
-    ListSchema { member: Member { name: "member", wire: "member", query: "member", ..MEMBER } };
+pub(super) static CHANGES: ListSchema = ListSchema {
+    member: Member { name: "member", wire: "member", query: "member", required: true, ..MEMBER },
+};
 
 pub(super) static CONTINUE_UPDATE_ROLLBACK_INPUT: StructSchema = StructSchema {
     name: "ContinueUpdateRollbackInput",
@@ -287,7 +291,14 @@ pub(super) static CREATE_CHANGE_SET_OUTPUT: StructSchema = StructSchema {
 pub(super) static CREATE_STACK_INPUT: StructSchema = StructSchema {
     name: "CreateStackInput",
     members: &[
-        Member { name: "StackName", wire: "StackName", query: "StackName", required: true, ..MEMBER },
+        Member {
+            name: "StackName",
+            wire: "StackName",
+            query: "StackName",
+            required: true,
+            constraints: &limits::CREATE_STACK_NAME,
+            ..MEMBER
+        },
         Member {
             name: "TemplateBody",
             wire: "TemplateBody",
@@ -315,7 +326,7 @@ pub(super) static CREATE_STACK_INPUT: StructSchema = StructSchema {
             name: "TimeoutInMinutes",
             wire: "TimeoutInMinutes",
             query: "TimeoutInMinutes",
-            constraints: &limits::TEMPLATE_BODY,
+            constraints: &limits::TIMEOUT_MINUTES,
             ..MEMBER
         },
         Member {
@@ -350,7 +361,7 @@ pub(super) static CREATE_STACK_INPUT: StructSchema = StructSchema {
             name: "OnFailure",
             wire: "OnFailure",
             query: "OnFailure",
-            constraints: &limits::ON_STACK_FAILURE,
+            constraints: &limits::ON_FAILURE,
             ..MEMBER
         },
         Member {
@@ -364,7 +375,7 @@ pub(super) static CREATE_STACK_INPUT: StructSchema = StructSchema {
             name: "StackPolicyURL",
             wire: "StackPolicyURL",
             query: "StackPolicyURL",
-            constraints: &limits::TEMPLATE_URL,
+            constraints: &limits::STACK_POLICY_URL,
             ..MEMBER
         },
         Member { name: "Tags", wire: "Tags", query: "Tags", constraints: &limits::TAGS, ..MEMBER },
@@ -481,7 +492,7 @@ pub(super) static DESCRIBE_CHANGE_SET_INPUT: StructSchema = StructSchema {
             name: "NextToken",
             wire: "NextToken",
             query: "NextToken",
-            constraints: &limits::DESCRIPTION,
+            constraints: &limits::NEXT_TOKEN,
             ..MEMBER
         },
         Member {
@@ -548,7 +559,7 @@ pub(super) static DESCRIBE_CHANGE_SET_OUTPUT: StructSchema = StructSchema {
             name: "NextToken",
             wire: "NextToken",
             query: "NextToken",
-            constraints: &limits::DESCRIPTION,
+            constraints: &limits::NEXT_TOKEN,
             ..MEMBER
         },
         Member {
@@ -592,7 +603,7 @@ pub(super) static DESCRIBE_STACK_EVENTS_INPUT: StructSchema = StructSchema {
             name: "NextToken",
             wire: "NextToken",
             query: "NextToken",
-            constraints: &limits::DESCRIPTION,
+            constraints: &limits::NEXT_TOKEN,
             ..MEMBER
         },
     ],
@@ -608,7 +619,7 @@ pub(super) static DESCRIBE_STACK_EVENTS_OUTPUT: StructSchema = StructSchema {
             name: "NextToken",
             wire: "NextToken",
             query: "NextToken",
-            constraints: &limits::DESCRIPTION,
+            constraints: &limits::NEXT_TOKEN,
             ..MEMBER
         },
     ],
@@ -675,7 +686,7 @@ pub(super) static DESCRIBE_STACKS_INPUT: StructSchema = StructSchema {
             name: "NextToken",
             wire: "NextToken",
             query: "NextToken",
-            constraints: &limits::DESCRIPTION,
+            constraints: &limits::NEXT_TOKEN,
             ..MEMBER
         },
     ],
@@ -691,7 +702,7 @@ pub(super) static DESCRIBE_STACKS_OUTPUT: StructSchema = StructSchema {
             name: "NextToken",
             wire: "NextToken",
             query: "NextToken",
-            constraints: &limits::DESCRIPTION,
+            constraints: &limits::NEXT_TOKEN,
             ..MEMBER
         },
     ],
@@ -750,8 +761,9 @@ pub(super) static EXPORT: StructSchema = StructSchema {
     xml_namespace: None,
 };
 
-pub(super) static EXPORTS: ListSchema =
-    ListSchema { member: Member { name: "member", wire: "member", query: "member", ..MEMBER } };
+pub(super) static EXPORTS: ListSchema = ListSchema {
+    member: Member { name: "member", wire: "member", query: "member", required: true, ..MEMBER },
+};
 
 pub(super) static GET_STACK_POLICY_INPUT: StructSchema = StructSchema {
     name: "GetStackPolicyInput",
@@ -906,11 +918,13 @@ pub(super) static GET_TEMPLATE_SUMMARY_OUTPUT: StructSchema = StructSchema {
     xml_namespace: None,
 };
 
-pub(super) static IMPORTS: ListSchema =
-    ListSchema { member: Member { name: "member", wire: "member", query: "member", ..MEMBER } };
+pub(super) static IMPORTS: ListSchema = ListSchema {
+    member: Member { name: "member", wire: "member", query: "member", required: true, ..MEMBER },
+};
 
-pub(super) static LAST_OPERATIONS: ListSchema =
-    ListSchema { member: Member { name: "member", wire: "member", query: "member", ..MEMBER } };
+pub(super) static LAST_OPERATIONS: ListSchema = ListSchema {
+    member: Member { name: "member", wire: "member", query: "member", required: true, ..MEMBER },
+};
 
 pub(super) static LIST_CHANGE_SETS_INPUT: StructSchema = StructSchema {
     name: "ListChangeSetsInput",
@@ -927,7 +941,7 @@ pub(super) static LIST_CHANGE_SETS_INPUT: StructSchema = StructSchema {
             name: "NextToken",
             wire: "NextToken",
             query: "NextToken",
-            constraints: &limits::DESCRIPTION,
+            constraints: &limits::NEXT_TOKEN,
             ..MEMBER
         },
     ],
@@ -943,7 +957,7 @@ pub(super) static LIST_CHANGE_SETS_OUTPUT: StructSchema = StructSchema {
             name: "NextToken",
             wire: "NextToken",
             query: "NextToken",
-            constraints: &limits::DESCRIPTION,
+            constraints: &limits::NEXT_TOKEN,
             ..MEMBER
         },
     ],
@@ -957,7 +971,7 @@ pub(super) static LIST_EXPORTS_INPUT: StructSchema = StructSchema {
         name: "NextToken",
         wire: "NextToken",
         query: "NextToken",
-        constraints: &limits::DESCRIPTION,
+        constraints: &limits::NEXT_TOKEN,
         ..MEMBER
     }],
     payload: None,
@@ -972,7 +986,7 @@ pub(super) static LIST_EXPORTS_OUTPUT: StructSchema = StructSchema {
             name: "NextToken",
             wire: "NextToken",
             query: "NextToken",
-            constraints: &limits::DESCRIPTION,
+            constraints: &limits::NEXT_TOKEN,
             ..MEMBER
         },
     ],
@@ -988,7 +1002,7 @@ pub(super) static LIST_IMPORTS_INPUT: StructSchema = StructSchema {
             name: "NextToken",
             wire: "NextToken",
             query: "NextToken",
-            constraints: &limits::DESCRIPTION,
+            constraints: &limits::NEXT_TOKEN,
             ..MEMBER
         },
     ],
@@ -1004,7 +1018,7 @@ pub(super) static LIST_IMPORTS_OUTPUT: StructSchema = StructSchema {
             name: "NextToken",
             wire: "NextToken",
             query: "NextToken",
-            constraints: &limits::DESCRIPTION,
+            constraints: &limits::NEXT_TOKEN,
             ..MEMBER
         },
     ],
@@ -1020,7 +1034,7 @@ pub(super) static LIST_STACK_RESOURCES_INPUT: StructSchema = StructSchema {
             name: "NextToken",
             wire: "NextToken",
             query: "NextToken",
-            constraints: &limits::DESCRIPTION,
+            constraints: &limits::NEXT_TOKEN,
             ..MEMBER
         },
     ],
@@ -1041,7 +1055,7 @@ pub(super) static LIST_STACK_RESOURCES_OUTPUT: StructSchema = StructSchema {
             name: "NextToken",
             wire: "NextToken",
             query: "NextToken",
-            constraints: &limits::DESCRIPTION,
+            constraints: &limits::NEXT_TOKEN,
             ..MEMBER
         },
     ],
@@ -1056,7 +1070,7 @@ pub(super) static LIST_STACKS_INPUT: StructSchema = StructSchema {
             name: "NextToken",
             wire: "NextToken",
             query: "NextToken",
-            constraints: &limits::DESCRIPTION,
+            constraints: &limits::NEXT_TOKEN,
             ..MEMBER
         },
         Member {
@@ -1079,7 +1093,7 @@ pub(super) static LIST_STACKS_OUTPUT: StructSchema = StructSchema {
             name: "NextToken",
             wire: "NextToken",
             query: "NextToken",
-            constraints: &limits::DESCRIPTION,
+            constraints: &limits::NEXT_TOKEN,
             ..MEMBER
         },
     ],
@@ -1103,8 +1117,9 @@ pub(super) static LIVE_RESOURCE_DRIFT: StructSchema = StructSchema {
     xml_namespace: None,
 };
 
-pub(super) static LOGICAL_RESOURCE_IDS: ListSchema =
-    ListSchema { member: Member { name: "member", wire: "member", query: "member", ..MEMBER } };
+pub(super) static LOGICAL_RESOURCE_IDS: ListSchema = ListSchema {
+    member: Member { name: "member", wire: "member", query: "member", required: true, ..MEMBER },
+};
 
 pub(super) static MODULE_INFO: StructSchema = StructSchema {
     name: "ModuleInfo",
@@ -1121,8 +1136,9 @@ pub(super) static MODULE_INFO: StructSchema = StructSchema {
     xml_namespace: None,
 };
 
-pub(super) static NOTIFICATION_ARNS: ListSchema =
-    ListSchema { member: Member { name: "member", wire: "member", query: "member", ..MEMBER } };
+pub(super) static NOTIFICATION_ARNS: ListSchema = ListSchema {
+    member: Member { name: "member", wire: "member", query: "member", required: true, ..MEMBER },
+};
 
 pub(super) static OPERATION_ENTRY: StructSchema = StructSchema {
     name: "OperationEntry",
@@ -1152,8 +1168,9 @@ pub(super) static OUTPUT: StructSchema = StructSchema {
     xml_namespace: None,
 };
 
-pub(super) static OUTPUTS: ListSchema =
-    ListSchema { member: Member { name: "member", wire: "member", query: "member", ..MEMBER } };
+pub(super) static OUTPUTS: ListSchema = ListSchema {
+    member: Member { name: "member", wire: "member", query: "member", required: true, ..MEMBER },
+};
 
 pub(super) static PARAMETER: StructSchema = StructSchema {
     name: "Parameter",
@@ -1199,11 +1216,13 @@ pub(super) static PARAMETER_DECLARATION: StructSchema = StructSchema {
     xml_namespace: None,
 };
 
-pub(super) static PARAMETER_DECLARATIONS: ListSchema =
-    ListSchema { member: Member { name: "member", wire: "member", query: "member", ..MEMBER } };
+pub(super) static PARAMETER_DECLARATIONS: ListSchema = ListSchema {
+    member: Member { name: "member", wire: "member", query: "member", required: true, ..MEMBER },
+};
 
-pub(super) static PARAMETERS: ListSchema =
-    ListSchema { member: Member { name: "member", wire: "member", query: "member", ..MEMBER } };
+pub(super) static PARAMETERS: ListSchema = ListSchema {
+    member: Member { name: "member", wire: "member", query: "member", required: true, ..MEMBER },
+};
 
 pub(super) static RESOURCE_CHANGE: StructSchema = StructSchema {
     name: "ResourceChange",
@@ -1266,8 +1285,9 @@ pub(super) static RESOURCE_CHANGE_DETAIL: StructSchema = StructSchema {
     xml_namespace: None,
 };
 
-pub(super) static RESOURCE_CHANGE_DETAILS: ListSchema =
-    ListSchema { member: Member { name: "member", wire: "member", query: "member", ..MEMBER } };
+pub(super) static RESOURCE_CHANGE_DETAILS: ListSchema = ListSchema {
+    member: Member { name: "member", wire: "member", query: "member", required: true, ..MEMBER },
+};
 
 pub(super) static RESOURCE_DRIFT_IGNORED_ATTRIBUTE: StructSchema = StructSchema {
     name: "ResourceDriftIgnoredAttribute",
@@ -1279,8 +1299,9 @@ pub(super) static RESOURCE_DRIFT_IGNORED_ATTRIBUTE: StructSchema = StructSchema 
     xml_namespace: None,
 };
 
-pub(super) static RESOURCE_DRIFT_IGNORED_ATTRIBUTES: ListSchema =
-    ListSchema { member: Member { name: "member", wire: "member", query: "member", ..MEMBER } };
+pub(super) static RESOURCE_DRIFT_IGNORED_ATTRIBUTES: ListSchema = ListSchema {
+    member: Member { name: "member", wire: "member", query: "member", required: true, ..MEMBER },
+};
 
 pub(super) static RESOURCE_IDENTIFIER_PROPERTIES: MapSchema = MapSchema {
     key: Member {
@@ -1294,13 +1315,15 @@ pub(super) static RESOURCE_IDENTIFIER_PROPERTIES: MapSchema = MapSchema {
         name: "value",
         wire: "value",
         query: "value",
-        constraints: &limits::RESOURCE_IDENTIFIER_PROPERTY_KEY,
+        required: true,
+        constraints: &limits::RESOURCE_IDENTIFIER_PROPERTY_VALUE,
         ..MEMBER
     },
 };
 
-pub(super) static RESOURCE_IDENTIFIER_SUMMARIES: ListSchema =
-    ListSchema { member: Member { name: "member", wire: "member", query: "member", ..MEMBER } };
+pub(super) static RESOURCE_IDENTIFIER_SUMMARIES: ListSchema = ListSchema {
+    member: Member { name: "member", wire: "member", query: "member", required: true, ..MEMBER },
+};
 
 pub(super) static RESOURCE_IDENTIFIER_SUMMARY: StructSchema = StructSchema {
     name: "ResourceIdentifierSummary",
@@ -1334,6 +1357,7 @@ pub(super) static RESOURCE_IDENTIFIERS: ListSchema = ListSchema {
         name: "member",
         wire: "member",
         query: "member",
+        required: true,
         constraints: &limits::RESOURCE_IDENTIFIER_PROPERTY_KEY,
         ..MEMBER
     },
@@ -1403,13 +1427,21 @@ pub(super) static RESOURCE_TYPES: ListSchema = ListSchema {
         name: "member",
         wire: "member",
         query: "member",
+        required: true,
         constraints: &limits::RESOURCE_TYPE,
         ..MEMBER
     },
 };
 
 pub(super) static RESOURCES_TO_IMPORT: ListSchema = ListSchema {
-    member: Member { name: "member", wire: "member", query: "member", constraints: &limits::INNER, ..MEMBER },
+    member: Member {
+        name: "member",
+        wire: "member",
+        query: "member",
+        required: true,
+        constraints: &limits::INNER,
+        ..MEMBER
+    },
 };
 
 pub(super) static RESOURCES_TO_SKIP: ListSchema = ListSchema {
@@ -1417,13 +1449,15 @@ pub(super) static RESOURCES_TO_SKIP: ListSchema = ListSchema {
         name: "member",
         wire: "member",
         query: "member",
+        required: true,
         constraints: &limits::RESOURCE_TO_SKIP,
         ..MEMBER
     },
 };
 
-pub(super) static RETAIN_RESOURCES: ListSchema =
-    ListSchema { member: Member { name: "member", wire: "member", query: "member", ..MEMBER } };
+pub(super) static RETAIN_RESOURCES: ListSchema = ListSchema {
+    member: Member { name: "member", wire: "member", query: "member", required: true, ..MEMBER },
+};
 
 pub(super) static ROLLBACK_CONFIGURATION: StructSchema = StructSchema {
     name: "RollbackConfiguration",
@@ -1458,11 +1492,19 @@ pub(super) static ROLLBACK_TRIGGER: StructSchema = StructSchema {
 };
 
 pub(super) static ROLLBACK_TRIGGERS: ListSchema = ListSchema {
-    member: Member { name: "member", wire: "member", query: "member", constraints: &limits::INNER, ..MEMBER },
+    member: Member {
+        name: "member",
+        wire: "member",
+        query: "member",
+        required: true,
+        constraints: &limits::INNER,
+        ..MEMBER
+    },
 };
 
-pub(super) static SCOPE: ListSchema =
-    ListSchema { member: Member { name: "member", wire: "member", query: "member", ..MEMBER } };
+pub(super) static SCOPE: ListSchema = ListSchema {
+    member: Member { name: "member", wire: "member", query: "member", required: true, ..MEMBER },
+};
 
 pub(super) static SET_STACK_POLICY_INPUT: StructSchema = StructSchema {
     name: "SetStackPolicyInput",
@@ -1479,7 +1521,7 @@ pub(super) static SET_STACK_POLICY_INPUT: StructSchema = StructSchema {
             name: "StackPolicyURL",
             wire: "StackPolicyURL",
             query: "StackPolicyURL",
-            constraints: &limits::TEMPLATE_URL,
+            constraints: &limits::STACK_POLICY_URL,
             ..MEMBER
         },
     ],
@@ -1538,7 +1580,7 @@ pub(super) static STACK: StructSchema = StructSchema {
             name: "TimeoutInMinutes",
             wire: "TimeoutInMinutes",
             query: "TimeoutInMinutes",
-            constraints: &limits::TEMPLATE_BODY,
+            constraints: &limits::TIMEOUT_MINUTES,
             ..MEMBER
         },
         Member {
@@ -1687,8 +1729,9 @@ pub(super) static STACK_EVENT: StructSchema = StructSchema {
     xml_namespace: None,
 };
 
-pub(super) static STACK_EVENTS: ListSchema =
-    ListSchema { member: Member { name: "member", wire: "member", query: "member", ..MEMBER } };
+pub(super) static STACK_EVENTS: ListSchema = ListSchema {
+    member: Member { name: "member", wire: "member", query: "member", required: true, ..MEMBER },
+};
 
 pub(super) static STACK_RESOURCE: StructSchema = StructSchema {
     name: "StackResource",
@@ -1847,8 +1890,9 @@ pub(super) static STACK_RESOURCE_DRIFT_INFORMATION_SUMMARY: StructSchema = Struc
     xml_namespace: None,
 };
 
-pub(super) static STACK_RESOURCE_SUMMARIES: ListSchema =
-    ListSchema { member: Member { name: "member", wire: "member", query: "member", ..MEMBER } };
+pub(super) static STACK_RESOURCE_SUMMARIES: ListSchema = ListSchema {
+    member: Member { name: "member", wire: "member", query: "member", required: true, ..MEMBER },
+};
 
 pub(super) static STACK_RESOURCE_SUMMARY: StructSchema = StructSchema {
     name: "StackResourceSummary",
@@ -1901,21 +1945,24 @@ pub(super) static STACK_RESOURCE_SUMMARY: StructSchema = StructSchema {
     xml_namespace: None,
 };
 
-pub(super) static STACK_RESOURCES: ListSchema =
-    ListSchema { member: Member { name: "member", wire: "member", query: "member", ..MEMBER } };
+pub(super) static STACK_RESOURCES: ListSchema = ListSchema {
+    member: Member { name: "member", wire: "member", query: "member", required: true, ..MEMBER },
+};
 
 pub(super) static STACK_STATUS_FILTER: ListSchema = ListSchema {
     member: Member {
         name: "member",
         wire: "member",
         query: "member",
+        required: true,
         constraints: &limits::STACK_STATUS,
         ..MEMBER
     },
 };
 
-pub(super) static STACK_SUMMARIES: ListSchema =
-    ListSchema { member: Member { name: "member", wire: "member", query: "member", ..MEMBER } };
+pub(super) static STACK_SUMMARIES: ListSchema = ListSchema {
+    member: Member { name: "member", wire: "member", query: "member", required: true, ..MEMBER },
+};
 
 pub(super) static STACK_SUMMARY: StructSchema = StructSchema {
     name: "StackSummary",
@@ -1955,14 +2002,16 @@ pub(super) static STACK_SUMMARY: StructSchema = StructSchema {
     xml_namespace: None,
 };
 
-pub(super) static STACKS: ListSchema =
-    ListSchema { member: Member { name: "member", wire: "member", query: "member", ..MEMBER } };
+pub(super) static STACKS: ListSchema = ListSchema {
+    member: Member { name: "member", wire: "member", query: "member", required: true, ..MEMBER },
+};
 
 pub(super) static STAGE_LIST: ListSchema = ListSchema {
     member: Member {
         name: "member",
         wire: "member",
         query: "member",
+        required: true,
         constraints: &limits::TEMPLATE_STAGE,
         ..MEMBER
     },
@@ -1976,7 +2025,7 @@ pub(super) static TAG: StructSchema = StructSchema {
             wire: "Key",
             query: "Key",
             required: true,
-            constraints: &limits::CLIENT_TOKEN,
+            constraints: &limits::TAG_KEY,
             ..MEMBER
         },
         Member {
@@ -1984,7 +2033,7 @@ pub(super) static TAG: StructSchema = StructSchema {
             wire: "Value",
             query: "Value",
             required: true,
-            constraints: &limits::RESOURCE_TYPE,
+            constraints: &limits::TAG_VALUE,
             ..MEMBER
         },
     ],
@@ -1993,7 +2042,14 @@ pub(super) static TAG: StructSchema = StructSchema {
 };
 
 pub(super) static TAGS: ListSchema = ListSchema {
-    member: Member { name: "member", wire: "member", query: "member", constraints: &limits::INNER, ..MEMBER },
+    member: Member {
+        name: "member",
+        wire: "member",
+        query: "member",
+        required: true,
+        constraints: &limits::INNER,
+        ..MEMBER
+    },
 };
 
 pub(super) static TEMPLATE_PARAMETER: StructSchema = StructSchema {
@@ -2014,8 +2070,9 @@ pub(super) static TEMPLATE_PARAMETER: StructSchema = StructSchema {
     xml_namespace: None,
 };
 
-pub(super) static TEMPLATE_PARAMETERS: ListSchema =
-    ListSchema { member: Member { name: "member", wire: "member", query: "member", ..MEMBER } };
+pub(super) static TEMPLATE_PARAMETERS: ListSchema = ListSchema {
+    member: Member { name: "member", wire: "member", query: "member", required: true, ..MEMBER },
+};
 
 pub(super) static TEMPLATE_SUMMARY_CONFIG: StructSchema = StructSchema {
     name: "TemplateSummaryConfig",
@@ -2029,8 +2086,9 @@ pub(super) static TEMPLATE_SUMMARY_CONFIG: StructSchema = StructSchema {
     xml_namespace: None,
 };
 
-pub(super) static TRANSFORMS_LIST: ListSchema =
-    ListSchema { member: Member { name: "member", wire: "member", query: "member", ..MEMBER } };
+pub(super) static TRANSFORMS_LIST: ListSchema = ListSchema {
+    member: Member { name: "member", wire: "member", query: "member", required: true, ..MEMBER },
+};
 
 pub(super) static UPDATE_STACK_INPUT: StructSchema = StructSchema {
     name: "UpdateStackInput",
@@ -2060,14 +2118,14 @@ pub(super) static UPDATE_STACK_INPUT: StructSchema = StructSchema {
             name: "StackPolicyDuringUpdateBody",
             wire: "StackPolicyDuringUpdateBody",
             query: "StackPolicyDuringUpdateBody",
-            constraints: &limits::STACK_POLICY_BODY,
+            constraints: &limits::STACK_POLICY_DURING_UPDATE_BODY,
             ..MEMBER
         },
         Member {
             name: "StackPolicyDuringUpdateURL",
             wire: "StackPolicyDuringUpdateURL",
             query: "StackPolicyDuringUpdateURL",
-            constraints: &limits::TEMPLATE_URL,
+            constraints: &limits::STACK_POLICY_DURING_UPDATE_URL,
             ..MEMBER
         },
         Member { name: "Parameters", wire: "Parameters", query: "Parameters", ..MEMBER },
@@ -2110,7 +2168,7 @@ pub(super) static UPDATE_STACK_INPUT: StructSchema = StructSchema {
             name: "StackPolicyURL",
             wire: "StackPolicyURL",
             query: "StackPolicyURL",
-            constraints: &limits::TEMPLATE_URL,
+            constraints: &limits::STACK_POLICY_URL,
             ..MEMBER
         },
         Member {
@@ -2261,7 +2319,7 @@ pub(super) static SET_STACK_POLICY_OUTPUT: StructSchema =
 
 /// What the model demands of values.
 mod limits {
-    use pontoon_core::shape::Constraints;
+    use pontoon_core::shape::{Bounds, Constraints};
 
     use crate::codec::Pattern;
 
@@ -2297,11 +2355,10 @@ mod limits {
 
     pub(super) static STACK_NAME_OR_ID: Constraints = Constraints {
         min: Some(1),
-        pattern: Some("([a-zA-Z][-a-zA-Z0-9]*)|(arn:\\b(aws|aws-us-gov|aws-cn)\\b:[-a-zA-Z0-9:/._+]*)"),
+        pattern: Some("[a-zA-Z][-a-zA-Z0-9]*|arn:[-a-zA-Z0-9:/._+]*"),
         matches: Some(|text| {
-            static PATTERN: Pattern = Pattern::new(
-                "\\A(?:([a-zA-Z][\\-a-zA-Z0-9]*)|(arn:(?-u:\\b)(aws|aws-us-gov|aws-cn)(?-u:\\b):[\\-a-zA-Z0-9:/._+]*))\\z",
-            );
+            static PATTERN: Pattern =
+                Pattern::new("\\A(?:[a-zA-Z][\\-a-zA-Z0-9]*|arn:[\\-a-zA-Z0-9:/._+]*)\\z");
             PATTERN.matches(text)
         }),
         ..Constraints::NONE
@@ -2336,8 +2393,28 @@ mod limits {
     pub(super) static DEPLOYMENT_MODE: Constraints =
         Constraints { values: &["REVERT_DRIFT"], ..Constraints::NONE };
 
+    pub(super) static CREATE_STACK_NAME: Constraints = Constraints {
+        min: Some(1),
+        max: Some(128),
+        pattern: Some("[a-zA-Z][-a-zA-Z0-9]*"),
+        matches: Some(|text| {
+            static PATTERN: Pattern = Pattern::new("\\A(?:[a-zA-Z][\\-a-zA-Z0-9]*)\\z");
+            PATTERN.matches(text)
+        }),
+        ..Constraints::NONE
+    };
+
+    pub(super) static TIMEOUT_MINUTES: Constraints =
+        Constraints { bounds: Bounds::Integer, min: Some(1), ..Constraints::NONE };
+
+    pub(super) static ON_FAILURE: Constraints =
+        Constraints { values: &["DO_NOTHING", "ROLLBACK", "DELETE"], ..Constraints::NONE };
+
     pub(super) static STACK_POLICY_BODY: Constraints =
         Constraints { min: Some(1), max: Some(16384), ..Constraints::NONE };
+
+    pub(super) static STACK_POLICY_URL: Constraints =
+        Constraints { min: Some(1), max: Some(5120), ..Constraints::NONE };
 
     pub(super) static CHANGE_SET_NAME_OR_ID: Constraints = Constraints {
         min: Some(1),
@@ -2352,6 +2429,9 @@ mod limits {
 
     pub(super) static DELETION_MODE: Constraints =
         Constraints { values: &["STANDARD", "FORCE_DELETE_STACK"], ..Constraints::NONE };
+
+    pub(super) static NEXT_TOKEN: Constraints =
+        Constraints { min: Some(1), max: Some(1024), ..Constraints::NONE };
 
     pub(super) static TEMPLATE_STAGE: Constraints =
         Constraints { values: &["Original", "Processed"], ..Constraints::NONE };
@@ -2378,6 +2458,9 @@ mod limits {
     pub(super) static RESOURCE_IDENTIFIER_PROPERTY_KEY: Constraints =
         Constraints { min: Some(1), max: Some(2048), ..Constraints::NONE };
 
+    pub(super) static RESOURCE_IDENTIFIER_PROPERTY_VALUE: Constraints =
+        Constraints { min: Some(1), max: Some(2048), ..Constraints::NONE };
+
     pub(super) static RESOURCE_IDENTIFIER_PROPERTIES: Constraints =
         Constraints { min: Some(1), max: Some(256), inner: true, ..Constraints::NONE };
 
@@ -2395,7 +2478,7 @@ mod limits {
         Constraints { max: Some(5), inner: true, ..Constraints::NONE };
 
     pub(super) static MONITORING_TIME_IN_MINUTES: Constraints =
-        Constraints { min: Some(0), max: Some(180), ..Constraints::NONE };
+        Constraints { bounds: Bounds::Integer, min: Some(0), max: Some(180), ..Constraints::NONE };
 
     pub(super) static STACK_STATUS: Constraints = Constraints {
         values: &[
@@ -2425,6 +2508,18 @@ mod limits {
         ],
         ..Constraints::NONE
     };
+
+    pub(super) static TAG_KEY: Constraints =
+        Constraints { min: Some(1), max: Some(128), ..Constraints::NONE };
+
+    pub(super) static TAG_VALUE: Constraints =
+        Constraints { min: Some(1), max: Some(256), ..Constraints::NONE };
+
+    pub(super) static STACK_POLICY_DURING_UPDATE_BODY: Constraints =
+        Constraints { min: Some(1), max: Some(16384), ..Constraints::NONE };
+
+    pub(super) static STACK_POLICY_DURING_UPDATE_URL: Constraints =
+        Constraints { min: Some(1), max: Some(5120), ..Constraints::NONE };
 }
 
 /// The modelled errors.

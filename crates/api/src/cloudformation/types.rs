@@ -390,7 +390,7 @@ impl Encode for CreateChangeSetOutput {
 /// Input of `CreateStack`.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct CreateStackInput {
-    /// `StackName`: required.
+    /// `StackName`: required; 1 to 128 characters.
     pub stack_name: String,
     /// `TemplateBody`: at least 1 characters.
     pub template_body: Option<String>,

@@ -50,14 +50,16 @@ pub(super) static ALARM_HISTORY_ITEM: StructSchema = StructSchema {
     xml_namespace: None,
 };
 
-pub(super) static ALARM_HISTORY_ITEMS: ListSchema =
-    ListSchema { member: Member { name: "member", wire: "member", query: "member", ..MEMBER } };
+pub(super) static ALARM_HISTORY_ITEMS: ListSchema = ListSchema {
+    member: Member { name: "member", wire: "member", query: "member", required: true, ..MEMBER },
+};
 
 pub(super) static ALARM_NAMES: ListSchema = ListSchema {
     member: Member {
         name: "member",
         wire: "member",
         query: "member",
+        required: true,
         constraints: &limits::ALARM_NAME,
         ..MEMBER
     },
@@ -85,7 +87,7 @@ pub(super) static ALARM_PROM_QL_CRITERIA: StructSchema = StructSchema {
             name: "RecoveryPeriod",
             wire: "RecoveryPeriod",
             query: "RecoveryPeriod",
-            constraints: &limits::PENDING_PERIOD,
+            constraints: &limits::RECOVERY_PERIOD,
             ..MEMBER
         },
     ],
@@ -98,6 +100,7 @@ pub(super) static ALARM_TYPES: ListSchema = ListSchema {
         name: "member",
         wire: "member",
         query: "member",
+        required: true,
         constraints: &limits::ALARM_TYPE,
         ..MEMBER
     },
@@ -213,16 +216,18 @@ pub(super) static COMPOSITE_ALARM: StructSchema = StructSchema {
     xml_namespace: None,
 };
 
-pub(super) static COMPOSITE_ALARMS: ListSchema =
-    ListSchema { member: Member { name: "member", wire: "member", query: "member", ..MEMBER } };
+pub(super) static COMPOSITE_ALARMS: ListSchema = ListSchema {
+    member: Member { name: "member", wire: "member", query: "member", required: true, ..MEMBER },
+};
 
 pub(super) static CONTRIBUTOR_ATTRIBUTES: MapSchema = MapSchema {
     key: Member { name: "key", wire: "key", query: "key", ..MEMBER },
-    value: Member { name: "value", wire: "value", query: "value", ..MEMBER },
+    value: Member { name: "value", wire: "value", query: "value", required: true, ..MEMBER },
 };
 
-pub(super) static COUNTS: ListSchema =
-    ListSchema { member: Member { name: "member", wire: "member", query: "member", ..MEMBER } };
+pub(super) static COUNTS: ListSchema = ListSchema {
+    member: Member { name: "member", wire: "member", query: "member", required: true, ..MEMBER },
+};
 
 pub(super) static DATAPOINT: StructSchema = StructSchema {
     name: "Datapoint",
@@ -247,14 +252,16 @@ pub(super) static DATAPOINT: StructSchema = StructSchema {
 
 pub(super) static DATAPOINT_VALUE_MAP: MapSchema = MapSchema {
     key: Member { name: "key", wire: "key", query: "key", ..MEMBER },
-    value: Member { name: "value", wire: "value", query: "value", ..MEMBER },
+    value: Member { name: "value", wire: "value", query: "value", required: true, ..MEMBER },
 };
 
-pub(super) static DATAPOINT_VALUES: ListSchema =
-    ListSchema { member: Member { name: "member", wire: "member", query: "member", ..MEMBER } };
+pub(super) static DATAPOINT_VALUES: ListSchema = ListSchema {
+    member: Member { name: "member", wire: "member", query: "member", required: true, ..MEMBER },
+};
 
-pub(super) static DATAPOINTS: ListSchema =
-    ListSchema { member: Member { name: "member", wire: "member", query: "member", ..MEMBER } };
+pub(super) static DATAPOINTS: ListSchema = ListSchema {
+    member: Member { name: "member", wire: "member", query: "member", required: true, ..MEMBER },
+};
 
 pub(super) static DELETE_ALARMS_INPUT: StructSchema = StructSchema {
     name: "DeleteAlarmsInput",
@@ -335,7 +342,7 @@ pub(super) static DESCRIBE_ALARMS_FOR_METRIC_INPUT: StructSchema = StructSchema 
             wire: "MetricName",
             query: "MetricName",
             required: true,
-            constraints: &limits::ALARM_NAME,
+            constraints: &limits::METRIC_NAME,
             ..MEMBER
         },
         Member {
@@ -389,7 +396,7 @@ pub(super) static DESCRIBE_ALARMS_INPUT: StructSchema = StructSchema {
             name: "AlarmNamePrefix",
             wire: "AlarmNamePrefix",
             query: "AlarmNamePrefix",
-            constraints: &limits::ALARM_NAME,
+            constraints: &limits::ALARM_NAME_PREFIX,
             ..MEMBER
         },
         Member {
@@ -459,7 +466,7 @@ pub(super) static DIMENSION: StructSchema = StructSchema {
             wire: "Name",
             query: "Name",
             required: true,
-            constraints: &limits::ALARM_NAME,
+            constraints: &limits::DIMENSION_NAME,
             ..MEMBER
         },
         Member {
@@ -467,7 +474,7 @@ pub(super) static DIMENSION: StructSchema = StructSchema {
             wire: "Value",
             query: "Value",
             required: true,
-            constraints: &limits::ACTION_PREFIX,
+            constraints: &limits::DIMENSION_VALUE,
             ..MEMBER
         },
     ],
@@ -483,14 +490,14 @@ pub(super) static DIMENSION_FILTER: StructSchema = StructSchema {
             wire: "Name",
             query: "Name",
             required: true,
-            constraints: &limits::ALARM_NAME,
+            constraints: &limits::DIMENSION_NAME,
             ..MEMBER
         },
         Member {
             name: "Value",
             wire: "Value",
             query: "Value",
-            constraints: &limits::ACTION_PREFIX,
+            constraints: &limits::DIMENSION_VALUE,
             ..MEMBER
         },
     ],
@@ -499,11 +506,25 @@ pub(super) static DIMENSION_FILTER: StructSchema = StructSchema {
 };
 
 pub(super) static DIMENSION_FILTERS: ListSchema = ListSchema {
-    member: Member { name: "member", wire: "member", query: "member", constraints: &limits::INNER, ..MEMBER },
+    member: Member {
+        name: "member",
+        wire: "member",
+        query: "member",
+        required: true,
+        constraints: &limits::INNER,
+        ..MEMBER
+    },
 };
 
 pub(super) static DIMENSIONS: ListSchema = ListSchema {
-    member: Member { name: "member", wire: "member", query: "member", constraints: &limits::INNER, ..MEMBER },
+    member: Member {
+        name: "member",
+        wire: "member",
+        query: "member",
+        required: true,
+        constraints: &limits::INNER,
+        ..MEMBER
+    },
 };
 
 pub(super) static DISABLE_ALARM_ACTIONS_INPUT: StructSchema = StructSchema {
@@ -568,6 +589,7 @@ pub(super) static ENTITY_ATTRIBUTES_MAP: MapSchema = MapSchema {
         name: "value",
         wire: "value",
         query: "value",
+        required: true,
         constraints: &limits::ENTITY_ATTRIBUTES_MAP_VALUE_STRING,
         ..MEMBER
     },
@@ -585,7 +607,8 @@ pub(super) static ENTITY_KEY_ATTRIBUTES_MAP: MapSchema = MapSchema {
         name: "value",
         wire: "value",
         query: "value",
-        constraints: &limits::ENTITY_ATTRIBUTES_MAP_VALUE_STRING,
+        required: true,
+        constraints: &limits::ENTITY_KEY_ATTRIBUTES_MAP_VALUE_STRING,
         ..MEMBER
     },
 };
@@ -607,7 +630,14 @@ pub(super) static ENTITY_METRIC_DATA: StructSchema = StructSchema {
 };
 
 pub(super) static ENTITY_METRIC_DATA_LIST: ListSchema = ListSchema {
-    member: Member { name: "member", wire: "member", query: "member", constraints: &limits::INNER, ..MEMBER },
+    member: Member {
+        name: "member",
+        wire: "member",
+        query: "member",
+        required: true,
+        constraints: &limits::INNER,
+        ..MEMBER
+    },
 };
 
 pub(super) static EVALUATION_CRITERIA: StructSchema = StructSchema {
@@ -623,8 +653,9 @@ pub(super) static EVALUATION_CRITERIA: StructSchema = StructSchema {
     xml_namespace: None,
 };
 
-pub(super) static EXTENDED_STATISTICS: ListSchema =
-    ListSchema { member: Member { name: "member", wire: "member", query: "member", ..MEMBER } };
+pub(super) static EXTENDED_STATISTICS: ListSchema = ListSchema {
+    member: Member { name: "member", wire: "member", query: "member", required: true, ..MEMBER },
+};
 
 pub(super) static GET_METRIC_DATA_INPUT: StructSchema = StructSchema {
     name: "GetMetricDataInput",
@@ -675,7 +706,7 @@ pub(super) static GET_METRIC_STATISTICS_INPUT: StructSchema = StructSchema {
             wire: "MetricName",
             query: "MetricName",
             required: true,
-            constraints: &limits::ALARM_NAME,
+            constraints: &limits::METRIC_NAME,
             ..MEMBER
         },
         Member {
@@ -746,7 +777,7 @@ pub(super) static LIST_METRICS_INPUT: StructSchema = StructSchema {
             name: "MetricName",
             wire: "MetricName",
             query: "MetricName",
-            constraints: &limits::ALARM_NAME,
+            constraints: &limits::METRIC_NAME,
             ..MEMBER
         },
         Member {
@@ -774,7 +805,7 @@ pub(super) static LIST_METRICS_INPUT: StructSchema = StructSchema {
             name: "OwningAccount",
             wire: "OwningAccount",
             query: "OwningAccount",
-            constraints: &limits::ALARM_NAME,
+            constraints: &limits::ACCOUNT_ID,
             ..MEMBER
         },
     ],
@@ -800,7 +831,7 @@ pub(super) static LIST_TAGS_FOR_RESOURCE_INPUT: StructSchema = StructSchema {
         wire: "ResourceARN",
         query: "ResourceARN",
         required: true,
-        constraints: &limits::ACTION_PREFIX,
+        constraints: &limits::AMAZON_RESOURCE_NAME,
         ..MEMBER
     }],
     payload: None,
@@ -838,7 +869,7 @@ pub(super) static METRIC: StructSchema = StructSchema {
             name: "MetricName",
             wire: "MetricName",
             query: "MetricName",
-            constraints: &limits::ALARM_NAME,
+            constraints: &limits::METRIC_NAME,
             ..MEMBER
         },
         Member {
@@ -930,7 +961,7 @@ pub(super) static METRIC_ALARM: StructSchema = StructSchema {
             name: "MetricName",
             wire: "MetricName",
             query: "MetricName",
-            constraints: &limits::ALARM_NAME,
+            constraints: &limits::METRIC_NAME,
             ..MEMBER
         },
         Member {
@@ -961,14 +992,14 @@ pub(super) static METRIC_ALARM: StructSchema = StructSchema {
             name: "EvaluationPeriods",
             wire: "EvaluationPeriods",
             query: "EvaluationPeriods",
-            constraints: &limits::PERIOD,
+            constraints: &limits::EVALUATION_PERIODS,
             ..MEMBER
         },
         Member {
             name: "DatapointsToAlarm",
             wire: "DatapointsToAlarm",
             query: "DatapointsToAlarm",
-            constraints: &limits::PERIOD,
+            constraints: &limits::DATAPOINTS_TO_ALARM,
             ..MEMBER
         },
         Member { name: "Threshold", wire: "Threshold", query: "Threshold", ..MEMBER },
@@ -983,14 +1014,14 @@ pub(super) static METRIC_ALARM: StructSchema = StructSchema {
             name: "TreatMissingData",
             wire: "TreatMissingData",
             query: "TreatMissingData",
-            constraints: &limits::ALARM_NAME,
+            constraints: &limits::TREAT_MISSING_DATA,
             ..MEMBER
         },
         Member {
             name: "EvaluateLowSampleCountPercentile",
             wire: "EvaluateLowSampleCountPercentile",
             query: "EvaluateLowSampleCountPercentile",
-            constraints: &limits::ALARM_NAME,
+            constraints: &limits::EVALUATE_LOW_SAMPLE_COUNT_PERCENTILE,
             ..MEMBER
         },
         Member { name: "Metrics", wire: "Metrics", query: "Metrics", constraints: &limits::INNER, ..MEMBER },
@@ -998,7 +1029,7 @@ pub(super) static METRIC_ALARM: StructSchema = StructSchema {
             name: "ThresholdMetricId",
             wire: "ThresholdMetricId",
             query: "ThresholdMetricId",
-            constraints: &limits::ALARM_NAME,
+            constraints: &limits::METRIC_ID,
             ..MEMBER
         },
         Member { name: "EvaluationState", wire: "EvaluationState", query: "EvaluationState", ..MEMBER },
@@ -1027,15 +1058,30 @@ pub(super) static METRIC_ALARM: StructSchema = StructSchema {
     xml_namespace: None,
 };
 
-pub(super) static METRIC_ALARMS: ListSchema =
-    ListSchema { member: Member { name: "member", wire: "member", query: "member", ..MEMBER } };
+pub(super) static METRIC_ALARMS: ListSchema = ListSchema {
+    member: Member { name: "member", wire: "member", query: "member", required: true, ..MEMBER },
+};
 
 pub(super) static METRIC_DATA: ListSchema = ListSchema {
-    member: Member { name: "member", wire: "member", query: "member", constraints: &limits::INNER, ..MEMBER },
+    member: Member {
+        name: "member",
+        wire: "member",
+        query: "member",
+        required: true,
+        constraints: &limits::INNER,
+        ..MEMBER
+    },
 };
 
 pub(super) static METRIC_DATA_QUERIES: ListSchema = ListSchema {
-    member: Member { name: "member", wire: "member", query: "member", constraints: &limits::INNER, ..MEMBER },
+    member: Member {
+        name: "member",
+        wire: "member",
+        query: "member",
+        required: true,
+        constraints: &limits::INNER,
+        ..MEMBER
+    },
 };
 
 pub(super) static METRIC_DATA_QUERY: StructSchema = StructSchema {
@@ -1046,7 +1092,7 @@ pub(super) static METRIC_DATA_QUERY: StructSchema = StructSchema {
             wire: "Id",
             query: "Id",
             required: true,
-            constraints: &limits::ALARM_NAME,
+            constraints: &limits::METRIC_ID,
             ..MEMBER
         },
         Member {
@@ -1060,7 +1106,7 @@ pub(super) static METRIC_DATA_QUERY: StructSchema = StructSchema {
             name: "Expression",
             wire: "Expression",
             query: "Expression",
-            constraints: &limits::ENTITY_ATTRIBUTES_MAP_VALUE_STRING,
+            constraints: &limits::METRIC_EXPRESSION,
             ..MEMBER
         },
         Member { name: "Label", wire: "Label", query: "Label", ..MEMBER },
@@ -1070,7 +1116,7 @@ pub(super) static METRIC_DATA_QUERY: StructSchema = StructSchema {
             name: "AccountId",
             wire: "AccountId",
             query: "AccountId",
-            constraints: &limits::ALARM_NAME,
+            constraints: &limits::ACCOUNT_ID,
             ..MEMBER
         },
     ],
@@ -1081,7 +1127,7 @@ pub(super) static METRIC_DATA_QUERY: StructSchema = StructSchema {
 pub(super) static METRIC_DATA_RESULT: StructSchema = StructSchema {
     name: "MetricDataResult",
     members: &[
-        Member { name: "Id", wire: "Id", query: "Id", constraints: &limits::ALARM_NAME, ..MEMBER },
+        Member { name: "Id", wire: "Id", query: "Id", constraints: &limits::METRIC_ID, ..MEMBER },
         Member { name: "Label", wire: "Label", query: "Label", ..MEMBER },
         Member { name: "Timestamps", wire: "Timestamps", query: "Timestamps", ..MEMBER },
         Member { name: "Values", wire: "Values", query: "Values", ..MEMBER },
@@ -1092,11 +1138,13 @@ pub(super) static METRIC_DATA_RESULT: StructSchema = StructSchema {
     xml_namespace: None,
 };
 
-pub(super) static METRIC_DATA_RESULT_MESSAGES: ListSchema =
-    ListSchema { member: Member { name: "member", wire: "member", query: "member", ..MEMBER } };
+pub(super) static METRIC_DATA_RESULT_MESSAGES: ListSchema = ListSchema {
+    member: Member { name: "member", wire: "member", query: "member", required: true, ..MEMBER },
+};
 
-pub(super) static METRIC_DATA_RESULTS: ListSchema =
-    ListSchema { member: Member { name: "member", wire: "member", query: "member", ..MEMBER } };
+pub(super) static METRIC_DATA_RESULTS: ListSchema = ListSchema {
+    member: Member { name: "member", wire: "member", query: "member", required: true, ..MEMBER },
+};
 
 pub(super) static METRIC_DATUM: StructSchema = StructSchema {
     name: "MetricDatum",
@@ -1106,7 +1154,7 @@ pub(super) static METRIC_DATUM: StructSchema = StructSchema {
             wire: "MetricName",
             query: "MetricName",
             required: true,
-            constraints: &limits::ALARM_NAME,
+            constraints: &limits::METRIC_NAME,
             ..MEMBER
         },
         Member {
@@ -1132,7 +1180,7 @@ pub(super) static METRIC_DATUM: StructSchema = StructSchema {
             name: "StorageResolution",
             wire: "StorageResolution",
             query: "StorageResolution",
-            constraints: &limits::PERIOD,
+            constraints: &limits::STORAGE_RESOLUTION,
             ..MEMBER
         },
     ],
@@ -1167,7 +1215,14 @@ pub(super) static METRIC_STAT: StructSchema = StructSchema {
 };
 
 pub(super) static METRICS: ListSchema = ListSchema {
-    member: Member { name: "member", wire: "member", query: "member", constraints: &limits::INNER, ..MEMBER },
+    member: Member {
+        name: "member",
+        wire: "member",
+        query: "member",
+        required: true,
+        constraints: &limits::INNER,
+        ..MEMBER
+    },
 };
 
 pub(super) static OWNING_ACCOUNTS: ListSchema = ListSchema {
@@ -1175,7 +1230,8 @@ pub(super) static OWNING_ACCOUNTS: ListSchema = ListSchema {
         name: "member",
         wire: "member",
         query: "member",
-        constraints: &limits::ALARM_NAME,
+        required: true,
+        constraints: &limits::ACCOUNT_ID,
         ..MEMBER
     },
 };
@@ -1224,7 +1280,7 @@ pub(super) static PUT_METRIC_ALARM_INPUT: StructSchema = StructSchema {
             name: "MetricName",
             wire: "MetricName",
             query: "MetricName",
-            constraints: &limits::ALARM_NAME,
+            constraints: &limits::METRIC_NAME,
             ..MEMBER
         },
         Member {
@@ -1255,14 +1311,14 @@ pub(super) static PUT_METRIC_ALARM_INPUT: StructSchema = StructSchema {
             name: "EvaluationPeriods",
             wire: "EvaluationPeriods",
             query: "EvaluationPeriods",
-            constraints: &limits::PERIOD,
+            constraints: &limits::EVALUATION_PERIODS,
             ..MEMBER
         },
         Member {
             name: "DatapointsToAlarm",
             wire: "DatapointsToAlarm",
             query: "DatapointsToAlarm",
-            constraints: &limits::PERIOD,
+            constraints: &limits::DATAPOINTS_TO_ALARM,
             ..MEMBER
         },
         Member { name: "Threshold", wire: "Threshold", query: "Threshold", ..MEMBER },
@@ -1277,14 +1333,14 @@ pub(super) static PUT_METRIC_ALARM_INPUT: StructSchema = StructSchema {
             name: "TreatMissingData",
             wire: "TreatMissingData",
             query: "TreatMissingData",
-            constraints: &limits::ALARM_NAME,
+            constraints: &limits::TREAT_MISSING_DATA,
             ..MEMBER
         },
         Member {
             name: "EvaluateLowSampleCountPercentile",
             wire: "EvaluateLowSampleCountPercentile",
             query: "EvaluateLowSampleCountPercentile",
-            constraints: &limits::ALARM_NAME,
+            constraints: &limits::EVALUATE_LOW_SAMPLE_COUNT_PERCENTILE,
             ..MEMBER
         },
         Member { name: "Metrics", wire: "Metrics", query: "Metrics", constraints: &limits::INNER, ..MEMBER },
@@ -1293,7 +1349,7 @@ pub(super) static PUT_METRIC_ALARM_INPUT: StructSchema = StructSchema {
             name: "ThresholdMetricId",
             wire: "ThresholdMetricId",
             query: "ThresholdMetricId",
-            constraints: &limits::ALARM_NAME,
+            constraints: &limits::METRIC_ID,
             ..MEMBER
         },
         Member {
@@ -1356,7 +1412,8 @@ pub(super) static RESOURCE_LIST: ListSchema = ListSchema {
         name: "member",
         wire: "member",
         query: "member",
-        constraints: &limits::ACTION_PREFIX,
+        required: true,
+        constraints: &limits::RESOURCE_NAME,
         ..MEMBER
     },
 };
@@ -1427,6 +1484,7 @@ pub(super) static STATISTICS: ListSchema = ListSchema {
         name: "member",
         wire: "member",
         query: "member",
+        required: true,
         constraints: &limits::STATISTIC,
         ..MEMBER
     },
@@ -1461,13 +1519,21 @@ pub(super) static TAG_KEY_LIST: ListSchema = ListSchema {
         name: "member",
         wire: "member",
         query: "member",
+        required: true,
         constraints: &limits::TAG_KEY,
         ..MEMBER
     },
 };
 
 pub(super) static TAG_LIST: ListSchema = ListSchema {
-    member: Member { name: "member", wire: "member", query: "member", constraints: &limits::INNER, ..MEMBER },
+    member: Member {
+        name: "member",
+        wire: "member",
+        query: "member",
+        required: true,
+        constraints: &limits::INNER,
+        ..MEMBER
+    },
 };
 
 pub(super) static TAG_RESOURCE_INPUT: StructSchema = StructSchema {
@@ -1478,7 +1544,7 @@ pub(super) static TAG_RESOURCE_INPUT: StructSchema = StructSchema {
             wire: "ResourceARN",
             query: "ResourceARN",
             required: true,
-            constraints: &limits::ACTION_PREFIX,
+            constraints: &limits::AMAZON_RESOURCE_NAME,
             ..MEMBER
         },
         Member {
@@ -1497,8 +1563,9 @@ pub(super) static TAG_RESOURCE_INPUT: StructSchema = StructSchema {
 pub(super) static TAG_RESOURCE_OUTPUT: StructSchema =
     StructSchema { name: "TagResourceOutput", members: &[], payload: None, xml_namespace: None };
 
-pub(super) static TIMESTAMPS: ListSchema =
-    ListSchema { member: Member { name: "member", wire: "member", query: "member", ..MEMBER } };
+pub(super) static TIMESTAMPS: ListSchema = ListSchema {
+    member: Member { name: "member", wire: "member", query: "member", required: true, ..MEMBER },
+};
 
 pub(super) static UNTAG_RESOURCE_INPUT: StructSchema = StructSchema {
     name: "UntagResourceInput",
@@ -1508,7 +1575,7 @@ pub(super) static UNTAG_RESOURCE_INPUT: StructSchema = StructSchema {
             wire: "ResourceARN",
             query: "ResourceARN",
             required: true,
-            constraints: &limits::ACTION_PREFIX,
+            constraints: &limits::AMAZON_RESOURCE_NAME,
             ..MEMBER
         },
         Member {
@@ -1527,8 +1594,9 @@ pub(super) static UNTAG_RESOURCE_INPUT: StructSchema = StructSchema {
 pub(super) static UNTAG_RESOURCE_OUTPUT: StructSchema =
     StructSchema { name: "UntagResourceOutput", members: &[], payload: None, xml_namespace: None };
 
-pub(super) static VALUES: ListSchema =
-    ListSchema { member: Member { name: "member", wire: "member", query: "member", ..MEMBER } };
+pub(super) static VALUES: ListSchema = ListSchema {
+    member: Member { name: "member", wire: "member", query: "member", required: true, ..MEMBER },
+};
 
 pub(super) static DELETE_ALARMS_OUTPUT: StructSchema =
     StructSchema { name: "DeleteAlarmsOutput", members: &[], payload: None, xml_namespace: None };
@@ -1550,7 +1618,7 @@ pub(super) static SET_ALARM_STATE_OUTPUT: StructSchema =
 
 /// What the model demands of values.
 mod limits {
-    use pontoon_core::shape::Constraints;
+    use pontoon_core::shape::{Bounds, Constraints};
 
     use crate::codec::Pattern;
 
@@ -1578,7 +1646,10 @@ mod limits {
         Constraints { min: Some(1), max: Some(10000), ..Constraints::NONE };
 
     pub(super) static PENDING_PERIOD: Constraints =
-        Constraints { min: Some(0), max: Some(86400), ..Constraints::NONE };
+        Constraints { bounds: Bounds::Integer, min: Some(0), max: Some(86400), ..Constraints::NONE };
+
+    pub(super) static RECOVERY_PERIOD: Constraints =
+        Constraints { bounds: Bounds::Integer, min: Some(0), max: Some(86400), ..Constraints::NONE };
 
     pub(super) static RESOURCE_LIST: Constraints =
         Constraints { max: Some(5), inner: true, ..Constraints::NONE };
@@ -1593,7 +1664,7 @@ mod limits {
         Constraints { min: Some(0), max: Some(4000), ..Constraints::NONE };
 
     pub(super) static STATE_VALUE: Constraints =
-        Constraints { values: &["OK", "ALARM", "INSUFFICIENT_DATA"], ..Constraints::NONE };
+        Constraints { values: &["INSUFFICIENT_DATA", "ALARM", "OK"], ..Constraints::NONE };
 
     pub(super) static STANDARD_UNIT: Constraints = Constraints {
         values: &[
@@ -1634,10 +1705,13 @@ mod limits {
     pub(super) static INNER: Constraints = Constraints { inner: true, ..Constraints::NONE };
 
     pub(super) static MAX_RECORDS: Constraints =
-        Constraints { min: Some(1), max: Some(100), ..Constraints::NONE };
+        Constraints { bounds: Bounds::Integer, min: Some(1), max: Some(100), ..Constraints::NONE };
 
     pub(super) static SCAN_BY: Constraints =
         Constraints { values: &["TimestampDescending", "TimestampAscending"], ..Constraints::NONE };
+
+    pub(super) static METRIC_NAME: Constraints =
+        Constraints { min: Some(1), max: Some(255), ..Constraints::NONE };
 
     pub(super) static NAMESPACE: Constraints = Constraints {
         min: Some(1),
@@ -1656,9 +1730,19 @@ mod limits {
     pub(super) static DIMENSIONS: Constraints =
         Constraints { max: Some(30), inner: true, ..Constraints::NONE };
 
-    pub(super) static PERIOD: Constraints = Constraints { min: Some(1), ..Constraints::NONE };
+    pub(super) static PERIOD: Constraints =
+        Constraints { bounds: Bounds::Integer, min: Some(1), ..Constraints::NONE };
+
+    pub(super) static ALARM_NAME_PREFIX: Constraints =
+        Constraints { min: Some(1), max: Some(255), ..Constraints::NONE };
 
     pub(super) static ACTION_PREFIX: Constraints =
+        Constraints { min: Some(1), max: Some(1024), ..Constraints::NONE };
+
+    pub(super) static DIMENSION_NAME: Constraints =
+        Constraints { min: Some(1), max: Some(255), ..Constraints::NONE };
+
+    pub(super) static DIMENSION_VALUE: Constraints =
         Constraints { min: Some(1), max: Some(1024), ..Constraints::NONE };
 
     pub(super) static ENTITY_KEY_ATTRIBUTES_MAP: Constraints =
@@ -1676,6 +1760,9 @@ mod limits {
     pub(super) static ENTITY_KEY_ATTRIBUTES_MAP_KEY_STRING: Constraints =
         Constraints { min: Some(1), max: Some(32), ..Constraints::NONE };
 
+    pub(super) static ENTITY_KEY_ATTRIBUTES_MAP_VALUE_STRING: Constraints =
+        Constraints { min: Some(1), max: Some(2048), ..Constraints::NONE };
+
     pub(super) static STATISTICS: Constraints =
         Constraints { min: Some(1), max: Some(5), inner: true, ..Constraints::NONE };
 
@@ -1686,6 +1773,18 @@ mod limits {
         Constraints { max: Some(10), inner: true, ..Constraints::NONE };
 
     pub(super) static RECENTLY_ACTIVE: Constraints = Constraints { values: &["PT3H"], ..Constraints::NONE };
+
+    pub(super) static ACCOUNT_ID: Constraints =
+        Constraints { min: Some(1), max: Some(255), ..Constraints::NONE };
+
+    pub(super) static AMAZON_RESOURCE_NAME: Constraints =
+        Constraints { min: Some(1), max: Some(1024), ..Constraints::NONE };
+
+    pub(super) static EVALUATION_PERIODS: Constraints =
+        Constraints { bounds: Bounds::Integer, min: Some(1), ..Constraints::NONE };
+
+    pub(super) static DATAPOINTS_TO_ALARM: Constraints =
+        Constraints { bounds: Bounds::Integer, min: Some(1), ..Constraints::NONE };
 
     pub(super) static COMPARISON_OPERATOR: Constraints = Constraints {
         values: &[
@@ -1700,8 +1799,26 @@ mod limits {
         ..Constraints::NONE
     };
 
+    pub(super) static TREAT_MISSING_DATA: Constraints =
+        Constraints { min: Some(1), max: Some(255), ..Constraints::NONE };
+
+    pub(super) static EVALUATE_LOW_SAMPLE_COUNT_PERCENTILE: Constraints =
+        Constraints { min: Some(1), max: Some(255), ..Constraints::NONE };
+
+    pub(super) static METRIC_ID: Constraints =
+        Constraints { min: Some(1), max: Some(255), ..Constraints::NONE };
+
     pub(super) static EVALUATION_INTERVAL: Constraints =
-        Constraints { min: Some(10), max: Some(3600), ..Constraints::NONE };
+        Constraints { bounds: Bounds::Integer, min: Some(10), max: Some(3600), ..Constraints::NONE };
+
+    pub(super) static METRIC_EXPRESSION: Constraints =
+        Constraints { min: Some(1), max: Some(2048), ..Constraints::NONE };
+
+    pub(super) static STORAGE_RESOLUTION: Constraints =
+        Constraints { bounds: Bounds::Integer, min: Some(1), ..Constraints::NONE };
+
+    pub(super) static RESOURCE_NAME: Constraints =
+        Constraints { min: Some(1), max: Some(1024), ..Constraints::NONE };
 
     pub(super) static TAG_KEY: Constraints =
         Constraints { min: Some(1), max: Some(128), ..Constraints::NONE };

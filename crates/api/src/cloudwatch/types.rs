@@ -131,7 +131,7 @@ pub struct CompositeAlarm {
     pub state_reason_data: Option<String>,
     /// `StateUpdatedTimestamp`.
     pub state_updated_timestamp: Option<Timestamp>,
-    /// `StateValue`: one of `OK`, `ALARM`, `INSUFFICIENT_DATA`.
+    /// `StateValue`: one of `INSUFFICIENT_DATA`, `ALARM`, `OK`.
     pub state_value: Option<String>,
     /// `StateTransitionedTimestamp`.
     pub state_transitioned_timestamp: Option<Timestamp>,
@@ -490,7 +490,7 @@ pub struct DescribeAlarmsInput {
     pub children_of_alarm_name: Option<String>,
     /// `ParentsOfAlarmName`: 1 to 255 characters.
     pub parents_of_alarm_name: Option<String>,
-    /// `StateValue`: one of `OK`, `ALARM`, `INSUFFICIENT_DATA`.
+    /// `StateValue`: one of `INSUFFICIENT_DATA`, `ALARM`, `OK`.
     pub state_value: Option<String>,
     /// `ActionPrefix`: 1 to 1024 characters.
     pub action_prefix: Option<String>,
@@ -1288,7 +1288,7 @@ pub struct MetricAlarm {
     pub alarm_actions: Option<Vec<String>>,
     /// `InsufficientDataActions`: at most 5 elements.
     pub insufficient_data_actions: Option<Vec<String>>,
-    /// `StateValue`: one of `OK`, `ALARM`, `INSUFFICIENT_DATA`.
+    /// `StateValue`: one of `INSUFFICIENT_DATA`, `ALARM`, `OK`.
     pub state_value: Option<String>,
     /// `StateReason`: 0 to 1023 characters.
     pub state_reason: Option<String>,
@@ -1938,7 +1938,7 @@ impl Encode for ResourceNotFoundException {
 pub struct SetAlarmStateInput {
     /// `AlarmName`: required; 1 to 255 characters.
     pub alarm_name: String,
-    /// `StateValue`: required; one of `OK`, `ALARM`, `INSUFFICIENT_DATA`.
+    /// `StateValue`: required; one of `INSUFFICIENT_DATA`, `ALARM`, `OK`.
     pub state_value: String,
     /// `StateReason`: required; 0 to 1023 characters.
     pub state_reason: String,

@@ -41,12 +41,26 @@ pub(super) static ATTRIBUTE_DEFINITION: StructSchema = StructSchema {
 };
 
 pub(super) static ATTRIBUTE_DEFINITIONS: ListSchema = ListSchema {
-    member: Member { name: "member", wire: "member", query: "member", constraints: &limits::INNER, ..MEMBER },
+    member: Member {
+        name: "member",
+        wire: "member",
+        query: "member",
+        required: true,
+        constraints: &limits::INNER,
+        ..MEMBER
+    },
 };
 
 pub(super) static ATTRIBUTE_MAP: MapSchema = MapSchema {
     key: Member { name: "key", wire: "key", query: "key", constraints: &limits::ATTRIBUTE_NAME, ..MEMBER },
-    value: Member { name: "value", wire: "value", query: "value", constraints: &limits::INNER, ..MEMBER },
+    value: Member {
+        name: "value",
+        wire: "value",
+        query: "value",
+        required: true,
+        constraints: &limits::INNER,
+        ..MEMBER
+    },
 };
 
 pub(super) static ATTRIBUTE_NAME_LIST: ListSchema = ListSchema {
@@ -54,6 +68,7 @@ pub(super) static ATTRIBUTE_NAME_LIST: ListSchema = ListSchema {
         name: "member",
         wire: "member",
         query: "member",
+        required: true,
         constraints: &limits::ATTRIBUTE_NAME,
         ..MEMBER
     },
@@ -61,7 +76,14 @@ pub(super) static ATTRIBUTE_NAME_LIST: ListSchema = ListSchema {
 
 pub(super) static ATTRIBUTE_UPDATES: MapSchema = MapSchema {
     key: Member { name: "key", wire: "key", query: "key", constraints: &limits::ATTRIBUTE_NAME, ..MEMBER },
-    value: Member { name: "value", wire: "value", query: "value", constraints: &limits::INNER, ..MEMBER },
+    value: Member {
+        name: "value",
+        wire: "value",
+        query: "value",
+        required: true,
+        constraints: &limits::INNER,
+        ..MEMBER
+    },
 };
 
 pub(super) static ATTRIBUTE_VALUE: StructSchema = StructSchema {
@@ -83,7 +105,14 @@ pub(super) static ATTRIBUTE_VALUE: StructSchema = StructSchema {
 };
 
 pub(super) static ATTRIBUTE_VALUE_LIST: ListSchema = ListSchema {
-    member: Member { name: "member", wire: "member", query: "member", constraints: &limits::INNER, ..MEMBER },
+    member: Member {
+        name: "member",
+        wire: "member",
+        query: "member",
+        required: true,
+        constraints: &limits::INNER,
+        ..MEMBER
+    },
 };
 
 pub(super) static ATTRIBUTE_VALUE_UPDATE: StructSchema = StructSchema {
@@ -144,12 +173,19 @@ pub(super) static BATCH_GET_ITEM_OUTPUT: StructSchema = StructSchema {
 
 pub(super) static BATCH_GET_REQUEST_MAP: MapSchema = MapSchema {
     key: Member { name: "key", wire: "key", query: "key", constraints: &limits::TABLE_ARN, ..MEMBER },
-    value: Member { name: "value", wire: "value", query: "value", constraints: &limits::INNER, ..MEMBER },
+    value: Member {
+        name: "value",
+        wire: "value",
+        query: "value",
+        required: true,
+        constraints: &limits::INNER,
+        ..MEMBER
+    },
 };
 
 pub(super) static BATCH_GET_RESPONSE_MAP: MapSchema = MapSchema {
     key: Member { name: "key", wire: "key", query: "key", constraints: &limits::TABLE_ARN, ..MEMBER },
-    value: Member { name: "value", wire: "value", query: "value", ..MEMBER },
+    value: Member { name: "value", wire: "value", query: "value", required: true, ..MEMBER },
 };
 
 pub(super) static BATCH_WRITE_ITEM_INPUT: StructSchema = StructSchema {
@@ -210,7 +246,8 @@ pub(super) static BATCH_WRITE_ITEM_REQUEST_MAP: MapSchema = MapSchema {
         name: "value",
         wire: "value",
         query: "value",
-        constraints: &limits::BATCH_WRITE_ITEM_REQUEST_MAP,
+        required: true,
+        constraints: &limits::WRITE_REQUESTS,
         ..MEMBER
     },
 };
@@ -236,8 +273,9 @@ pub(super) static BILLING_MODE_SUMMARY: StructSchema = StructSchema {
     xml_namespace: None,
 };
 
-pub(super) static BINARY_SET_ATTRIBUTE_VALUE: ListSchema =
-    ListSchema { member: Member { name: "member", wire: "member", query: "member", ..MEMBER } };
+pub(super) static BINARY_SET_ATTRIBUTE_VALUE: ListSchema = ListSchema {
+    member: Member { name: "member", wire: "member", query: "member", required: true, ..MEMBER },
+};
 
 pub(super) static CANCELLATION_REASON: StructSchema = StructSchema {
     name: "CancellationReason",
@@ -250,8 +288,9 @@ pub(super) static CANCELLATION_REASON: StructSchema = StructSchema {
     xml_namespace: None,
 };
 
-pub(super) static CANCELLATION_REASON_LIST: ListSchema =
-    ListSchema { member: Member { name: "member", wire: "member", query: "member", ..MEMBER } };
+pub(super) static CANCELLATION_REASON_LIST: ListSchema = ListSchema {
+    member: Member { name: "member", wire: "member", query: "member", required: true, ..MEMBER },
+};
 
 pub(super) static CAPACITY: StructSchema = StructSchema {
     name: "Capacity",
@@ -387,8 +426,9 @@ pub(super) static CONSUMED_CAPACITY: StructSchema = StructSchema {
     xml_namespace: None,
 };
 
-pub(super) static CONSUMED_CAPACITY_MULTIPLE: ListSchema =
-    ListSchema { member: Member { name: "member", wire: "member", query: "member", ..MEMBER } };
+pub(super) static CONSUMED_CAPACITY_MULTIPLE: ListSchema = ListSchema {
+    member: Member { name: "member", wire: "member", query: "member", required: true, ..MEMBER },
+};
 
 pub(super) static CONTINUOUS_BACKUPS_DESCRIPTION: StructSchema = StructSchema {
     name: "ContinuousBackupsDescription",
@@ -492,7 +532,7 @@ pub(super) static CREATE_REPLICATION_GROUP_MEMBER_ACTION: StructSchema = StructS
             name: "GlobalSecondaryIndexes",
             wire: "GlobalSecondaryIndexes",
             query: "GlobalSecondaryIndexes",
-            constraints: &limits::KEY_SCHEMA,
+            constraints: &limits::REPLICA_GLOBAL_SECONDARY_INDEX_LIST,
             ..MEMBER
         },
         Member {
@@ -998,12 +1038,20 @@ pub(super) static ENDPOINT: StructSchema = StructSchema {
     xml_namespace: None,
 };
 
-pub(super) static ENDPOINTS: ListSchema =
-    ListSchema { member: Member { name: "member", wire: "member", query: "member", ..MEMBER } };
+pub(super) static ENDPOINTS: ListSchema = ListSchema {
+    member: Member { name: "member", wire: "member", query: "member", required: true, ..MEMBER },
+};
 
 pub(super) static EXPECTED_ATTRIBUTE_MAP: MapSchema = MapSchema {
     key: Member { name: "key", wire: "key", query: "key", constraints: &limits::ATTRIBUTE_NAME, ..MEMBER },
-    value: Member { name: "value", wire: "value", query: "value", constraints: &limits::INNER, ..MEMBER },
+    value: Member {
+        name: "value",
+        wire: "value",
+        query: "value",
+        required: true,
+        constraints: &limits::INNER,
+        ..MEMBER
+    },
 };
 
 pub(super) static EXPECTED_ATTRIBUTE_VALUE: StructSchema = StructSchema {
@@ -1036,6 +1084,7 @@ pub(super) static EXPRESSION_ATTRIBUTE_NAME_MAP: MapSchema = MapSchema {
         name: "value",
         wire: "value",
         query: "value",
+        required: true,
         constraints: &limits::ATTRIBUTE_NAME,
         ..MEMBER
     },
@@ -1043,12 +1092,26 @@ pub(super) static EXPRESSION_ATTRIBUTE_NAME_MAP: MapSchema = MapSchema {
 
 pub(super) static EXPRESSION_ATTRIBUTE_VALUE_MAP: MapSchema = MapSchema {
     key: Member { name: "key", wire: "key", query: "key", ..MEMBER },
-    value: Member { name: "value", wire: "value", query: "value", constraints: &limits::INNER, ..MEMBER },
+    value: Member {
+        name: "value",
+        wire: "value",
+        query: "value",
+        required: true,
+        constraints: &limits::INNER,
+        ..MEMBER
+    },
 };
 
 pub(super) static FILTER_CONDITION_MAP: MapSchema = MapSchema {
     key: Member { name: "key", wire: "key", query: "key", constraints: &limits::ATTRIBUTE_NAME, ..MEMBER },
-    value: Member { name: "value", wire: "value", query: "value", constraints: &limits::INNER, ..MEMBER },
+    value: Member {
+        name: "value",
+        wire: "value",
+        query: "value",
+        required: true,
+        constraints: &limits::INNER,
+        ..MEMBER
+    },
 };
 
 pub(super) static GET: StructSchema = StructSchema {
@@ -1111,7 +1174,7 @@ pub(super) static GET_ITEM_INPUT: StructSchema = StructSchema {
             name: "AttributesToGet",
             wire: "AttributesToGet",
             query: "AttributesToGet",
-            constraints: &limits::KEY_SCHEMA,
+            constraints: &limits::ATTRIBUTE_NAME_LIST,
             ..MEMBER
         },
         Member { name: "ConsistentRead", wire: "ConsistentRead", query: "ConsistentRead", ..MEMBER },
@@ -1243,11 +1306,19 @@ pub(super) static GLOBAL_SECONDARY_INDEX_DESCRIPTION: StructSchema = StructSchem
     xml_namespace: None,
 };
 
-pub(super) static GLOBAL_SECONDARY_INDEX_DESCRIPTION_LIST: ListSchema =
-    ListSchema { member: Member { name: "member", wire: "member", query: "member", ..MEMBER } };
+pub(super) static GLOBAL_SECONDARY_INDEX_DESCRIPTION_LIST: ListSchema = ListSchema {
+    member: Member { name: "member", wire: "member", query: "member", required: true, ..MEMBER },
+};
 
 pub(super) static GLOBAL_SECONDARY_INDEX_LIST: ListSchema = ListSchema {
-    member: Member { name: "member", wire: "member", query: "member", constraints: &limits::INNER, ..MEMBER },
+    member: Member {
+        name: "member",
+        wire: "member",
+        query: "member",
+        required: true,
+        constraints: &limits::INNER,
+        ..MEMBER
+    },
 };
 
 pub(super) static GLOBAL_SECONDARY_INDEX_UPDATE: StructSchema = StructSchema {
@@ -1262,7 +1333,14 @@ pub(super) static GLOBAL_SECONDARY_INDEX_UPDATE: StructSchema = StructSchema {
 };
 
 pub(super) static GLOBAL_SECONDARY_INDEX_UPDATE_LIST: ListSchema = ListSchema {
-    member: Member { name: "member", wire: "member", query: "member", constraints: &limits::INNER, ..MEMBER },
+    member: Member {
+        name: "member",
+        wire: "member",
+        query: "member",
+        required: true,
+        constraints: &limits::INNER,
+        ..MEMBER
+    },
 };
 
 pub(super) static GLOBAL_SECONDARY_INDEX_WARM_THROUGHPUT_DESCRIPTION: StructSchema = StructSchema {
@@ -1298,8 +1376,9 @@ pub(super) static GLOBAL_TABLE_WITNESS_DESCRIPTION: StructSchema = StructSchema 
     xml_namespace: None,
 };
 
-pub(super) static GLOBAL_TABLE_WITNESS_DESCRIPTION_LIST: ListSchema =
-    ListSchema { member: Member { name: "member", wire: "member", query: "member", ..MEMBER } };
+pub(super) static GLOBAL_TABLE_WITNESS_DESCRIPTION_LIST: ListSchema = ListSchema {
+    member: Member { name: "member", wire: "member", query: "member", required: true, ..MEMBER },
+};
 
 pub(super) static GLOBAL_TABLE_WITNESS_GROUP_UPDATE: StructSchema = StructSchema {
     name: "GlobalTableWitnessGroupUpdate",
@@ -1312,12 +1391,26 @@ pub(super) static GLOBAL_TABLE_WITNESS_GROUP_UPDATE: StructSchema = StructSchema
 };
 
 pub(super) static GLOBAL_TABLE_WITNESS_GROUP_UPDATE_LIST: ListSchema = ListSchema {
-    member: Member { name: "member", wire: "member", query: "member", constraints: &limits::INNER, ..MEMBER },
+    member: Member {
+        name: "member",
+        wire: "member",
+        query: "member",
+        required: true,
+        constraints: &limits::INNER,
+        ..MEMBER
+    },
 };
 
 pub(super) static ITEM_COLLECTION_KEY_ATTRIBUTE_MAP: MapSchema = MapSchema {
     key: Member { name: "key", wire: "key", query: "key", constraints: &limits::ATTRIBUTE_NAME, ..MEMBER },
-    value: Member { name: "value", wire: "value", query: "value", constraints: &limits::INNER, ..MEMBER },
+    value: Member {
+        name: "value",
+        wire: "value",
+        query: "value",
+        required: true,
+        constraints: &limits::INNER,
+        ..MEMBER
+    },
 };
 
 pub(super) static ITEM_COLLECTION_METRICS: StructSchema = StructSchema {
@@ -1335,19 +1428,22 @@ pub(super) static ITEM_COLLECTION_METRICS: StructSchema = StructSchema {
     xml_namespace: None,
 };
 
-pub(super) static ITEM_COLLECTION_METRICS_MULTIPLE: ListSchema =
-    ListSchema { member: Member { name: "member", wire: "member", query: "member", ..MEMBER } };
+pub(super) static ITEM_COLLECTION_METRICS_MULTIPLE: ListSchema = ListSchema {
+    member: Member { name: "member", wire: "member", query: "member", required: true, ..MEMBER },
+};
 
 pub(super) static ITEM_COLLECTION_METRICS_PER_TABLE: MapSchema = MapSchema {
     key: Member { name: "key", wire: "key", query: "key", constraints: &limits::TABLE_ARN, ..MEMBER },
-    value: Member { name: "value", wire: "value", query: "value", ..MEMBER },
+    value: Member { name: "value", wire: "value", query: "value", required: true, ..MEMBER },
 };
 
-pub(super) static ITEM_COLLECTION_SIZE_ESTIMATE_RANGE: ListSchema =
-    ListSchema { member: Member { name: "member", wire: "member", query: "member", ..MEMBER } };
+pub(super) static ITEM_COLLECTION_SIZE_ESTIMATE_RANGE: ListSchema = ListSchema {
+    member: Member { name: "member", wire: "member", query: "member", required: true, ..MEMBER },
+};
 
-pub(super) static ITEM_LIST: ListSchema =
-    ListSchema { member: Member { name: "member", wire: "member", query: "member", ..MEMBER } };
+pub(super) static ITEM_LIST: ListSchema = ListSchema {
+    member: Member { name: "member", wire: "member", query: "member", required: true, ..MEMBER },
+};
 
 pub(super) static ITEM_RESPONSE: StructSchema = StructSchema {
     name: "ItemResponse",
@@ -1356,25 +1452,54 @@ pub(super) static ITEM_RESPONSE: StructSchema = StructSchema {
     xml_namespace: None,
 };
 
-pub(super) static ITEM_RESPONSE_LIST: ListSchema =
-    ListSchema { member: Member { name: "member", wire: "member", query: "member", ..MEMBER } };
+pub(super) static ITEM_RESPONSE_LIST: ListSchema = ListSchema {
+    member: Member { name: "member", wire: "member", query: "member", required: true, ..MEMBER },
+};
 
 pub(super) static KEY: MapSchema = MapSchema {
     key: Member { name: "key", wire: "key", query: "key", constraints: &limits::ATTRIBUTE_NAME, ..MEMBER },
-    value: Member { name: "value", wire: "value", query: "value", constraints: &limits::INNER, ..MEMBER },
+    value: Member {
+        name: "value",
+        wire: "value",
+        query: "value",
+        required: true,
+        constraints: &limits::INNER,
+        ..MEMBER
+    },
 };
 
 pub(super) static KEY_CONDITIONS: MapSchema = MapSchema {
     key: Member { name: "key", wire: "key", query: "key", constraints: &limits::ATTRIBUTE_NAME, ..MEMBER },
-    value: Member { name: "value", wire: "value", query: "value", constraints: &limits::INNER, ..MEMBER },
+    value: Member {
+        name: "value",
+        wire: "value",
+        query: "value",
+        required: true,
+        constraints: &limits::INNER,
+        ..MEMBER
+    },
 };
 
 pub(super) static KEY_LIST: ListSchema = ListSchema {
-    member: Member { name: "member", wire: "member", query: "member", constraints: &limits::INNER, ..MEMBER },
+    member: Member {
+        name: "member",
+        wire: "member",
+        query: "member",
+        required: true,
+        constraints: &limits::INNER,
+        ..MEMBER
+    },
 };
 
 pub(super) static KEY_SCHEMA: ListSchema = ListSchema {
-    member: Member { name: "member", wire: "member", query: "member", constraints: &limits::INNER, ..MEMBER },
+    member: Member {
+        name: "member",
+        wire: "member",
+        query: "member",
+        required: true,
+        constraints: &limits::INNER,
+        ..MEMBER
+    },
 };
 
 pub(super) static KEY_SCHEMA_ELEMENT: StructSchema = StructSchema {
@@ -1409,14 +1534,14 @@ pub(super) static KEYS_AND_ATTRIBUTES: StructSchema = StructSchema {
             wire: "Keys",
             query: "Keys",
             required: true,
-            constraints: &limits::BATCH_GET_REQUEST_MAP,
+            constraints: &limits::KEY_LIST,
             ..MEMBER
         },
         Member {
             name: "AttributesToGet",
             wire: "AttributesToGet",
             query: "AttributesToGet",
-            constraints: &limits::KEY_SCHEMA,
+            constraints: &limits::ATTRIBUTE_NAME_LIST,
             ..MEMBER
         },
         Member { name: "ConsistentRead", wire: "ConsistentRead", query: "ConsistentRead", ..MEMBER },
@@ -1439,7 +1564,14 @@ pub(super) static KEYS_AND_ATTRIBUTES: StructSchema = StructSchema {
 };
 
 pub(super) static LIST_ATTRIBUTE_VALUE: ListSchema = ListSchema {
-    member: Member { name: "member", wire: "member", query: "member", constraints: &limits::INNER, ..MEMBER },
+    member: Member {
+        name: "member",
+        wire: "member",
+        query: "member",
+        required: true,
+        constraints: &limits::INNER,
+        ..MEMBER
+    },
 };
 
 pub(super) static LIST_TABLES_INPUT: StructSchema = StructSchema {
@@ -1449,7 +1581,7 @@ pub(super) static LIST_TABLES_INPUT: StructSchema = StructSchema {
             name: "ExclusiveStartTableName",
             wire: "ExclusiveStartTableName",
             query: "ExclusiveStartTableName",
-            constraints: &limits::INDEX_NAME,
+            constraints: &limits::TABLE_NAME,
             ..MEMBER
         },
         Member {
@@ -1472,7 +1604,7 @@ pub(super) static LIST_TABLES_OUTPUT: StructSchema = StructSchema {
             name: "LastEvaluatedTableName",
             wire: "LastEvaluatedTableName",
             query: "LastEvaluatedTableName",
-            constraints: &limits::INDEX_NAME,
+            constraints: &limits::TABLE_NAME,
             ..MEMBER
         },
     ],
@@ -1571,16 +1703,31 @@ pub(super) static LOCAL_SECONDARY_INDEX_DESCRIPTION: StructSchema = StructSchema
     xml_namespace: None,
 };
 
-pub(super) static LOCAL_SECONDARY_INDEX_DESCRIPTION_LIST: ListSchema =
-    ListSchema { member: Member { name: "member", wire: "member", query: "member", ..MEMBER } };
+pub(super) static LOCAL_SECONDARY_INDEX_DESCRIPTION_LIST: ListSchema = ListSchema {
+    member: Member { name: "member", wire: "member", query: "member", required: true, ..MEMBER },
+};
 
 pub(super) static LOCAL_SECONDARY_INDEX_LIST: ListSchema = ListSchema {
-    member: Member { name: "member", wire: "member", query: "member", constraints: &limits::INNER, ..MEMBER },
+    member: Member {
+        name: "member",
+        wire: "member",
+        query: "member",
+        required: true,
+        constraints: &limits::INNER,
+        ..MEMBER
+    },
 };
 
 pub(super) static MAP_ATTRIBUTE_VALUE: MapSchema = MapSchema {
     key: Member { name: "key", wire: "key", query: "key", constraints: &limits::ATTRIBUTE_NAME, ..MEMBER },
-    value: Member { name: "value", wire: "value", query: "value", constraints: &limits::INNER, ..MEMBER },
+    value: Member {
+        name: "value",
+        wire: "value",
+        query: "value",
+        required: true,
+        constraints: &limits::INNER,
+        ..MEMBER
+    },
 };
 
 pub(super) static NON_KEY_ATTRIBUTE_NAME_LIST: ListSchema = ListSchema {
@@ -1588,13 +1735,15 @@ pub(super) static NON_KEY_ATTRIBUTE_NAME_LIST: ListSchema = ListSchema {
         name: "member",
         wire: "member",
         query: "member",
-        constraints: &limits::KEY_SCHEMA_ATTRIBUTE_NAME,
+        required: true,
+        constraints: &limits::NON_KEY_ATTRIBUTE_NAME,
         ..MEMBER
     },
 };
 
-pub(super) static NUMBER_SET_ATTRIBUTE_VALUE: ListSchema =
-    ListSchema { member: Member { name: "member", wire: "member", query: "member", ..MEMBER } };
+pub(super) static NUMBER_SET_ATTRIBUTE_VALUE: ListSchema = ListSchema {
+    member: Member { name: "member", wire: "member", query: "member", required: true, ..MEMBER },
+};
 
 pub(super) static ON_DEMAND_THROUGHPUT: StructSchema = StructSchema {
     name: "OnDemandThroughput",
@@ -1904,7 +2053,14 @@ pub(super) static PUT_ITEM_INPUT: StructSchema = StructSchema {
 
 pub(super) static PUT_ITEM_INPUT_ATTRIBUTE_MAP: MapSchema = MapSchema {
     key: Member { name: "key", wire: "key", query: "key", constraints: &limits::ATTRIBUTE_NAME, ..MEMBER },
-    value: Member { name: "value", wire: "value", query: "value", constraints: &limits::INNER, ..MEMBER },
+    value: Member {
+        name: "value",
+        wire: "value",
+        query: "value",
+        required: true,
+        constraints: &limits::INNER,
+        ..MEMBER
+    },
 };
 
 pub(super) static PUT_ITEM_OUTPUT: StructSchema = StructSchema {
@@ -1960,14 +2116,14 @@ pub(super) static QUERY_INPUT: StructSchema = StructSchema {
             name: "AttributesToGet",
             wire: "AttributesToGet",
             query: "AttributesToGet",
-            constraints: &limits::KEY_SCHEMA,
+            constraints: &limits::ATTRIBUTE_NAME_LIST,
             ..MEMBER
         },
         Member {
             name: "Limit",
             wire: "Limit",
             query: "Limit",
-            constraints: &limits::POSITIVE_LONG_OBJECT,
+            constraints: &limits::POSITIVE_INTEGER_OBJECT,
             ..MEMBER
         },
         Member { name: "ConsistentRead", wire: "ConsistentRead", query: "ConsistentRead", ..MEMBER },
@@ -2121,8 +2277,9 @@ pub(super) static REPLICA_DESCRIPTION: StructSchema = StructSchema {
     xml_namespace: None,
 };
 
-pub(super) static REPLICA_DESCRIPTION_LIST: ListSchema =
-    ListSchema { member: Member { name: "member", wire: "member", query: "member", ..MEMBER } };
+pub(super) static REPLICA_DESCRIPTION_LIST: ListSchema = ListSchema {
+    member: Member { name: "member", wire: "member", query: "member", required: true, ..MEMBER },
+};
 
 pub(super) static REPLICA_GLOBAL_SECONDARY_INDEX: StructSchema = StructSchema {
     name: "ReplicaGlobalSecondaryIndex",
@@ -2182,11 +2339,19 @@ pub(super) static REPLICA_GLOBAL_SECONDARY_INDEX_DESCRIPTION: StructSchema = Str
     xml_namespace: None,
 };
 
-pub(super) static REPLICA_GLOBAL_SECONDARY_INDEX_DESCRIPTION_LIST: ListSchema =
-    ListSchema { member: Member { name: "member", wire: "member", query: "member", ..MEMBER } };
+pub(super) static REPLICA_GLOBAL_SECONDARY_INDEX_DESCRIPTION_LIST: ListSchema = ListSchema {
+    member: Member { name: "member", wire: "member", query: "member", required: true, ..MEMBER },
+};
 
 pub(super) static REPLICA_GLOBAL_SECONDARY_INDEX_LIST: ListSchema = ListSchema {
-    member: Member { name: "member", wire: "member", query: "member", constraints: &limits::INNER, ..MEMBER },
+    member: Member {
+        name: "member",
+        wire: "member",
+        query: "member",
+        required: true,
+        constraints: &limits::INNER,
+        ..MEMBER
+    },
 };
 
 pub(super) static REPLICATION_GROUP_UPDATE: StructSchema = StructSchema {
@@ -2201,7 +2366,14 @@ pub(super) static REPLICATION_GROUP_UPDATE: StructSchema = StructSchema {
 };
 
 pub(super) static REPLICATION_GROUP_UPDATE_LIST: ListSchema = ListSchema {
-    member: Member { name: "member", wire: "member", query: "member", constraints: &limits::INNER, ..MEMBER },
+    member: Member {
+        name: "member",
+        wire: "member",
+        query: "member",
+        required: true,
+        constraints: &limits::INNER,
+        ..MEMBER
+    },
 };
 
 pub(super) static REQUEST_LIMIT_EXCEEDED: StructSchema = StructSchema {
@@ -2308,14 +2480,14 @@ pub(super) static SCAN_INPUT: StructSchema = StructSchema {
             name: "AttributesToGet",
             wire: "AttributesToGet",
             query: "AttributesToGet",
-            constraints: &limits::KEY_SCHEMA,
+            constraints: &limits::ATTRIBUTE_NAME_LIST,
             ..MEMBER
         },
         Member {
             name: "Limit",
             wire: "Limit",
             query: "Limit",
-            constraints: &limits::POSITIVE_LONG_OBJECT,
+            constraints: &limits::POSITIVE_INTEGER_OBJECT,
             ..MEMBER
         },
         Member { name: "Select", wire: "Select", query: "Select", constraints: &limits::SELECT, ..MEMBER },
@@ -2409,7 +2581,7 @@ pub(super) static SCAN_OUTPUT: StructSchema = StructSchema {
 
 pub(super) static SECONDARY_INDEXES_CAPACITY_MAP: MapSchema = MapSchema {
     key: Member { name: "key", wire: "key", query: "key", constraints: &limits::INDEX_NAME, ..MEMBER },
-    value: Member { name: "value", wire: "value", query: "value", ..MEMBER },
+    value: Member { name: "value", wire: "value", query: "value", required: true, ..MEMBER },
 };
 
 pub(super) static STREAM_SPECIFICATION: StructSchema = StructSchema {
@@ -2434,8 +2606,9 @@ pub(super) static STREAM_SPECIFICATION: StructSchema = StructSchema {
     xml_namespace: None,
 };
 
-pub(super) static STRING_SET_ATTRIBUTE_VALUE: ListSchema =
-    ListSchema { member: Member { name: "member", wire: "member", query: "member", ..MEMBER } };
+pub(super) static STRING_SET_ATTRIBUTE_VALUE: ListSchema = ListSchema {
+    member: Member { name: "member", wire: "member", query: "member", required: true, ..MEMBER },
+};
 
 pub(super) static TABLE_CLASS_SUMMARY: StructSchema = StructSchema {
     name: "TableClassSummary",
@@ -2472,7 +2645,7 @@ pub(super) static TABLE_DESCRIPTION: StructSchema = StructSchema {
             name: "TableName",
             wire: "TableName",
             query: "TableName",
-            constraints: &limits::INDEX_NAME,
+            constraints: &limits::TABLE_NAME,
             ..MEMBER
         },
         Member {
@@ -2575,7 +2748,8 @@ pub(super) static TABLE_NAME_LIST: ListSchema = ListSchema {
         name: "member",
         wire: "member",
         query: "member",
-        constraints: &limits::INDEX_NAME,
+        required: true,
+        constraints: &limits::TABLE_NAME,
         ..MEMBER
     },
 };
@@ -2632,13 +2806,21 @@ pub(super) static TAG_KEY_LIST: ListSchema = ListSchema {
         name: "member",
         wire: "member",
         query: "member",
+        required: true,
         constraints: &limits::TAG_KEY_STRING,
         ..MEMBER
     },
 };
 
 pub(super) static TAG_LIST: ListSchema = ListSchema {
-    member: Member { name: "member", wire: "member", query: "member", constraints: &limits::INNER, ..MEMBER },
+    member: Member {
+        name: "member",
+        wire: "member",
+        query: "member",
+        required: true,
+        constraints: &limits::INNER,
+        ..MEMBER
+    },
 };
 
 pub(super) static TAG_RESOURCE_INPUT: StructSchema = StructSchema {
@@ -2687,8 +2869,9 @@ pub(super) static THROTTLING_REASON: StructSchema = StructSchema {
     xml_namespace: None,
 };
 
-pub(super) static THROTTLING_REASON_LIST: ListSchema =
-    ListSchema { member: Member { name: "member", wire: "member", query: "member", ..MEMBER } };
+pub(super) static THROTTLING_REASON_LIST: ListSchema = ListSchema {
+    member: Member { name: "member", wire: "member", query: "member", required: true, ..MEMBER },
+};
 
 pub(super) static TIME_TO_LIVE_DESCRIPTION: StructSchema = StructSchema {
     name: "TimeToLiveDescription",
@@ -2698,7 +2881,7 @@ pub(super) static TIME_TO_LIVE_DESCRIPTION: StructSchema = StructSchema {
             name: "AttributeName",
             wire: "AttributeName",
             query: "AttributeName",
-            constraints: &limits::KEY_SCHEMA_ATTRIBUTE_NAME,
+            constraints: &limits::TIME_TO_LIVE_ATTRIBUTE_NAME,
             ..MEMBER
         },
     ],
@@ -2715,7 +2898,7 @@ pub(super) static TIME_TO_LIVE_SPECIFICATION: StructSchema = StructSchema {
             wire: "AttributeName",
             query: "AttributeName",
             required: true,
-            constraints: &limits::KEY_SCHEMA_ATTRIBUTE_NAME,
+            constraints: &limits::TIME_TO_LIVE_ATTRIBUTE_NAME,
             ..MEMBER
         },
     ],
@@ -2738,7 +2921,14 @@ pub(super) static TRANSACT_GET_ITEM: StructSchema = StructSchema {
 };
 
 pub(super) static TRANSACT_GET_ITEM_LIST: ListSchema = ListSchema {
-    member: Member { name: "member", wire: "member", query: "member", constraints: &limits::INNER, ..MEMBER },
+    member: Member {
+        name: "member",
+        wire: "member",
+        query: "member",
+        required: true,
+        constraints: &limits::INNER,
+        ..MEMBER
+    },
 };
 
 pub(super) static TRANSACT_GET_ITEMS_INPUT: StructSchema = StructSchema {
@@ -2749,7 +2939,7 @@ pub(super) static TRANSACT_GET_ITEMS_INPUT: StructSchema = StructSchema {
             wire: "TransactItems",
             query: "TransactItems",
             required: true,
-            constraints: &limits::BATCH_GET_REQUEST_MAP,
+            constraints: &limits::TRANSACT_GET_ITEM_LIST,
             ..MEMBER
         },
         Member {
@@ -2793,7 +2983,14 @@ pub(super) static TRANSACT_WRITE_ITEM: StructSchema = StructSchema {
 };
 
 pub(super) static TRANSACT_WRITE_ITEM_LIST: ListSchema = ListSchema {
-    member: Member { name: "member", wire: "member", query: "member", constraints: &limits::INNER, ..MEMBER },
+    member: Member {
+        name: "member",
+        wire: "member",
+        query: "member",
+        required: true,
+        constraints: &limits::INNER,
+        ..MEMBER
+    },
 };
 
 pub(super) static TRANSACT_WRITE_ITEMS_INPUT: StructSchema = StructSchema {
@@ -2804,7 +3001,7 @@ pub(super) static TRANSACT_WRITE_ITEMS_INPUT: StructSchema = StructSchema {
             wire: "TransactItems",
             query: "TransactItems",
             required: true,
-            constraints: &limits::BATCH_GET_REQUEST_MAP,
+            constraints: &limits::TRANSACT_WRITE_ITEM_LIST,
             ..MEMBER
         },
         Member {
@@ -3104,7 +3301,7 @@ pub(super) static UPDATE_REPLICATION_GROUP_MEMBER_ACTION: StructSchema = StructS
             name: "GlobalSecondaryIndexes",
             wire: "GlobalSecondaryIndexes",
             query: "GlobalSecondaryIndexes",
-            constraints: &limits::KEY_SCHEMA,
+            constraints: &limits::REPLICA_GLOBAL_SECONDARY_INDEX_LIST,
             ..MEMBER
         },
         Member {
@@ -3176,7 +3373,7 @@ pub(super) static UPDATE_TABLE_INPUT: StructSchema = StructSchema {
             name: "ReplicaUpdates",
             wire: "ReplicaUpdates",
             query: "ReplicaUpdates",
-            constraints: &limits::KEY_SCHEMA,
+            constraints: &limits::REPLICATION_GROUP_UPDATE_LIST,
             ..MEMBER
         },
         Member {
@@ -3317,7 +3514,14 @@ pub(super) static WRITE_REQUEST: StructSchema = StructSchema {
 };
 
 pub(super) static WRITE_REQUESTS: ListSchema = ListSchema {
-    member: Member { name: "member", wire: "member", query: "member", constraints: &limits::INNER, ..MEMBER },
+    member: Member {
+        name: "member",
+        wire: "member",
+        query: "member",
+        required: true,
+        constraints: &limits::INNER,
+        ..MEMBER
+    },
 };
 
 pub(super) static TAG_RESOURCE_OUTPUT: StructSchema =
@@ -3328,7 +3532,7 @@ pub(super) static UNTAG_RESOURCE_OUTPUT: StructSchema =
 
 /// What the model demands of values.
 mod limits {
-    use pontoon_core::shape::Constraints;
+    use pontoon_core::shape::{Bounds, Constraints};
 
     use crate::codec::Pattern;
 
@@ -3359,6 +3563,9 @@ mod limits {
 
     pub(super) static RETURN_ITEM_COLLECTION_METRICS: Constraints =
         Constraints { values: &["SIZE", "NONE"], ..Constraints::NONE };
+
+    pub(super) static WRITE_REQUESTS: Constraints =
+        Constraints { min: Some(1), max: Some(25), inner: true, ..Constraints::NONE };
 
     pub(super) static BILLING_MODE: Constraints =
         Constraints { values: &["PROVISIONED", "PAY_PER_REQUEST"], ..Constraints::NONE };
@@ -3399,6 +3606,9 @@ mod limits {
     pub(super) static KEY_SCHEMA: Constraints =
         Constraints { min: Some(1), inner: true, ..Constraints::NONE };
 
+    pub(super) static REPLICA_GLOBAL_SECONDARY_INDEX_LIST: Constraints =
+        Constraints { min: Some(1), inner: true, ..Constraints::NONE };
+
     pub(super) static TABLE_CLASS: Constraints =
         Constraints { values: &["STANDARD", "STANDARD_INFREQUENT_ACCESS"], ..Constraints::NONE };
 
@@ -3413,15 +3623,36 @@ mod limits {
         ..Constraints::NONE
     };
 
-    pub(super) static POSITIVE_LONG_OBJECT: Constraints = Constraints { min: Some(1), ..Constraints::NONE };
+    pub(super) static POSITIVE_LONG_OBJECT: Constraints =
+        Constraints { bounds: Bounds::Integer, min: Some(1), ..Constraints::NONE };
+
+    pub(super) static ATTRIBUTE_NAME_LIST: Constraints =
+        Constraints { min: Some(1), inner: true, ..Constraints::NONE };
 
     pub(super) static KEY_TYPE: Constraints = Constraints { values: &["HASH", "RANGE"], ..Constraints::NONE };
 
+    pub(super) static KEY_LIST: Constraints =
+        Constraints { min: Some(1), max: Some(100), inner: true, ..Constraints::NONE };
+
+    pub(super) static TABLE_NAME: Constraints = Constraints {
+        min: Some(3),
+        max: Some(255),
+        pattern: Some("[a-zA-Z0-9_.-]+"),
+        matches: Some(|text| {
+            static PATTERN: Pattern = Pattern::new("\\A(?:[a-zA-Z0-9_.\\-]+)\\z");
+            PATTERN.matches(text)
+        }),
+        ..Constraints::NONE
+    };
+
     pub(super) static LIST_TABLES_INPUT_LIMIT: Constraints =
-        Constraints { min: Some(1), max: Some(100), ..Constraints::NONE };
+        Constraints { bounds: Bounds::Integer, min: Some(1), max: Some(100), ..Constraints::NONE };
 
     pub(super) static RESOURCE_ARN_STRING: Constraints =
         Constraints { min: Some(1), max: Some(1283), ..Constraints::NONE };
+
+    pub(super) static NON_KEY_ATTRIBUTE_NAME: Constraints =
+        Constraints { min: Some(1), max: Some(255), ..Constraints::NONE };
 
     pub(super) static PROJECTION_TYPE: Constraints =
         Constraints { values: &["ALL", "KEYS_ONLY", "INCLUDE"], ..Constraints::NONE };
@@ -3434,13 +3665,16 @@ mod limits {
         ..Constraints::NONE
     };
 
+    pub(super) static POSITIVE_INTEGER_OBJECT: Constraints =
+        Constraints { bounds: Bounds::Integer, min: Some(1), ..Constraints::NONE };
+
     pub(super) static SSE_TYPE: Constraints = Constraints { values: &["AES256", "KMS"], ..Constraints::NONE };
 
     pub(super) static SCAN_TOTAL_SEGMENTS: Constraints =
-        Constraints { min: Some(1), max: Some(1000000), ..Constraints::NONE };
+        Constraints { bounds: Bounds::Integer, min: Some(1), max: Some(1000000), ..Constraints::NONE };
 
     pub(super) static SCAN_SEGMENT: Constraints =
-        Constraints { min: Some(0), max: Some(999999), ..Constraints::NONE };
+        Constraints { bounds: Bounds::Integer, min: Some(0), max: Some(999999), ..Constraints::NONE };
 
     pub(super) static STREAM_VIEW_TYPE: Constraints = Constraints {
         values: &["NEW_IMAGE", "OLD_IMAGE", "NEW_AND_OLD_IMAGES", "KEYS_ONLY"],
@@ -3456,8 +3690,20 @@ mod limits {
     pub(super) static TAG_VALUE_STRING: Constraints =
         Constraints { min: Some(0), max: Some(256), ..Constraints::NONE };
 
+    pub(super) static TIME_TO_LIVE_ATTRIBUTE_NAME: Constraints =
+        Constraints { min: Some(1), max: Some(255), ..Constraints::NONE };
+
+    pub(super) static TRANSACT_GET_ITEM_LIST: Constraints =
+        Constraints { min: Some(1), max: Some(100), inner: true, ..Constraints::NONE };
+
+    pub(super) static TRANSACT_WRITE_ITEM_LIST: Constraints =
+        Constraints { min: Some(1), max: Some(100), inner: true, ..Constraints::NONE };
+
     pub(super) static CLIENT_REQUEST_TOKEN: Constraints =
         Constraints { min: Some(1), max: Some(36), ..Constraints::NONE };
+
+    pub(super) static REPLICATION_GROUP_UPDATE_LIST: Constraints =
+        Constraints { min: Some(1), inner: true, ..Constraints::NONE };
 
     pub(super) static GLOBAL_TABLE_WITNESS_GROUP_UPDATE_LIST: Constraints =
         Constraints { min: Some(1), max: Some(1), inner: true, ..Constraints::NONE };

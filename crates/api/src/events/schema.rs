@@ -68,7 +68,14 @@ pub(super) static BATCH_RETRY_STRATEGY: StructSchema = StructSchema {
 };
 
 pub(super) static CAPACITY_PROVIDER_STRATEGY: ListSchema = ListSchema {
-    member: Member { name: "member", wire: "member", query: "member", constraints: &limits::INNER, ..MEMBER },
+    member: Member {
+        name: "member",
+        wire: "member",
+        query: "member",
+        required: true,
+        constraints: &limits::INNER,
+        ..MEMBER
+    },
 };
 
 pub(super) static CAPACITY_PROVIDER_STRATEGY_ITEM: StructSchema = StructSchema {
@@ -353,14 +360,14 @@ pub(super) static DESCRIBE_RULE_OUTPUT: StructSchema = StructSchema {
             name: "Description",
             wire: "Description",
             query: "Description",
-            constraints: &limits::EVENT_BUS_DESCRIPTION,
+            constraints: &limits::RULE_DESCRIPTION,
             ..MEMBER
         },
         Member {
             name: "RoleArn",
             wire: "RoleArn",
             query: "RoleArn",
-            constraints: &limits::RESOURCE_ARN,
+            constraints: &limits::ROLE_ARN,
             ..MEMBER
         },
         Member { name: "ManagedBy", wire: "ManagedBy", query: "ManagedBy", ..MEMBER },
@@ -408,7 +415,7 @@ pub(super) static ECS_PARAMETERS: StructSchema = StructSchema {
             wire: "TaskDefinitionArn",
             query: "TaskDefinitionArn",
             required: true,
-            constraints: &limits::RESOURCE_ARN,
+            constraints: &limits::ARN,
             ..MEMBER
         },
         Member {
@@ -530,14 +537,16 @@ pub(super) static EVENT_BUS: StructSchema = StructSchema {
     xml_namespace: None,
 };
 
-pub(super) static EVENT_BUS_LIST: ListSchema =
-    ListSchema { member: Member { name: "member", wire: "member", query: "member", ..MEMBER } };
+pub(super) static EVENT_BUS_LIST: ListSchema = ListSchema {
+    member: Member { name: "member", wire: "member", query: "member", required: true, ..MEMBER },
+};
 
 pub(super) static EVENT_RESOURCE_LIST: ListSchema = ListSchema {
     member: Member {
         name: "member",
         wire: "member",
         query: "member",
+        required: true,
         constraints: &limits::EVENT_RESOURCE,
         ..MEMBER
     },
@@ -549,6 +558,7 @@ pub(super) static HEADER_PARAMETERS_MAP: MapSchema = MapSchema {
         name: "value",
         wire: "value",
         query: "value",
+        required: true,
         constraints: &limits::HEADER_VALUE,
         ..MEMBER
     },
@@ -613,7 +623,7 @@ pub(super) static KINESIS_PARAMETERS: StructSchema = StructSchema {
         wire: "PartitionKeyPath",
         query: "PartitionKeyPath",
         required: true,
-        constraints: &limits::SCHEDULE_EXPRESSION,
+        constraints: &limits::TARGET_PARTITION_KEY_PATH,
         ..MEMBER
     }],
     payload: None,
@@ -667,7 +677,7 @@ pub(super) static LIST_RULE_NAMES_BY_TARGET_INPUT: StructSchema = StructSchema {
             wire: "TargetArn",
             query: "TargetArn",
             required: true,
-            constraints: &limits::RESOURCE_ARN,
+            constraints: &limits::TARGET_ARN,
             ..MEMBER
         },
         Member {
@@ -759,7 +769,7 @@ pub(super) static LIST_TAGS_FOR_RESOURCE_INPUT: StructSchema = StructSchema {
         wire: "ResourceARN",
         query: "ResourceARN",
         required: true,
-        constraints: &limits::RESOURCE_ARN,
+        constraints: &limits::ARN,
         ..MEMBER
     }],
     payload: None,
@@ -860,6 +870,7 @@ pub(super) static PATH_PARAMETER_LIST: ListSchema = ListSchema {
         name: "member",
         wire: "member",
         query: "member",
+        required: true,
         constraints: &limits::PATH_PARAMETER,
         ..MEMBER
     },
@@ -888,11 +899,25 @@ pub(super) static PLACEMENT_CONSTRAINT: StructSchema = StructSchema {
 };
 
 pub(super) static PLACEMENT_CONSTRAINTS: ListSchema = ListSchema {
-    member: Member { name: "member", wire: "member", query: "member", constraints: &limits::INNER, ..MEMBER },
+    member: Member {
+        name: "member",
+        wire: "member",
+        query: "member",
+        required: true,
+        constraints: &limits::INNER,
+        ..MEMBER
+    },
 };
 
 pub(super) static PLACEMENT_STRATEGIES: ListSchema = ListSchema {
-    member: Member { name: "member", wire: "member", query: "member", constraints: &limits::INNER, ..MEMBER },
+    member: Member {
+        name: "member",
+        wire: "member",
+        query: "member",
+        required: true,
+        constraints: &limits::INNER,
+        ..MEMBER
+    },
 };
 
 pub(super) static PLACEMENT_STRATEGY: StructSchema = StructSchema {
@@ -974,7 +999,14 @@ pub(super) static PUT_EVENTS_REQUEST_ENTRY: StructSchema = StructSchema {
 };
 
 pub(super) static PUT_EVENTS_REQUEST_ENTRY_LIST: ListSchema = ListSchema {
-    member: Member { name: "member", wire: "member", query: "member", constraints: &limits::INNER, ..MEMBER },
+    member: Member {
+        name: "member",
+        wire: "member",
+        query: "member",
+        required: true,
+        constraints: &limits::INNER,
+        ..MEMBER
+    },
 };
 
 pub(super) static PUT_EVENTS_OUTPUT: StructSchema = StructSchema {
@@ -998,8 +1030,9 @@ pub(super) static PUT_EVENTS_RESULT_ENTRY: StructSchema = StructSchema {
     xml_namespace: None,
 };
 
-pub(super) static PUT_EVENTS_RESULT_ENTRY_LIST: ListSchema =
-    ListSchema { member: Member { name: "member", wire: "member", query: "member", ..MEMBER } };
+pub(super) static PUT_EVENTS_RESULT_ENTRY_LIST: ListSchema = ListSchema {
+    member: Member { name: "member", wire: "member", query: "member", required: true, ..MEMBER },
+};
 
 pub(super) static PUT_PERMISSION_INPUT: StructSchema = StructSchema {
     name: "PutPermissionRequest",
@@ -1069,14 +1102,14 @@ pub(super) static PUT_RULE_INPUT: StructSchema = StructSchema {
             name: "Description",
             wire: "Description",
             query: "Description",
-            constraints: &limits::EVENT_BUS_DESCRIPTION,
+            constraints: &limits::RULE_DESCRIPTION,
             ..MEMBER
         },
         Member {
             name: "RoleArn",
             wire: "RoleArn",
             query: "RoleArn",
-            constraints: &limits::RESOURCE_ARN,
+            constraints: &limits::ROLE_ARN,
             ..MEMBER
         },
         Member { name: "Tags", wire: "Tags", query: "Tags", constraints: &limits::INNER, ..MEMBER },
@@ -1147,7 +1180,7 @@ pub(super) static PUT_TARGETS_RESULT_ENTRY: StructSchema = StructSchema {
             name: "TargetId",
             wire: "TargetId",
             query: "TargetId",
-            constraints: &limits::RULE_NAME,
+            constraints: &limits::TARGET_ID,
             ..MEMBER
         },
         Member { name: "ErrorCode", wire: "ErrorCode", query: "ErrorCode", ..MEMBER },
@@ -1157,8 +1190,9 @@ pub(super) static PUT_TARGETS_RESULT_ENTRY: StructSchema = StructSchema {
     xml_namespace: None,
 };
 
-pub(super) static PUT_TARGETS_RESULT_ENTRY_LIST: ListSchema =
-    ListSchema { member: Member { name: "member", wire: "member", query: "member", ..MEMBER } };
+pub(super) static PUT_TARGETS_RESULT_ENTRY_LIST: ListSchema = ListSchema {
+    member: Member { name: "member", wire: "member", query: "member", required: true, ..MEMBER },
+};
 
 pub(super) static QUERY_STRING_PARAMETERS_MAP: MapSchema = MapSchema {
     key: Member { name: "key", wire: "key", query: "key", constraints: &limits::QUERY_STRING_KEY, ..MEMBER },
@@ -1166,6 +1200,7 @@ pub(super) static QUERY_STRING_PARAMETERS_MAP: MapSchema = MapSchema {
         name: "value",
         wire: "value",
         query: "value",
+        required: true,
         constraints: &limits::QUERY_STRING_VALUE,
         ..MEMBER
     },
@@ -1195,7 +1230,7 @@ pub(super) static REDSHIFT_DATA_PARAMETERS: StructSchema = StructSchema {
             name: "StatementName",
             wire: "StatementName",
             query: "StatementName",
-            constraints: &limits::TRACE_HEADER,
+            constraints: &limits::STATEMENT_NAME,
             ..MEMBER
         },
         Member { name: "WithEvent", wire: "WithEvent", query: "WithEvent", ..MEMBER },
@@ -1256,7 +1291,7 @@ pub(super) static REMOVE_TARGETS_INPUT: StructSchema = StructSchema {
             wire: "Ids",
             query: "Ids",
             required: true,
-            constraints: &limits::TARGET_LIST,
+            constraints: &limits::TARGET_ID_LIST,
             ..MEMBER
         },
         Member { name: "Force", wire: "Force", query: "Force", ..MEMBER },
@@ -1282,7 +1317,7 @@ pub(super) static REMOVE_TARGETS_RESULT_ENTRY: StructSchema = StructSchema {
             name: "TargetId",
             wire: "TargetId",
             query: "TargetId",
-            constraints: &limits::RULE_NAME,
+            constraints: &limits::TARGET_ID,
             ..MEMBER
         },
         Member { name: "ErrorCode", wire: "ErrorCode", query: "ErrorCode", ..MEMBER },
@@ -1292,8 +1327,9 @@ pub(super) static REMOVE_TARGETS_RESULT_ENTRY: StructSchema = StructSchema {
     xml_namespace: None,
 };
 
-pub(super) static REMOVE_TARGETS_RESULT_ENTRY_LIST: ListSchema =
-    ListSchema { member: Member { name: "member", wire: "member", query: "member", ..MEMBER } };
+pub(super) static REMOVE_TARGETS_RESULT_ENTRY_LIST: ListSchema = ListSchema {
+    member: Member { name: "member", wire: "member", query: "member", required: true, ..MEMBER },
+};
 
 pub(super) static RETRY_POLICY: StructSchema = StructSchema {
     name: "RetryPolicy",
@@ -1334,7 +1370,7 @@ pub(super) static RULE: StructSchema = StructSchema {
             name: "Description",
             wire: "Description",
             query: "Description",
-            constraints: &limits::EVENT_BUS_DESCRIPTION,
+            constraints: &limits::RULE_DESCRIPTION,
             ..MEMBER
         },
         Member {
@@ -1348,7 +1384,7 @@ pub(super) static RULE: StructSchema = StructSchema {
             name: "RoleArn",
             wire: "RoleArn",
             query: "RoleArn",
-            constraints: &limits::RESOURCE_ARN,
+            constraints: &limits::ROLE_ARN,
             ..MEMBER
         },
         Member { name: "ManagedBy", wire: "ManagedBy", query: "ManagedBy", ..MEMBER },
@@ -1369,13 +1405,15 @@ pub(super) static RULE_NAME_LIST: ListSchema = ListSchema {
         name: "member",
         wire: "member",
         query: "member",
+        required: true,
         constraints: &limits::RULE_NAME,
         ..MEMBER
     },
 };
 
-pub(super) static RULE_RESPONSE_LIST: ListSchema =
-    ListSchema { member: Member { name: "member", wire: "member", query: "member", ..MEMBER } };
+pub(super) static RULE_RESPONSE_LIST: ListSchema = ListSchema {
+    member: Member { name: "member", wire: "member", query: "member", required: true, ..MEMBER },
+};
 
 pub(super) static RUN_COMMAND_PARAMETERS: StructSchema = StructSchema {
     name: "RunCommandParameters",
@@ -1420,13 +1458,21 @@ pub(super) static RUN_COMMAND_TARGET_VALUES: ListSchema = ListSchema {
         name: "member",
         wire: "member",
         query: "member",
+        required: true,
         constraints: &limits::RUN_COMMAND_TARGET_VALUE,
         ..MEMBER
     },
 };
 
 pub(super) static RUN_COMMAND_TARGETS: ListSchema = ListSchema {
-    member: Member { name: "member", wire: "member", query: "member", constraints: &limits::INNER, ..MEMBER },
+    member: Member {
+        name: "member",
+        wire: "member",
+        query: "member",
+        required: true,
+        constraints: &limits::INNER,
+        ..MEMBER
+    },
 };
 
 pub(super) static SAGE_MAKER_PIPELINE_PARAMETER: StructSchema = StructSchema {
@@ -1445,7 +1491,7 @@ pub(super) static SAGE_MAKER_PIPELINE_PARAMETER: StructSchema = StructSchema {
             wire: "Value",
             query: "Value",
             required: true,
-            constraints: &limits::REFERENCE_ID,
+            constraints: &limits::SAGE_MAKER_PIPELINE_PARAMETER_VALUE,
             ..MEMBER
         },
     ],
@@ -1454,7 +1500,14 @@ pub(super) static SAGE_MAKER_PIPELINE_PARAMETER: StructSchema = StructSchema {
 };
 
 pub(super) static SAGE_MAKER_PIPELINE_PARAMETER_LIST: ListSchema = ListSchema {
-    member: Member { name: "member", wire: "member", query: "member", constraints: &limits::INNER, ..MEMBER },
+    member: Member {
+        name: "member",
+        wire: "member",
+        query: "member",
+        required: true,
+        constraints: &limits::INNER,
+        ..MEMBER
+    },
 };
 
 pub(super) static SAGE_MAKER_PIPELINE_PARAMETERS: StructSchema = StructSchema {
@@ -1471,7 +1524,14 @@ pub(super) static SAGE_MAKER_PIPELINE_PARAMETERS: StructSchema = StructSchema {
 };
 
 pub(super) static SQLS: ListSchema = ListSchema {
-    member: Member { name: "member", wire: "member", query: "member", constraints: &limits::SQL, ..MEMBER },
+    member: Member {
+        name: "member",
+        wire: "member",
+        query: "member",
+        required: true,
+        constraints: &limits::SQL,
+        ..MEMBER
+    },
 };
 
 pub(super) static SQS_PARAMETERS: StructSchema = StructSchema {
@@ -1487,8 +1547,9 @@ pub(super) static SQS_PARAMETERS: StructSchema = StructSchema {
     xml_namespace: None,
 };
 
-pub(super) static STRING_LIST: ListSchema =
-    ListSchema { member: Member { name: "member", wire: "member", query: "member", ..MEMBER } };
+pub(super) static STRING_LIST: ListSchema = ListSchema {
+    member: Member { name: "member", wire: "member", query: "member", required: true, ..MEMBER },
+};
 
 pub(super) static TAG: StructSchema = StructSchema {
     name: "Tag",
@@ -1498,7 +1559,7 @@ pub(super) static TAG: StructSchema = StructSchema {
             wire: "Key",
             query: "Key",
             required: true,
-            constraints: &limits::DB_USER,
+            constraints: &limits::TAG_KEY,
             ..MEMBER
         },
         Member {
@@ -1519,13 +1580,21 @@ pub(super) static TAG_KEY_LIST: ListSchema = ListSchema {
         name: "member",
         wire: "member",
         query: "member",
-        constraints: &limits::DB_USER,
+        required: true,
+        constraints: &limits::TAG_KEY,
         ..MEMBER
     },
 };
 
 pub(super) static TAG_LIST: ListSchema = ListSchema {
-    member: Member { name: "member", wire: "member", query: "member", constraints: &limits::INNER, ..MEMBER },
+    member: Member {
+        name: "member",
+        wire: "member",
+        query: "member",
+        required: true,
+        constraints: &limits::INNER,
+        ..MEMBER
+    },
 };
 
 pub(super) static TAG_RESOURCE_INPUT: StructSchema = StructSchema {
@@ -1536,7 +1605,7 @@ pub(super) static TAG_RESOURCE_INPUT: StructSchema = StructSchema {
             wire: "ResourceARN",
             query: "ResourceARN",
             required: true,
-            constraints: &limits::RESOURCE_ARN,
+            constraints: &limits::ARN,
             ..MEMBER
         },
         Member {
@@ -1563,7 +1632,7 @@ pub(super) static TARGET: StructSchema = StructSchema {
             wire: "Id",
             query: "Id",
             required: true,
-            constraints: &limits::RULE_NAME,
+            constraints: &limits::TARGET_ID,
             ..MEMBER
         },
         Member {
@@ -1571,14 +1640,14 @@ pub(super) static TARGET: StructSchema = StructSchema {
             wire: "Arn",
             query: "Arn",
             required: true,
-            constraints: &limits::RESOURCE_ARN,
+            constraints: &limits::TARGET_ARN,
             ..MEMBER
         },
         Member {
             name: "RoleArn",
             wire: "RoleArn",
             query: "RoleArn",
-            constraints: &limits::RESOURCE_ARN,
+            constraints: &limits::ROLE_ARN,
             ..MEMBER
         },
         Member { name: "Input", wire: "Input", query: "Input", constraints: &limits::TARGET_INPUT, ..MEMBER },
@@ -1586,7 +1655,7 @@ pub(super) static TARGET: StructSchema = StructSchema {
             name: "InputPath",
             wire: "InputPath",
             query: "InputPath",
-            constraints: &limits::SCHEDULE_EXPRESSION,
+            constraints: &limits::TARGET_INPUT_PATH,
             ..MEMBER
         },
         Member {
@@ -1683,13 +1752,21 @@ pub(super) static TARGET_ID_LIST: ListSchema = ListSchema {
         name: "member",
         wire: "member",
         query: "member",
-        constraints: &limits::RULE_NAME,
+        required: true,
+        constraints: &limits::TARGET_ID,
         ..MEMBER
     },
 };
 
 pub(super) static TARGET_LIST: ListSchema = ListSchema {
-    member: Member { name: "member", wire: "member", query: "member", constraints: &limits::INNER, ..MEMBER },
+    member: Member {
+        name: "member",
+        wire: "member",
+        query: "member",
+        required: true,
+        constraints: &limits::INNER,
+        ..MEMBER
+    },
 };
 
 pub(super) static TEST_EVENT_PATTERN_INPUT: StructSchema = StructSchema {
@@ -1728,7 +1805,8 @@ pub(super) static TRANSFORMER_PATHS: MapSchema = MapSchema {
         name: "value",
         wire: "value",
         query: "value",
-        constraints: &limits::SCHEDULE_EXPRESSION,
+        required: true,
+        constraints: &limits::TARGET_INPUT_PATH,
         ..MEMBER
     },
 };
@@ -1741,7 +1819,7 @@ pub(super) static UNTAG_RESOURCE_INPUT: StructSchema = StructSchema {
             wire: "ResourceARN",
             query: "ResourceARN",
             required: true,
-            constraints: &limits::RESOURCE_ARN,
+            constraints: &limits::ARN,
             ..MEMBER
         },
         Member {
@@ -1855,7 +1933,7 @@ pub(super) static REMOVE_PERMISSION_OUTPUT: StructSchema =
 
 /// What the model demands of values.
 mod limits {
-    use pontoon_core::shape::Constraints;
+    use pontoon_core::shape::{Bounds, Constraints};
 
     use crate::codec::Pattern;
 
@@ -1871,10 +1949,10 @@ mod limits {
         Constraints { min: Some(1), max: Some(255), ..Constraints::NONE };
 
     pub(super) static CAPACITY_PROVIDER_STRATEGY_ITEM_WEIGHT: Constraints =
-        Constraints { min: Some(0), max: Some(1000), ..Constraints::NONE };
+        Constraints { bounds: Bounds::Integer, min: Some(0), max: Some(1000), ..Constraints::NONE };
 
     pub(super) static CAPACITY_PROVIDER_STRATEGY_ITEM_BASE: Constraints =
-        Constraints { min: Some(0), max: Some(100000), ..Constraints::NONE };
+        Constraints { bounds: Bounds::Integer, min: Some(0), max: Some(100000), ..Constraints::NONE };
 
     pub(super) static EVENT_BUS_NAME: Constraints = Constraints {
         min: Some(1),
@@ -1950,7 +2028,15 @@ mod limits {
         ..Constraints::NONE
     };
 
-    pub(super) static LIMIT_MIN1: Constraints = Constraints { min: Some(1), ..Constraints::NONE };
+    pub(super) static RULE_DESCRIPTION: Constraints = Constraints { max: Some(512), ..Constraints::NONE };
+
+    pub(super) static ROLE_ARN: Constraints =
+        Constraints { min: Some(1), max: Some(1600), ..Constraints::NONE };
+
+    pub(super) static ARN: Constraints = Constraints { min: Some(1), max: Some(1600), ..Constraints::NONE };
+
+    pub(super) static LIMIT_MIN1: Constraints =
+        Constraints { bounds: Bounds::Integer, min: Some(1), ..Constraints::NONE };
 
     pub(super) static LAUNCH_TYPE: Constraints =
         Constraints { values: &["EC2", "FARGATE", "EXTERNAL"], ..Constraints::NONE };
@@ -1998,11 +2084,17 @@ mod limits {
     pub(super) static TRANSFORMER_INPUT: Constraints =
         Constraints { min: Some(1), max: Some(8192), ..Constraints::NONE };
 
+    pub(super) static TARGET_PARTITION_KEY_PATH: Constraints =
+        Constraints { max: Some(256), ..Constraints::NONE };
+
     pub(super) static NEXT_TOKEN: Constraints =
         Constraints { min: Some(1), max: Some(2048), ..Constraints::NONE };
 
     pub(super) static LIMIT_MAX100: Constraints =
-        Constraints { min: Some(1), max: Some(100), ..Constraints::NONE };
+        Constraints { bounds: Bounds::Integer, min: Some(1), max: Some(100), ..Constraints::NONE };
+
+    pub(super) static TARGET_ARN: Constraints =
+        Constraints { min: Some(1), max: Some(1600), ..Constraints::NONE };
 
     pub(super) static TARGET_LIST: Constraints =
         Constraints { min: Some(1), max: Some(100), inner: true, ..Constraints::NONE };
@@ -2113,6 +2205,17 @@ mod limits {
         ..Constraints::NONE
     };
 
+    pub(super) static TARGET_ID: Constraints = Constraints {
+        min: Some(1),
+        max: Some(64),
+        pattern: Some("[\\.\\-_A-Za-z0-9]+"),
+        matches: Some(|text| {
+            static PATTERN: Pattern = Pattern::new("\\A(?:[\\x{2E}\\x{2D}_A-Za-z0-9]+)\\z");
+            PATTERN.matches(text)
+        }),
+        ..Constraints::NONE
+    };
+
     pub(super) static QUERY_STRING_KEY: Constraints = Constraints {
         max: Some(512),
         pattern: Some("[^\\x00-\\x1F\\x7F]+"),
@@ -2157,14 +2260,20 @@ mod limits {
 
     pub(super) static SQL: Constraints = Constraints { min: Some(1), max: Some(100000), ..Constraints::NONE };
 
+    pub(super) static STATEMENT_NAME: Constraints =
+        Constraints { min: Some(1), max: Some(500), ..Constraints::NONE };
+
     pub(super) static SQLS: Constraints =
         Constraints { min: Some(0), max: Some(40), inner: true, ..Constraints::NONE };
 
+    pub(super) static TARGET_ID_LIST: Constraints =
+        Constraints { min: Some(1), max: Some(100), inner: true, ..Constraints::NONE };
+
     pub(super) static MAXIMUM_RETRY_ATTEMPTS: Constraints =
-        Constraints { min: Some(0), max: Some(185), ..Constraints::NONE };
+        Constraints { bounds: Bounds::Integer, min: Some(0), max: Some(185), ..Constraints::NONE };
 
     pub(super) static MAXIMUM_EVENT_AGE_IN_SECONDS: Constraints =
-        Constraints { min: Some(60), max: Some(86400), ..Constraints::NONE };
+        Constraints { bounds: Bounds::Integer, min: Some(60), max: Some(86400), ..Constraints::NONE };
 
     pub(super) static RUN_COMMAND_TARGETS: Constraints =
         Constraints { min: Some(1), max: Some(5), inner: true, ..Constraints::NONE };
@@ -2197,15 +2306,23 @@ mod limits {
         ..Constraints::NONE
     };
 
+    pub(super) static SAGE_MAKER_PIPELINE_PARAMETER_VALUE: Constraints =
+        Constraints { max: Some(1024), ..Constraints::NONE };
+
     pub(super) static SAGE_MAKER_PIPELINE_PARAMETER_LIST: Constraints =
         Constraints { min: Some(0), max: Some(200), inner: true, ..Constraints::NONE };
 
     pub(super) static MESSAGE_GROUP_ID: Constraints = Constraints { max: Some(100), ..Constraints::NONE };
 
+    pub(super) static TAG_KEY: Constraints =
+        Constraints { min: Some(1), max: Some(128), ..Constraints::NONE };
+
     pub(super) static TAG_VALUE: Constraints =
         Constraints { min: Some(0), max: Some(256), ..Constraints::NONE };
 
     pub(super) static TARGET_INPUT: Constraints = Constraints { max: Some(8192), ..Constraints::NONE };
+
+    pub(super) static TARGET_INPUT_PATH: Constraints = Constraints { max: Some(256), ..Constraints::NONE };
 
     pub(super) static INPUT_TRANSFORMER_PATH_KEY: Constraints = Constraints {
         min: Some(1),

@@ -213,7 +213,7 @@ pub(super) static CREATE_USER_INPUT: StructSchema = StructSchema {
             wire: "UserName",
             query: "UserName",
             required: true,
-            constraints: &limits::ROLE_NAME_TYPE,
+            constraints: &limits::USER_NAME_TYPE,
             ..MEMBER
         },
         Member {
@@ -471,7 +471,7 @@ pub(super) static GET_USER_INPUT: StructSchema = StructSchema {
         name: "UserName",
         wire: "UserName",
         query: "UserName",
-        constraints: &limits::POLICY_NAME_TYPE,
+        constraints: &limits::EXISTING_USER_NAME_TYPE,
         ..MEMBER
     }],
     payload: None,
@@ -1088,7 +1088,7 @@ pub(super) static UNTAG_ROLE_INPUT: StructSchema = StructSchema {
             wire: "TagKeys",
             query: "TagKeys",
             required: true,
-            constraints: &limits::TAG_LIST_TYPE,
+            constraints: &limits::TAG_KEY_LIST_TYPE,
             ..MEMBER
         },
     ],
@@ -1169,7 +1169,7 @@ pub(super) static USER: StructSchema = StructSchema {
             wire: "UserName",
             query: "UserName",
             required: true,
-            constraints: &limits::ROLE_NAME_TYPE,
+            constraints: &limits::USER_NAME_TYPE,
             ..MEMBER
         },
         Member { name: "UserId", wire: "UserId", query: "UserId", required: true, ..MEMBER },
@@ -1195,43 +1195,57 @@ pub(super) static USER: StructSchema = StructSchema {
     xml_namespace: None,
 };
 
-pub(super) static ATTACHED_POLICIES_LIST_TYPE: ListSchema =
-    ListSchema { member: Member { name: "member", wire: "member", query: "member", ..MEMBER } };
+pub(super) static ATTACHED_POLICIES_LIST_TYPE: ListSchema = ListSchema {
+    member: Member { name: "member", wire: "member", query: "member", required: true, ..MEMBER },
+};
 
-pub(super) static INSTANCE_PROFILE_LIST_TYPE: ListSchema =
-    ListSchema { member: Member { name: "member", wire: "member", query: "member", ..MEMBER } };
+pub(super) static INSTANCE_PROFILE_LIST_TYPE: ListSchema = ListSchema {
+    member: Member { name: "member", wire: "member", query: "member", required: true, ..MEMBER },
+};
 
-pub(super) static POLICY_DOCUMENT_VERSION_LIST_TYPE: ListSchema =
-    ListSchema { member: Member { name: "member", wire: "member", query: "member", ..MEMBER } };
+pub(super) static POLICY_DOCUMENT_VERSION_LIST_TYPE: ListSchema = ListSchema {
+    member: Member { name: "member", wire: "member", query: "member", required: true, ..MEMBER },
+};
 
-pub(super) static POLICY_LIST_TYPE: ListSchema =
-    ListSchema { member: Member { name: "member", wire: "member", query: "member", ..MEMBER } };
+pub(super) static POLICY_LIST_TYPE: ListSchema = ListSchema {
+    member: Member { name: "member", wire: "member", query: "member", required: true, ..MEMBER },
+};
 
 pub(super) static POLICY_NAME_LIST_TYPE: ListSchema = ListSchema {
     member: Member {
         name: "member",
         wire: "member",
         query: "member",
+        required: true,
         constraints: &limits::POLICY_NAME_TYPE,
         ..MEMBER
     },
 };
 
-pub(super) static ROLE_LIST_TYPE: ListSchema =
-    ListSchema { member: Member { name: "member", wire: "member", query: "member", ..MEMBER } };
+pub(super) static ROLE_LIST_TYPE: ListSchema = ListSchema {
+    member: Member { name: "member", wire: "member", query: "member", required: true, ..MEMBER },
+};
 
 pub(super) static TAG_KEY_LIST_TYPE: ListSchema = ListSchema {
     member: Member {
         name: "member",
         wire: "member",
         query: "member",
+        required: true,
         constraints: &limits::TAG_KEY_TYPE,
         ..MEMBER
     },
 };
 
 pub(super) static TAG_LIST_TYPE: ListSchema = ListSchema {
-    member: Member { name: "member", wire: "member", query: "member", constraints: &limits::INNER, ..MEMBER },
+    member: Member {
+        name: "member",
+        wire: "member",
+        query: "member",
+        required: true,
+        constraints: &limits::INNER,
+        ..MEMBER
+    },
 };
 
 pub(super) static ATTACH_ROLE_POLICY_OUTPUT: StructSchema =
@@ -1266,7 +1280,7 @@ pub(super) static UPDATE_ASSUME_ROLE_POLICY_OUTPUT: StructSchema =
 
 /// What the model demands of values.
 mod limits {
-    use pontoon_core::shape::Constraints;
+    use pontoon_core::shape::{Bounds, Constraints};
 
     use crate::codec::Pattern;
 
@@ -1346,12 +1360,34 @@ mod limits {
     };
 
     pub(super) static ROLE_MAX_SESSION_DURATION_TYPE: Constraints =
-        Constraints { min: Some(3600), max: Some(43200), ..Constraints::NONE };
+        Constraints { bounds: Bounds::Integer, min: Some(3600), max: Some(43200), ..Constraints::NONE };
+
+    pub(super) static USER_NAME_TYPE: Constraints = Constraints {
+        min: Some(1),
+        max: Some(64),
+        pattern: Some("[\\w+=,.@-]+"),
+        matches: Some(|text| {
+            static PATTERN: Pattern = Pattern::new("\\A(?:[a-zA-Z0-9_+=,.@\\-]+)\\z");
+            PATTERN.matches(text)
+        }),
+        ..Constraints::NONE
+    };
 
     pub(super) static POLICY_VERSION_ID_TYPE: Constraints = Constraints {
         pattern: Some("v[1-9][0-9]*(\\.[A-Za-z0-9-]*)?"),
         matches: Some(|text| {
             static PATTERN: Pattern = Pattern::new("\\A(?:v[1-9][0-9]*(\\.[A-Za-z0-9\\-]*)?)\\z");
+            PATTERN.matches(text)
+        }),
+        ..Constraints::NONE
+    };
+
+    pub(super) static EXISTING_USER_NAME_TYPE: Constraints = Constraints {
+        min: Some(1),
+        max: Some(128),
+        pattern: Some("[\\w+=,.@-]+"),
+        matches: Some(|text| {
+            static PATTERN: Pattern = Pattern::new("\\A(?:[a-zA-Z0-9_+=,.@\\-]+)\\z");
             PATTERN.matches(text)
         }),
         ..Constraints::NONE
@@ -1369,7 +1405,7 @@ mod limits {
     };
 
     pub(super) static MAX_ITEMS_TYPE: Constraints =
-        Constraints { min: Some(1), max: Some(1000), ..Constraints::NONE };
+        Constraints { bounds: Bounds::Integer, min: Some(1), max: Some(1000), ..Constraints::NONE };
 
     pub(super) static POLICY_SCOPE_TYPE: Constraints =
         Constraints { values: &["All", "AWS", "Local"], ..Constraints::NONE };
@@ -1409,6 +1445,9 @@ mod limits {
         }),
         ..Constraints::NONE
     };
+
+    pub(super) static TAG_KEY_LIST_TYPE: Constraints =
+        Constraints { max: Some(50), inner: true, ..Constraints::NONE };
 
     pub(super) static INNER: Constraints = Constraints { inner: true, ..Constraints::NONE };
 }

@@ -144,7 +144,14 @@ pub(super) static ADDITIONAL_VERSION_WEIGHTS: MapSchema = MapSchema {
         constraints: &limits::ADDITIONAL_VERSION,
         ..MEMBER
     },
-    value: Member { name: "value", wire: "value", query: "value", constraints: &limits::WEIGHT, ..MEMBER },
+    value: Member {
+        name: "value",
+        wire: "value",
+        query: "value",
+        required: true,
+        constraints: &limits::WEIGHT,
+        ..MEMBER
+    },
 };
 
 pub(super) static ALIAS_CONFIGURATION: StructSchema = StructSchema {
@@ -173,8 +180,9 @@ pub(super) static ALIAS_CONFIGURATION: StructSchema = StructSchema {
     xml_namespace: None,
 };
 
-pub(super) static ALIAS_LIST: ListSchema =
-    ListSchema { member: Member { name: "member", wire: "member", query: "member", ..MEMBER } };
+pub(super) static ALIAS_LIST: ListSchema = ListSchema {
+    member: Member { name: "member", wire: "member", query: "member", required: true, ..MEMBER },
+};
 
 pub(super) static ALIAS_ROUTING_CONFIGURATION: StructSchema = StructSchema {
     name: "AliasRoutingConfiguration",
@@ -216,6 +224,7 @@ pub(super) static ARCHITECTURES_LIST: ListSchema = ListSchema {
         name: "member",
         wire: "member",
         query: "member",
+        required: true,
         constraints: &limits::ARCHITECTURE,
         ..MEMBER
     },
@@ -412,7 +421,7 @@ pub(super) static CREATE_EVENT_SOURCE_MAPPING_INPUT: StructSchema = StructSchema
             ..MEMBER
         },
         Member { name: "Topics", wire: "Topics", query: "Topics", constraints: &limits::TOPICS, ..MEMBER },
-        Member { name: "Queues", wire: "Queues", query: "Queues", constraints: &limits::TOPICS, ..MEMBER },
+        Member { name: "Queues", wire: "Queues", query: "Queues", constraints: &limits::QUEUES, ..MEMBER },
         Member {
             name: "SourceAccessConfigurations",
             wire: "SourceAccessConfigurations",
@@ -606,7 +615,7 @@ pub(super) static CREATE_FUNCTION_INPUT: StructSchema = StructSchema {
             name: "FileSystemConfigs",
             wire: "FileSystemConfigs",
             query: "FileSystemConfigs",
-            constraints: &limits::FUNCTION_RESPONSE_TYPE_LIST,
+            constraints: &limits::FILE_SYSTEM_CONFIG_LIST,
             ..MEMBER
         },
         Member {
@@ -627,7 +636,7 @@ pub(super) static CREATE_FUNCTION_INPUT: StructSchema = StructSchema {
             name: "Architectures",
             wire: "Architectures",
             query: "Architectures",
-            constraints: &limits::TOPICS,
+            constraints: &limits::ARCHITECTURES_LIST,
             ..MEMBER
         },
         Member {
@@ -690,7 +699,7 @@ pub(super) static DEAD_LETTER_CONFIG: StructSchema = StructSchema {
         name: "TargetArn",
         wire: "TargetArn",
         query: "TargetArn",
-        constraints: &limits::KMS_KEY_ARN,
+        constraints: &limits::RESOURCE_ARN,
         ..MEMBER
     }],
     payload: None,
@@ -959,6 +968,7 @@ pub(super) static ENDPOINT_LISTS: ListSchema = ListSchema {
         name: "member",
         wire: "member",
         query: "member",
+        required: true,
         constraints: &limits::ENDPOINT,
         ..MEMBER
     },
@@ -970,6 +980,7 @@ pub(super) static ENDPOINTS: MapSchema = MapSchema {
         name: "value",
         wire: "value",
         query: "value",
+        required: true,
         constraints: &limits::ENDPOINT_LISTS,
         ..MEMBER
     },
@@ -1022,7 +1033,7 @@ pub(super) static ENVIRONMENT_VARIABLES: MapSchema = MapSchema {
         constraints: &limits::ENVIRONMENT_VARIABLE_NAME,
         ..MEMBER
     },
-    value: Member { name: "value", wire: "value", query: "value", ..MEMBER },
+    value: Member { name: "value", wire: "value", query: "value", required: true, ..MEMBER },
 };
 
 pub(super) static EPHEMERAL_STORAGE: StructSchema = StructSchema {
@@ -1114,7 +1125,7 @@ pub(super) static EVENT_SOURCE_MAPPING_CONFIGURATION: StructSchema = StructSchem
             ..MEMBER
         },
         Member { name: "Topics", wire: "Topics", query: "Topics", constraints: &limits::TOPICS, ..MEMBER },
-        Member { name: "Queues", wire: "Queues", query: "Queues", constraints: &limits::TOPICS, ..MEMBER },
+        Member { name: "Queues", wire: "Queues", query: "Queues", constraints: &limits::QUEUES, ..MEMBER },
         Member {
             name: "SourceAccessConfigurations",
             wire: "SourceAccessConfigurations",
@@ -1254,6 +1265,7 @@ pub(super) static EVENT_SOURCE_MAPPING_METRIC_LIST: ListSchema = ListSchema {
         name: "member",
         wire: "member",
         query: "member",
+        required: true,
         constraints: &limits::EVENT_SOURCE_MAPPING_METRIC,
         ..MEMBER
     },
@@ -1272,8 +1284,9 @@ pub(super) static EVENT_SOURCE_MAPPING_METRICS_CONFIG: StructSchema = StructSche
     xml_namespace: None,
 };
 
-pub(super) static EVENT_SOURCE_MAPPINGS_LIST: ListSchema =
-    ListSchema { member: Member { name: "member", wire: "member", query: "member", ..MEMBER } };
+pub(super) static EVENT_SOURCE_MAPPINGS_LIST: ListSchema = ListSchema {
+    member: Member { name: "member", wire: "member", query: "member", required: true, ..MEMBER },
+};
 
 pub(super) static FILE_SYSTEM_CONFIG: StructSchema = StructSchema {
     name: "FileSystemConfig",
@@ -1300,7 +1313,14 @@ pub(super) static FILE_SYSTEM_CONFIG: StructSchema = StructSchema {
 };
 
 pub(super) static FILE_SYSTEM_CONFIG_LIST: ListSchema = ListSchema {
-    member: Member { name: "member", wire: "member", query: "member", constraints: &limits::INNER, ..MEMBER },
+    member: Member {
+        name: "member",
+        wire: "member",
+        query: "member",
+        required: true,
+        constraints: &limits::INNER,
+        ..MEMBER
+    },
 };
 
 pub(super) static FILTER: StructSchema = StructSchema {
@@ -1340,7 +1360,14 @@ pub(super) static FILTER_CRITERIA_ERROR: StructSchema = StructSchema {
 };
 
 pub(super) static FILTER_LIST: ListSchema = ListSchema {
-    member: Member { name: "member", wire: "member", query: "member", constraints: &limits::INNER, ..MEMBER },
+    member: Member {
+        name: "member",
+        wire: "member",
+        query: "member",
+        required: true,
+        constraints: &limits::INNER,
+        ..MEMBER
+    },
 };
 
 pub(super) static FUNCTION_CODE: StructSchema = StructSchema {
@@ -1359,7 +1386,7 @@ pub(super) static FUNCTION_CODE: StructSchema = StructSchema {
             name: "S3ObjectVersion",
             wire: "S3ObjectVersion",
             query: "S3ObjectVersion",
-            constraints: &limits::S3_KEY,
+            constraints: &limits::S3_OBJECT_VERSION,
             ..MEMBER
         },
         Member { name: "ImageUri", wire: "ImageUri", query: "ImageUri", ..MEMBER },
@@ -1479,7 +1506,7 @@ pub(super) static FUNCTION_CONFIGURATION: StructSchema = StructSchema {
             name: "FileSystemConfigs",
             wire: "FileSystemConfigs",
             query: "FileSystemConfigs",
-            constraints: &limits::FUNCTION_RESPONSE_TYPE_LIST,
+            constraints: &limits::FILE_SYSTEM_CONFIG_LIST,
             ..MEMBER
         },
         Member {
@@ -1513,7 +1540,7 @@ pub(super) static FUNCTION_CONFIGURATION: StructSchema = StructSchema {
             name: "Architectures",
             wire: "Architectures",
             query: "Architectures",
-            constraints: &limits::TOPICS,
+            constraints: &limits::ARCHITECTURES_LIST,
             ..MEMBER
         },
         Member {
@@ -1595,17 +1622,20 @@ pub(super) static FUNCTION_EVENT_INVOKE_CONFIG: StructSchema = StructSchema {
     xml_namespace: None,
 };
 
-pub(super) static FUNCTION_EVENT_INVOKE_CONFIG_LIST: ListSchema =
-    ListSchema { member: Member { name: "member", wire: "member", query: "member", ..MEMBER } };
+pub(super) static FUNCTION_EVENT_INVOKE_CONFIG_LIST: ListSchema = ListSchema {
+    member: Member { name: "member", wire: "member", query: "member", required: true, ..MEMBER },
+};
 
-pub(super) static FUNCTION_LIST: ListSchema =
-    ListSchema { member: Member { name: "member", wire: "member", query: "member", ..MEMBER } };
+pub(super) static FUNCTION_LIST: ListSchema = ListSchema {
+    member: Member { name: "member", wire: "member", query: "member", required: true, ..MEMBER },
+};
 
 pub(super) static FUNCTION_RESPONSE_TYPE_LIST: ListSchema = ListSchema {
     member: Member {
         name: "member",
         wire: "member",
         query: "member",
+        required: true,
         constraints: &limits::FUNCTION_RESPONSE_TYPE,
         ..MEMBER
     },
@@ -2178,7 +2208,14 @@ pub(super) static KAFKA_SCHEMA_REGISTRY_ACCESS_CONFIG: StructSchema = StructSche
 };
 
 pub(super) static KAFKA_SCHEMA_REGISTRY_ACCESS_CONFIG_LIST: ListSchema = ListSchema {
-    member: Member { name: "member", wire: "member", query: "member", constraints: &limits::INNER, ..MEMBER },
+    member: Member {
+        name: "member",
+        wire: "member",
+        query: "member",
+        required: true,
+        constraints: &limits::INNER,
+        ..MEMBER
+    },
 };
 
 pub(super) static KAFKA_SCHEMA_REGISTRY_CONFIG: StructSchema = StructSchema {
@@ -2231,7 +2268,14 @@ pub(super) static KAFKA_SCHEMA_VALIDATION_CONFIG: StructSchema = StructSchema {
 };
 
 pub(super) static KAFKA_SCHEMA_VALIDATION_CONFIG_LIST: ListSchema = ListSchema {
-    member: Member { name: "member", wire: "member", query: "member", constraints: &limits::INNER, ..MEMBER },
+    member: Member {
+        name: "member",
+        wire: "member",
+        query: "member",
+        required: true,
+        constraints: &limits::INNER,
+        ..MEMBER
+    },
 };
 
 pub(super) static LAMBDA_MANAGED_INSTANCES_CAPACITY_PROVIDER_CONFIG: StructSchema = StructSchema {
@@ -2293,13 +2337,15 @@ pub(super) static LAYER_LIST: ListSchema = ListSchema {
         name: "member",
         wire: "member",
         query: "member",
+        required: true,
         constraints: &limits::LAYER_VERSION_ARN,
         ..MEMBER
     },
 };
 
-pub(super) static LAYERS_REFERENCE_LIST: ListSchema =
-    ListSchema { member: Member { name: "member", wire: "member", query: "member", ..MEMBER } };
+pub(super) static LAYERS_REFERENCE_LIST: ListSchema = ListSchema {
+    member: Member { name: "member", wire: "member", query: "member", required: true, ..MEMBER },
+};
 
 pub(super) static LIST_ALIASES_INPUT: StructSchema = StructSchema {
     name: "ListAliasesRequest",
@@ -2327,7 +2373,7 @@ pub(super) static LIST_ALIASES_INPUT: StructSchema = StructSchema {
             wire: "MaxItems",
             query: "MaxItems",
             location: Location::Query,
-            constraints: &limits::BATCH_SIZE,
+            constraints: &limits::MAX_LIST_ITEMS,
             ..MEMBER
         },
     ],
@@ -2370,7 +2416,7 @@ pub(super) static LIST_EVENT_SOURCE_MAPPINGS_INPUT: StructSchema = StructSchema 
             wire: "MaxItems",
             query: "MaxItems",
             location: Location::Query,
-            constraints: &limits::BATCH_SIZE,
+            constraints: &limits::MAX_LIST_ITEMS,
             ..MEMBER
         },
     ],
@@ -2459,7 +2505,7 @@ pub(super) static LIST_FUNCTIONS_INPUT: StructSchema = StructSchema {
             wire: "MaxItems",
             query: "MaxItems",
             location: Location::Query,
-            constraints: &limits::BATCH_SIZE,
+            constraints: &limits::MAX_LIST_ITEMS,
             ..MEMBER
         },
     ],
@@ -2517,7 +2563,7 @@ pub(super) static LIST_VERSIONS_BY_FUNCTION_INPUT: StructSchema = StructSchema {
             wire: "MaxItems",
             query: "MaxItems",
             location: Location::Query,
-            constraints: &limits::BATCH_SIZE,
+            constraints: &limits::MAX_LIST_ITEMS,
             ..MEMBER
         },
     ],
@@ -2556,7 +2602,7 @@ pub(super) static LOGGING_CONFIG: StructSchema = StructSchema {
             name: "SystemLogLevel",
             wire: "SystemLogLevel",
             query: "SystemLogLevel",
-            constraints: &limits::EVENT_SOURCE_MAPPING_SYSTEM_LOG_LEVEL,
+            constraints: &limits::SYSTEM_LOG_LEVEL,
             ..MEMBER
         },
         Member {
@@ -2752,7 +2798,14 @@ pub(super) static PUT_FUNCTION_EVENT_INVOKE_CONFIG_INPUT: StructSchema = StructS
 };
 
 pub(super) static QUEUES: ListSchema = ListSchema {
-    member: Member { name: "member", wire: "member", query: "member", constraints: &limits::QUEUE, ..MEMBER },
+    member: Member {
+        name: "member",
+        wire: "member",
+        query: "member",
+        required: true,
+        constraints: &limits::QUEUE,
+        ..MEMBER
+    },
 };
 
 pub(super) static RECURSIVE_INVOCATION_EXCEPTION: StructSchema = StructSchema {
@@ -2892,8 +2945,15 @@ pub(super) static SCALING_CONFIG: StructSchema = StructSchema {
     xml_namespace: None,
 };
 
-pub(super) static SECURITY_GROUP_IDS: ListSchema =
-    ListSchema { member: Member { name: "member", wire: "member", query: "member", ..MEMBER } };
+pub(super) static SECURITY_GROUP_IDS: ListSchema = ListSchema {
+    member: Member {
+        name: "member",
+        wire: "member",
+        query: "member",
+        constraints: &limits::SECURITY_GROUP_ID,
+        ..MEMBER
+    },
+};
 
 pub(super) static SELF_MANAGED_EVENT_SOURCE: StructSchema = StructSchema {
     name: "SelfManagedEventSource",
@@ -3016,11 +3076,19 @@ pub(super) static SOURCE_ACCESS_CONFIGURATION: StructSchema = StructSchema {
 };
 
 pub(super) static SOURCE_ACCESS_CONFIGURATIONS: ListSchema = ListSchema {
-    member: Member { name: "member", wire: "member", query: "member", constraints: &limits::INNER, ..MEMBER },
+    member: Member {
+        name: "member",
+        wire: "member",
+        query: "member",
+        required: true,
+        constraints: &limits::INNER,
+        ..MEMBER
+    },
 };
 
-pub(super) static STRING_LIST: ListSchema =
-    ListSchema { member: Member { name: "member", wire: "member", query: "member", ..MEMBER } };
+pub(super) static STRING_LIST: ListSchema = ListSchema {
+    member: Member { name: "member", wire: "member", query: "member", required: true, ..MEMBER },
+};
 
 pub(super) static SUBNET_IP_ADDRESS_LIMIT_REACHED_EXCEPTION: StructSchema = StructSchema {
     name: "SubnetIPAddressLimitReachedException",
@@ -3029,11 +3097,19 @@ pub(super) static SUBNET_IP_ADDRESS_LIMIT_REACHED_EXCEPTION: StructSchema = Stru
     xml_namespace: None,
 };
 
-pub(super) static SUBNET_IDS: ListSchema =
-    ListSchema { member: Member { name: "member", wire: "member", query: "member", ..MEMBER } };
+pub(super) static SUBNET_IDS: ListSchema = ListSchema {
+    member: Member {
+        name: "member",
+        wire: "member",
+        query: "member",
+        constraints: &limits::SUBNET_ID,
+        ..MEMBER
+    },
+};
 
-pub(super) static TAG_KEY_LIST: ListSchema =
-    ListSchema { member: Member { name: "member", wire: "member", query: "member", ..MEMBER } };
+pub(super) static TAG_KEY_LIST: ListSchema = ListSchema {
+    member: Member { name: "member", wire: "member", query: "member", required: true, ..MEMBER },
+};
 
 pub(super) static TAG_RESOURCE_INPUT: StructSchema = StructSchema {
     name: "TagResourceRequest",
@@ -3055,7 +3131,7 @@ pub(super) static TAG_RESOURCE_INPUT: StructSchema = StructSchema {
 
 pub(super) static TAGS: MapSchema = MapSchema {
     key: Member { name: "key", wire: "key", query: "key", ..MEMBER },
-    value: Member { name: "value", wire: "value", query: "value", ..MEMBER },
+    value: Member { name: "value", wire: "value", query: "value", required: true, ..MEMBER },
 };
 
 pub(super) static TAGS_ERROR: StructSchema = StructSchema {
@@ -3100,7 +3176,14 @@ pub(super) static TOO_MANY_REQUESTS_EXCEPTION: StructSchema = StructSchema {
 };
 
 pub(super) static TOPICS: ListSchema = ListSchema {
-    member: Member { name: "member", wire: "member", query: "member", constraints: &limits::TOPIC, ..MEMBER },
+    member: Member {
+        name: "member",
+        wire: "member",
+        query: "member",
+        required: true,
+        constraints: &limits::TOPIC,
+        ..MEMBER
+    },
 };
 
 pub(super) static TRACING_CONFIG: StructSchema = StructSchema {
@@ -3390,7 +3473,7 @@ pub(super) static UPDATE_FUNCTION_CODE_INPUT: StructSchema = StructSchema {
             name: "S3ObjectVersion",
             wire: "S3ObjectVersion",
             query: "S3ObjectVersion",
-            constraints: &limits::S3_KEY,
+            constraints: &limits::S3_OBJECT_VERSION,
             ..MEMBER
         },
         Member { name: "ImageUri", wire: "ImageUri", query: "ImageUri", ..MEMBER },
@@ -3401,7 +3484,7 @@ pub(super) static UPDATE_FUNCTION_CODE_INPUT: StructSchema = StructSchema {
             name: "Architectures",
             wire: "Architectures",
             query: "Architectures",
-            constraints: &limits::TOPICS,
+            constraints: &limits::ARCHITECTURES_LIST,
             ..MEMBER
         },
         Member {
@@ -3512,7 +3595,7 @@ pub(super) static UPDATE_FUNCTION_CONFIGURATION_INPUT: StructSchema = StructSche
             name: "FileSystemConfigs",
             wire: "FileSystemConfigs",
             query: "FileSystemConfigs",
-            constraints: &limits::FUNCTION_RESPONSE_TYPE_LIST,
+            constraints: &limits::FILE_SYSTEM_CONFIG_LIST,
             ..MEMBER
         },
         Member {
@@ -3693,7 +3776,7 @@ pub(super) static UNTAG_RESOURCE_OUTPUT: StructSchema =
 
 /// What the model demands of values.
 mod limits {
-    use pontoon_core::shape::Constraints;
+    use pontoon_core::shape::{Bounds, Constraints};
 
     use crate::codec::Pattern;
 
@@ -3701,11 +3784,11 @@ mod limits {
         min: Some(1),
         max: Some(256),
         pattern: Some(
-            "(arn:(aws[a-zA-Z-]*)?:lambda:)?([a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\\d{1}:)?(\\d{12}:)?(function:)?([a-zA-Z0-9-_\\.]+)(:(\\$LATEST(\\.PUBLISHED)?|[a-zA-Z0-9-_]+))?",
+            "(arn:(aws[a-zA-Z-]*)?:lambda:)?((eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\\d{1}:)?(\\d{12}:)?(function:)?([a-zA-Z0-9-_\\.]+)(:(\\$LATEST(\\.PUBLISHED)?|[a-zA-Z0-9-_]+))?",
         ),
         matches: Some(|text| {
             static PATTERN: Pattern = Pattern::new(
-                "\\A(?:(arn:(aws[a-zA-Z\\-]*)?:lambda:)?([a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-[0-9]{1}:)?([0-9]{12}:)?(function:)?([a-zA-Z0-9\\-_\\x{2E}]+)(:(\\$LATEST(\\.PUBLISHED)?|[a-zA-Z0-9\\-_]+))?)\\z",
+                "\\A(?:(arn:(aws[a-zA-Z\\-]*)?:lambda:)?((eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-[0-9]{1}:)?([0-9]{12}:)?(function:)?([a-zA-Z0-9\\-_\\x{2E}]+)(:(\\$LATEST(\\.PUBLISHED)?|[a-zA-Z0-9\\-_]+))?)\\z",
             );
             PATTERN.matches(text)
         }),
@@ -3812,7 +3895,8 @@ mod limits {
         ..Constraints::NONE
     };
 
-    pub(super) static WEIGHT: Constraints = Constraints { min: Some(0), max: Some(1), ..Constraints::NONE };
+    pub(super) static WEIGHT: Constraints =
+        Constraints { bounds: Bounds::Double, min: Some(0), max: Some(1), ..Constraints::NONE };
 
     pub(super) static ALIAS: Constraints = Constraints {
         min: Some(1),
@@ -3845,17 +3929,17 @@ mod limits {
         Constraints { values: &["x86_64", "arm64"], ..Constraints::NONE };
 
     pub(super) static RESERVED_CONCURRENT_EXECUTIONS: Constraints =
-        Constraints { min: Some(0), ..Constraints::NONE };
+        Constraints { bounds: Bounds::Integer, min: Some(0), ..Constraints::NONE };
 
     pub(super) static FUNCTION_NAME: Constraints = Constraints {
         min: Some(1),
         max: Some(140),
         pattern: Some(
-            "(arn:(aws[a-zA-Z-]*)?:lambda:)?([a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\\d{1}:)?(\\d{12}:)?(function:)?([a-zA-Z0-9-_]+)(:(\\$LATEST|[a-zA-Z0-9-_]+))?",
+            "(arn:(aws[a-zA-Z-]*)?:lambda:)?((eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\\d{1}:)?(\\d{12}:)?(function:)?([a-zA-Z0-9-_]+)(:(\\$LATEST|[a-zA-Z0-9-_]+))?",
         ),
         matches: Some(|text| {
             static PATTERN: Pattern = Pattern::new(
-                "\\A(?:(arn:(aws[a-zA-Z\\-]*)?:lambda:)?([a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-[0-9]{1}:)?([0-9]{12}:)?(function:)?([a-zA-Z0-9\\-_]+)(:(\\$LATEST|[a-zA-Z0-9\\-_]+))?)\\z",
+                "\\A(?:(arn:(aws[a-zA-Z\\-]*)?:lambda:)?((eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-[0-9]{1}:)?([0-9]{12}:)?(function:)?([a-zA-Z0-9\\-_]+)(:(\\$LATEST|[a-zA-Z0-9\\-_]+))?)\\z",
             );
             PATTERN.matches(text)
         }),
@@ -3874,27 +3958,30 @@ mod limits {
     };
 
     pub(super) static BATCH_SIZE: Constraints =
-        Constraints { min: Some(1), max: Some(10000), ..Constraints::NONE };
+        Constraints { bounds: Bounds::Integer, min: Some(1), max: Some(10000), ..Constraints::NONE };
 
     pub(super) static MAXIMUM_BATCHING_WINDOW_IN_SECONDS: Constraints =
-        Constraints { min: Some(0), max: Some(300), ..Constraints::NONE };
+        Constraints { bounds: Bounds::Integer, min: Some(0), max: Some(300), ..Constraints::NONE };
 
     pub(super) static PARALLELIZATION_FACTOR: Constraints =
-        Constraints { min: Some(1), max: Some(10), ..Constraints::NONE };
+        Constraints { bounds: Bounds::Integer, min: Some(1), max: Some(10), ..Constraints::NONE };
 
     pub(super) static EVENT_SOURCE_POSITION: Constraints =
-        Constraints { values: &["TRIM_HORIZON", "LATEST", "AT_TIMESTAMP"], ..Constraints::NONE };
+        Constraints { values: &["LATEST", "AT_TIMESTAMP", "TRIM_HORIZON"], ..Constraints::NONE };
 
     pub(super) static MAXIMUM_RECORD_AGE_IN_SECONDS: Constraints =
-        Constraints { min: Some(-1), max: Some(604800), ..Constraints::NONE };
+        Constraints { bounds: Bounds::Integer, min: Some(-1), max: Some(604800), ..Constraints::NONE };
 
     pub(super) static MAXIMUM_RETRY_ATTEMPTS_EVENT_SOURCE_MAPPING: Constraints =
-        Constraints { min: Some(-1), max: Some(10000), ..Constraints::NONE };
+        Constraints { bounds: Bounds::Integer, min: Some(-1), max: Some(10000), ..Constraints::NONE };
 
     pub(super) static TUMBLING_WINDOW_IN_SECONDS: Constraints =
-        Constraints { min: Some(0), max: Some(900), ..Constraints::NONE };
+        Constraints { bounds: Bounds::Integer, min: Some(0), max: Some(900), ..Constraints::NONE };
 
     pub(super) static TOPICS: Constraints =
+        Constraints { min: Some(1), max: Some(1), inner: true, ..Constraints::NONE };
+
+    pub(super) static QUEUES: Constraints =
         Constraints { min: Some(1), max: Some(1), inner: true, ..Constraints::NONE };
 
     pub(super) static SOURCE_ACCESS_CONFIGURATIONS: Constraints =
@@ -3988,13 +4075,17 @@ mod limits {
         ..Constraints::NONE
     };
 
-    pub(super) static TIMEOUT: Constraints = Constraints { min: Some(1), ..Constraints::NONE };
+    pub(super) static TIMEOUT: Constraints =
+        Constraints { bounds: Bounds::Integer, min: Some(1), ..Constraints::NONE };
 
     pub(super) static MEMORY_SIZE: Constraints =
-        Constraints { min: Some(128), max: Some(32768), ..Constraints::NONE };
+        Constraints { bounds: Bounds::Integer, min: Some(128), max: Some(32768), ..Constraints::NONE };
 
     pub(super) static PACKAGE_TYPE: Constraints =
         Constraints { values: &["Zip", "Image"], ..Constraints::NONE };
+
+    pub(super) static FILE_SYSTEM_CONFIG_LIST: Constraints =
+        Constraints { min: Some(0), max: Some(1), inner: true, ..Constraints::NONE };
 
     pub(super) static CODE_SIGNING_CONFIG_ARN: Constraints = Constraints {
         min: Some(0),
@@ -4011,8 +4102,22 @@ mod limits {
         ..Constraints::NONE
     };
 
+    pub(super) static ARCHITECTURES_LIST: Constraints =
+        Constraints { min: Some(1), max: Some(1), inner: true, ..Constraints::NONE };
+
     pub(super) static FUNCTION_VERSION_LATEST_PUBLISHED: Constraints =
         Constraints { values: &["LATEST_PUBLISHED"], ..Constraints::NONE };
+
+    pub(super) static RESOURCE_ARN: Constraints = Constraints {
+        pattern: Some("(arn:(aws[a-zA-Z-]*)?:[a-z0-9-.]+:.*)|()"),
+        matches: Some(|text| {
+            static PATTERN: Pattern = Pattern::new(
+                "\\A(?:(arn:(aws[a-zA-Z\\-]*)?:[a-z0-9\\-.]+:[^\\n\\r\\x{85}\\x{2028}\\x{2029}]*)|())\\z",
+            );
+            PATTERN.matches(text)
+        }),
+        ..Constraints::NONE
+    };
 
     pub(super) static DATABASE_NAME: Constraints = Constraints {
         min: Some(1),
@@ -4042,10 +4147,10 @@ mod limits {
         Constraints { values: &["UpdateLookup", "Default"], ..Constraints::NONE };
 
     pub(super) static RETENTION_PERIOD_IN_DAYS: Constraints =
-        Constraints { min: Some(1), max: Some(90), ..Constraints::NONE };
+        Constraints { bounds: Bounds::Integer, min: Some(1), max: Some(90), ..Constraints::NONE };
 
     pub(super) static EXECUTION_TIMEOUT: Constraints =
-        Constraints { min: Some(1), max: Some(31622400), ..Constraints::NONE };
+        Constraints { bounds: Bounds::Integer, min: Some(1), max: Some(31622400), ..Constraints::NONE };
 
     pub(super) static ENDPOINT: Constraints = Constraints {
         min: Some(1),
@@ -4078,7 +4183,7 @@ mod limits {
     };
 
     pub(super) static EPHEMERAL_STORAGE_SIZE: Constraints =
-        Constraints { min: Some(512), max: Some(10240), ..Constraints::NONE };
+        Constraints { bounds: Bounds::Integer, min: Some(512), max: Some(10240), ..Constraints::NONE };
 
     pub(super) static EVENT_SOURCE_MAPPING_SYSTEM_LOG_LEVEL: Constraints =
         Constraints { values: &["DEBUG", "INFO", "WARN"], ..Constraints::NONE };
@@ -4141,11 +4246,14 @@ mod limits {
     pub(super) static S3_KEY: Constraints =
         Constraints { min: Some(1), max: Some(1024), ..Constraints::NONE };
 
+    pub(super) static S3_OBJECT_VERSION: Constraints =
+        Constraints { min: Some(1), max: Some(1024), ..Constraints::NONE };
+
     pub(super) static MAXIMUM_RETRY_ATTEMPTS: Constraints =
-        Constraints { min: Some(0), max: Some(2), ..Constraints::NONE };
+        Constraints { bounds: Bounds::Integer, min: Some(0), max: Some(2), ..Constraints::NONE };
 
     pub(super) static MAXIMUM_EVENT_AGE_IN_SECONDS: Constraints =
-        Constraints { min: Some(60), max: Some(21600), ..Constraints::NONE };
+        Constraints { bounds: Bounds::Integer, min: Some(60), max: Some(21600), ..Constraints::NONE };
 
     pub(super) static FUNCTION_RESPONSE_TYPE: Constraints =
         Constraints { values: &["ReportBatchItemFailures"], ..Constraints::NONE };
@@ -4154,11 +4262,11 @@ mod limits {
         min: Some(1),
         max: Some(140),
         pattern: Some(
-            "(arn:(aws[a-zA-Z-]*)?:lambda:)?([a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\\d{1}:)?(\\d{12}:)?(function:)?([a-zA-Z0-9-_]+)",
+            "(arn:(aws[a-zA-Z-]*)?:lambda:)?((eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\\d{1}:)?(\\d{12}:)?(function:)?([a-zA-Z0-9-_]+)",
         ),
         matches: Some(|text| {
             static PATTERN: Pattern = Pattern::new(
-                "\\A(?:(arn:(aws[a-zA-Z\\-]*)?:lambda:)?([a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-[0-9]{1}:)?([0-9]{12}:)?(function:)?([a-zA-Z0-9\\-_]+))\\z",
+                "\\A(?:(arn:(aws[a-zA-Z\\-]*)?:lambda:)?((eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-[0-9]{1}:)?([0-9]{12}:)?(function:)?([a-zA-Z0-9\\-_]+))\\z",
             );
             PATTERN.matches(text)
         }),
@@ -4224,11 +4332,11 @@ mod limits {
         min: Some(1),
         max: Some(140),
         pattern: Some(
-            "arn:aws[a-zA-Z-]*:lambda:[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\\d{1}:\\d{12}:capacity-provider:[a-zA-Z0-9-_]+",
+            "arn:aws[a-zA-Z-]*:lambda:(eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\\d{1}:\\d{12}:capacity-provider:[a-zA-Z0-9-_]+",
         ),
         matches: Some(|text| {
             static PATTERN: Pattern = Pattern::new(
-                "\\A(?:arn:aws[a-zA-Z\\-]*:lambda:[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-[0-9]{1}:[0-9]{12}:capacity-provider:[a-zA-Z0-9\\-_]+)\\z",
+                "\\A(?:arn:aws[a-zA-Z\\-]*:lambda:(eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-[0-9]{1}:[0-9]{12}:capacity-provider:[a-zA-Z0-9\\-_]+)\\z",
             );
             PATTERN.matches(text)
         }),
@@ -4236,26 +4344,31 @@ mod limits {
     };
 
     pub(super) static PER_EXECUTION_ENVIRONMENT_MAX_CONCURRENCY: Constraints =
-        Constraints { min: Some(1), max: Some(1600), ..Constraints::NONE };
+        Constraints { bounds: Bounds::Integer, min: Some(1), max: Some(1600), ..Constraints::NONE };
 
     pub(super) static EXECUTION_ENVIRONMENT_MEMORY_GI_B_PER_V_CPU: Constraints =
-        Constraints { min: Some(2), max: Some(8), ..Constraints::NONE };
+        Constraints { bounds: Bounds::Double, min: Some(2), max: Some(8), ..Constraints::NONE };
 
     pub(super) static LAYER_VERSION_ARN: Constraints = Constraints {
         min: Some(1),
         max: Some(140),
-        pattern: Some("arn:[a-zA-Z0-9-]+:lambda:[a-zA-Z0-9-]+:\\d{12}:layer:[a-zA-Z0-9-_]+:[0-9]+"),
+        pattern: Some(
+            "(arn:(aws[a-zA-Z-]*)?:lambda:(eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\\d{1}:\\d{12}:layer:[a-zA-Z0-9-_]+:[0-9]+)|(arn:[a-zA-Z0-9-]+:lambda:::awslayer:[a-zA-Z0-9-_]+)",
+        ),
         matches: Some(|text| {
             static PATTERN: Pattern = Pattern::new(
-                "\\A(?:arn:[a-zA-Z0-9\\-]+:lambda:[a-zA-Z0-9\\-]+:[0-9]{12}:layer:[a-zA-Z0-9\\-_]+:[0-9]+)\\z",
+                "\\A(?:(arn:(aws[a-zA-Z\\-]*)?:lambda:(eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-[0-9]{1}:[0-9]{12}:layer:[a-zA-Z0-9\\-_]+:[0-9]+)|(arn:[a-zA-Z0-9\\-]+:lambda:::awslayer:[a-zA-Z0-9\\-_]+))\\z",
             );
             PATTERN.matches(text)
         }),
         ..Constraints::NONE
     };
 
+    pub(super) static MAX_LIST_ITEMS: Constraints =
+        Constraints { bounds: Bounds::Integer, min: Some(1), max: Some(10000), ..Constraints::NONE };
+
     pub(super) static MAX_FUNCTION_EVENT_INVOKE_CONFIG_LIST_ITEMS: Constraints =
-        Constraints { min: Some(1), max: Some(50), ..Constraints::NONE };
+        Constraints { bounds: Bounds::Integer, min: Some(1), max: Some(50), ..Constraints::NONE };
 
     pub(super) static MASTER_REGION: Constraints = Constraints {
         pattern: Some("ALL|[a-z]{2}(-gov)?-[a-z]+-\\d{1}"),
@@ -4272,11 +4385,11 @@ mod limits {
         min: Some(1),
         max: Some(256),
         pattern: Some(
-            "arn:(aws[a-zA-Z-]*):lambda:[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\\d{1}:\\d{12}:(function:[a-zA-Z0-9-_]+(:(\\$LATEST|[a-zA-Z0-9-_]+))?|code-signing-config:csc-[a-z0-9]{17}|event-source-mapping:[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}|capacity-provider:[a-zA-Z0-9-_]+)",
+            "arn:(aws[a-zA-Z-]*):lambda:(eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\\d{1}:\\d{12}:(function:[a-zA-Z0-9-_]+(:(\\$LATEST|[a-zA-Z0-9-_]+))?|layer:([a-zA-Z0-9-_]+)|code-signing-config:csc-[a-z0-9]{17}|event-source-mapping:[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}|capacity-provider:[a-zA-Z0-9-_]+)",
         ),
         matches: Some(|text| {
             static PATTERN: Pattern = Pattern::new(
-                "\\A(?:arn:(aws[a-zA-Z\\-]*):lambda:[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-[0-9]{1}:[0-9]{12}:(function:[a-zA-Z0-9\\-_]+(:(\\$LATEST|[a-zA-Z0-9\\-_]+))?|code-signing-config:csc-[a-z0-9]{17}|event-source-mapping:[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}|capacity-provider:[a-zA-Z0-9\\-_]+))\\z",
+                "\\A(?:arn:(aws[a-zA-Z\\-]*):lambda:(eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-[0-9]{1}:[0-9]{12}:(function:[a-zA-Z0-9\\-_]+(:(\\$LATEST|[a-zA-Z0-9\\-_]+))?|layer:([a-zA-Z0-9\\-_]+)|code-signing-config:csc-[a-z0-9]{17}|event-source-mapping:[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}|capacity-provider:[a-zA-Z0-9\\-_]+))\\z",
             );
             PATTERN.matches(text)
         }),
@@ -4288,6 +4401,9 @@ mod limits {
 
     pub(super) static APPLICATION_LOG_LEVEL: Constraints =
         Constraints { values: &["TRACE", "DEBUG", "INFO", "WARN", "ERROR", "FATAL"], ..Constraints::NONE };
+
+    pub(super) static SYSTEM_LOG_LEVEL: Constraints =
+        Constraints { values: &["DEBUG", "INFO", "WARN"], ..Constraints::NONE };
 
     pub(super) static LOG_GROUP: Constraints = Constraints {
         min: Some(1),
@@ -4304,11 +4420,11 @@ mod limits {
         min: Some(0),
         max: Some(350),
         pattern: Some(
-            "$|kafka://([^.]([a-zA-Z0-9\\-_.]{0,248}))|arn:(aws[a-zA-Z0-9-]*):([a-zA-Z0-9\\-])+:([a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\\d{1})?:(\\d{12})?:(.*)",
+            "$|kafka://([^.]([a-zA-Z0-9\\-_.]{0,248}))|arn:(aws[a-zA-Z0-9-]*):([a-zA-Z0-9\\-])+:((eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\\d{1})?:(\\d{12})?:(.*)",
         ),
         matches: Some(|text| {
             static PATTERN: Pattern = Pattern::new(
-                "\\A(?:$|kafka://([^.]([a-zA-Z0-9\\x{2D}_.]{0,248}))|arn:(aws[a-zA-Z0-9\\-]*):([a-zA-Z0-9\\x{2D}])+:([a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-[0-9]{1})?:([0-9]{12})?:([^\\n\\r\\x{85}\\x{2028}\\x{2029}]*))\\z",
+                "\\A(?:$|kafka://([^.]([a-zA-Z0-9\\x{2D}_.]{0,248}))|arn:(aws[a-zA-Z0-9\\-]*):([a-zA-Z0-9\\x{2D}])+:((eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-[0-9]{1})?:([0-9]{12})?:([^\\n\\r\\x{85}\\x{2028}\\x{2029}]*))\\z",
             );
             PATTERN.matches(text)
         }),
@@ -4316,10 +4432,10 @@ mod limits {
     };
 
     pub(super) static MINIMUM_NUMBER_OF_POLLERS: Constraints =
-        Constraints { min: Some(1), max: Some(200), ..Constraints::NONE };
+        Constraints { bounds: Bounds::Integer, min: Some(1), max: Some(200), ..Constraints::NONE };
 
     pub(super) static MAXIMUM_NUMBER_OF_POLLERS: Constraints =
-        Constraints { min: Some(1), max: Some(2000), ..Constraints::NONE };
+        Constraints { bounds: Bounds::Integer, min: Some(1), max: Some(2000), ..Constraints::NONE };
 
     pub(super) static PROVISIONED_POLLER_GROUP_NAME: Constraints = Constraints {
         min: Some(0),
@@ -4355,7 +4471,18 @@ mod limits {
     };
 
     pub(super) static MAXIMUM_CONCURRENCY: Constraints =
-        Constraints { min: Some(2), max: Some(1000), ..Constraints::NONE };
+        Constraints { bounds: Bounds::Integer, min: Some(2), max: Some(1000), ..Constraints::NONE };
+
+    pub(super) static SECURITY_GROUP_ID: Constraints = Constraints {
+        min: Some(0),
+        max: Some(1024),
+        pattern: Some("sg-[0-9a-zA-Z]*"),
+        matches: Some(|text| {
+            static PATTERN: Pattern = Pattern::new("\\A(?:sg-[0-9a-zA-Z]*)\\z");
+            PATTERN.matches(text)
+        }),
+        ..Constraints::NONE
+    };
 
     pub(super) static ENDPOINTS: Constraints =
         Constraints { min: Some(1), max: Some(2), inner: true, ..Constraints::NONE };
@@ -4377,6 +4504,17 @@ mod limits {
         ..Constraints::NONE
     };
 
+    pub(super) static SUBNET_ID: Constraints = Constraints {
+        min: Some(0),
+        max: Some(1024),
+        pattern: Some("subnet-[0-9a-z]*"),
+        matches: Some(|text| {
+            static PATTERN: Pattern = Pattern::new("\\A(?:subnet-[0-9a-z]*)\\z");
+            PATTERN.matches(text)
+        }),
+        ..Constraints::NONE
+    };
+
     pub(super) static TENANT_ISOLATION_MODE: Constraints =
         Constraints { values: &["PER_TENANT"], ..Constraints::NONE };
 
@@ -4395,10 +4533,10 @@ mod limits {
         Constraints { values: &["Active", "PassThrough"], ..Constraints::NONE };
 
     pub(super) static SUBNET_IDS: Constraints =
-        Constraints { min: Some(0), max: Some(16), ..Constraints::NONE };
+        Constraints { min: Some(0), max: Some(16), inner: true, ..Constraints::NONE };
 
     pub(super) static SECURITY_GROUP_IDS: Constraints =
-        Constraints { min: Some(0), max: Some(5), ..Constraints::NONE };
+        Constraints { min: Some(0), max: Some(5), inner: true, ..Constraints::NONE };
 }
 
 /// The modelled errors.

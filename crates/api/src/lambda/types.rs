@@ -450,7 +450,7 @@ pub struct CreateEventSourceMappingInput {
     pub maximum_batching_window_in_seconds: Option<i32>,
     /// `ParallelizationFactor`: 1 to 10.
     pub parallelization_factor: Option<i32>,
-    /// `StartingPosition`: one of `TRIM_HORIZON`, `LATEST`, `AT_TIMESTAMP`.
+    /// `StartingPosition`: one of `LATEST`, `AT_TIMESTAMP`, `TRIM_HORIZON`.
     pub starting_position: Option<String>,
     /// `StartingPositionTimestamp`.
     pub starting_position_timestamp: Option<Timestamp>,
@@ -1438,7 +1438,7 @@ impl Decode for EphemeralStorage {
 pub struct EventSourceMappingConfiguration {
     /// `UUID`.
     pub uuid: Option<String>,
-    /// `StartingPosition`: one of `TRIM_HORIZON`, `LATEST`, `AT_TIMESTAMP`.
+    /// `StartingPosition`: one of `LATEST`, `AT_TIMESTAMP`, `TRIM_HORIZON`.
     pub starting_position: Option<String>,
     /// `StartingPositionTimestamp`.
     pub starting_position_timestamp: Option<Timestamp>,

@@ -10,6 +10,7 @@ pub(super) static ACCOUNT_IDS: ListSchema = ListSchema {
         name: "member",
         wire: "member",
         query: "member",
+        required: true,
         constraints: &limits::ACCOUNT_ID,
         ..MEMBER
     },
@@ -136,7 +137,7 @@ pub(super) static DELETE_RESOURCE_POLICY_INPUT: StructSchema = StructSchema {
             name: "expectedRevisionId",
             wire: "expectedRevisionId",
             query: "expectedRevisionId",
-            constraints: &limits::SEQUENCE_TOKEN,
+            constraints: &limits::EXPECTED_REVISION_ID,
             ..MEMBER
         },
     ],
@@ -163,6 +164,7 @@ pub(super) static DESCRIBE_LOG_GROUPS_LOG_GROUP_IDENTIFIERS: ListSchema = ListSc
         name: "member",
         wire: "member",
         query: "member",
+        required: true,
         constraints: &limits::LOG_GROUP_IDENTIFIER,
         ..MEMBER
     },
@@ -196,7 +198,7 @@ pub(super) static DESCRIBE_LOG_GROUPS_INPUT: StructSchema = StructSchema {
             name: "nextToken",
             wire: "nextToken",
             query: "nextToken",
-            constraints: &limits::SEQUENCE_TOKEN,
+            constraints: &limits::NEXT_TOKEN,
             ..MEMBER
         },
         Member {
@@ -223,7 +225,7 @@ pub(super) static DESCRIBE_LOG_GROUPS_INPUT: StructSchema = StructSchema {
             name: "logGroupIdentifiers",
             wire: "logGroupIdentifiers",
             query: "logGroupIdentifiers",
-            constraints: &limits::TAGS,
+            constraints: &limits::DESCRIBE_LOG_GROUPS_LOG_GROUP_IDENTIFIERS,
             ..MEMBER
         },
     ],
@@ -239,7 +241,7 @@ pub(super) static DESCRIBE_LOG_GROUPS_OUTPUT: StructSchema = StructSchema {
             name: "nextToken",
             wire: "nextToken",
             query: "nextToken",
-            constraints: &limits::SEQUENCE_TOKEN,
+            constraints: &limits::NEXT_TOKEN,
             ..MEMBER
         },
     ],
@@ -283,7 +285,7 @@ pub(super) static DESCRIBE_LOG_STREAMS_INPUT: StructSchema = StructSchema {
             name: "nextToken",
             wire: "nextToken",
             query: "nextToken",
-            constraints: &limits::SEQUENCE_TOKEN,
+            constraints: &limits::NEXT_TOKEN,
             ..MEMBER
         },
         Member {
@@ -306,7 +308,7 @@ pub(super) static DESCRIBE_LOG_STREAMS_OUTPUT: StructSchema = StructSchema {
             name: "nextToken",
             wire: "nextToken",
             query: "nextToken",
-            constraints: &limits::SEQUENCE_TOKEN,
+            constraints: &limits::NEXT_TOKEN,
             ..MEMBER
         },
     ],
@@ -321,7 +323,7 @@ pub(super) static DESCRIBE_RESOURCE_POLICIES_INPUT: StructSchema = StructSchema 
             name: "nextToken",
             wire: "nextToken",
             query: "nextToken",
-            constraints: &limits::SEQUENCE_TOKEN,
+            constraints: &limits::NEXT_TOKEN,
             ..MEMBER
         },
         Member {
@@ -352,7 +354,7 @@ pub(super) static DESCRIBE_RESOURCE_POLICIES_OUTPUT: StructSchema = StructSchema
             name: "nextToken",
             wire: "nextToken",
             query: "nextToken",
-            constraints: &limits::SEQUENCE_TOKEN,
+            constraints: &limits::NEXT_TOKEN,
             ..MEMBER
         },
     ],
@@ -394,6 +396,7 @@ pub(super) static ENTITY_ATTRIBUTES: MapSchema = MapSchema {
         name: "value",
         wire: "value",
         query: "value",
+        required: true,
         constraints: &limits::ENTITY_ATTRIBUTES_VALUE,
         ..MEMBER
     },
@@ -411,7 +414,8 @@ pub(super) static ENTITY_KEY_ATTRIBUTES: MapSchema = MapSchema {
         name: "value",
         wire: "value",
         query: "value",
-        constraints: &limits::ENTITY_ATTRIBUTES_VALUE,
+        required: true,
+        constraints: &limits::ENTITY_KEY_ATTRIBUTES_VALUE,
         ..MEMBER
     },
 };
@@ -472,7 +476,7 @@ pub(super) static FILTER_LOG_EVENTS_INPUT: StructSchema = StructSchema {
             name: "nextToken",
             wire: "nextToken",
             query: "nextToken",
-            constraints: &limits::SEQUENCE_TOKEN,
+            constraints: &limits::NEXT_TOKEN,
             ..MEMBER
         },
         Member { name: "limit", wire: "limit", query: "limit", constraints: &limits::EVENTS_LIMIT, ..MEMBER },
@@ -497,7 +501,7 @@ pub(super) static FILTER_LOG_EVENTS_OUTPUT: StructSchema = StructSchema {
             name: "nextToken",
             wire: "nextToken",
             query: "nextToken",
-            constraints: &limits::SEQUENCE_TOKEN,
+            constraints: &limits::NEXT_TOKEN,
             ..MEMBER
         },
     ],
@@ -526,7 +530,7 @@ pub(super) static FILTERED_LOG_EVENT: StructSchema = StructSchema {
             name: "message",
             wire: "message",
             query: "message",
-            constraints: &limits::SEQUENCE_TOKEN,
+            constraints: &limits::EVENT_MESSAGE,
             ..MEMBER
         },
         Member {
@@ -542,8 +546,9 @@ pub(super) static FILTERED_LOG_EVENT: StructSchema = StructSchema {
     xml_namespace: None,
 };
 
-pub(super) static FILTERED_LOG_EVENTS: ListSchema =
-    ListSchema { member: Member { name: "member", wire: "member", query: "member", ..MEMBER } };
+pub(super) static FILTERED_LOG_EVENTS: ListSchema = ListSchema {
+    member: Member { name: "member", wire: "member", query: "member", required: true, ..MEMBER },
+};
 
 pub(super) static GET_LOG_EVENTS_INPUT: StructSchema = StructSchema {
     name: "GetLogEventsRequest",
@@ -588,7 +593,7 @@ pub(super) static GET_LOG_EVENTS_INPUT: StructSchema = StructSchema {
             name: "nextToken",
             wire: "nextToken",
             query: "nextToken",
-            constraints: &limits::SEQUENCE_TOKEN,
+            constraints: &limits::NEXT_TOKEN,
             ..MEMBER
         },
         Member { name: "limit", wire: "limit", query: "limit", constraints: &limits::EVENTS_LIMIT, ..MEMBER },
@@ -607,14 +612,14 @@ pub(super) static GET_LOG_EVENTS_OUTPUT: StructSchema = StructSchema {
             name: "nextForwardToken",
             wire: "nextForwardToken",
             query: "nextForwardToken",
-            constraints: &limits::SEQUENCE_TOKEN,
+            constraints: &limits::NEXT_TOKEN,
             ..MEMBER
         },
         Member {
             name: "nextBackwardToken",
             wire: "nextBackwardToken",
             query: "nextBackwardToken",
-            constraints: &limits::SEQUENCE_TOKEN,
+            constraints: &limits::NEXT_TOKEN,
             ..MEMBER
         },
     ],
@@ -622,8 +627,9 @@ pub(super) static GET_LOG_EVENTS_OUTPUT: StructSchema = StructSchema {
     xml_namespace: None,
 };
 
-pub(super) static INHERITED_PROPERTIES: ListSchema =
-    ListSchema { member: Member { name: "member", wire: "member", query: "member", ..MEMBER } };
+pub(super) static INHERITED_PROPERTIES: ListSchema = ListSchema {
+    member: Member { name: "member", wire: "member", query: "member", required: true, ..MEMBER },
+};
 
 pub(super) static INPUT_LOG_EVENT: StructSchema = StructSchema {
     name: "InputLogEvent",
@@ -641,7 +647,7 @@ pub(super) static INPUT_LOG_EVENT: StructSchema = StructSchema {
             wire: "message",
             query: "message",
             required: true,
-            constraints: &limits::SEQUENCE_TOKEN,
+            constraints: &limits::EVENT_MESSAGE,
             ..MEMBER
         },
     ],
@@ -650,7 +656,14 @@ pub(super) static INPUT_LOG_EVENT: StructSchema = StructSchema {
 };
 
 pub(super) static INPUT_LOG_EVENTS: ListSchema = ListSchema {
-    member: Member { name: "member", wire: "member", query: "member", constraints: &limits::INNER, ..MEMBER },
+    member: Member {
+        name: "member",
+        wire: "member",
+        query: "member",
+        required: true,
+        constraints: &limits::INNER,
+        ..MEMBER
+    },
 };
 
 pub(super) static INPUT_LOG_STREAM_NAMES: ListSchema = ListSchema {
@@ -658,6 +671,7 @@ pub(super) static INPUT_LOG_STREAM_NAMES: ListSchema = ListSchema {
         name: "member",
         wire: "member",
         query: "member",
+        required: true,
         constraints: &limits::LOG_STREAM_NAME,
         ..MEMBER
     },
@@ -783,8 +797,9 @@ pub(super) static LOG_GROUP: StructSchema = StructSchema {
     xml_namespace: None,
 };
 
-pub(super) static LOG_GROUPS: ListSchema =
-    ListSchema { member: Member { name: "member", wire: "member", query: "member", ..MEMBER } };
+pub(super) static LOG_GROUPS: ListSchema = ListSchema {
+    member: Member { name: "member", wire: "member", query: "member", required: true, ..MEMBER },
+};
 
 pub(super) static LOG_STREAM: StructSchema = StructSchema {
     name: "LogStream",
@@ -838,8 +853,9 @@ pub(super) static LOG_STREAM: StructSchema = StructSchema {
     xml_namespace: None,
 };
 
-pub(super) static LOG_STREAMS: ListSchema =
-    ListSchema { member: Member { name: "member", wire: "member", query: "member", ..MEMBER } };
+pub(super) static LOG_STREAMS: ListSchema = ListSchema {
+    member: Member { name: "member", wire: "member", query: "member", required: true, ..MEMBER },
+};
 
 pub(super) static OUTPUT_LOG_EVENT: StructSchema = StructSchema {
     name: "OutputLogEvent",
@@ -855,7 +871,7 @@ pub(super) static OUTPUT_LOG_EVENT: StructSchema = StructSchema {
             name: "message",
             wire: "message",
             query: "message",
-            constraints: &limits::SEQUENCE_TOKEN,
+            constraints: &limits::EVENT_MESSAGE,
             ..MEMBER
         },
         Member {
@@ -870,8 +886,9 @@ pub(super) static OUTPUT_LOG_EVENT: StructSchema = StructSchema {
     xml_namespace: None,
 };
 
-pub(super) static OUTPUT_LOG_EVENTS: ListSchema =
-    ListSchema { member: Member { name: "member", wire: "member", query: "member", ..MEMBER } };
+pub(super) static OUTPUT_LOG_EVENTS: ListSchema = ListSchema {
+    member: Member { name: "member", wire: "member", query: "member", required: true, ..MEMBER },
+};
 
 pub(super) static PUT_LOG_EVENTS_INPUT: StructSchema = StructSchema {
     name: "PutLogEventsRequest",
@@ -956,7 +973,7 @@ pub(super) static PUT_RESOURCE_POLICY_INPUT: StructSchema = StructSchema {
             name: "expectedRevisionId",
             wire: "expectedRevisionId",
             query: "expectedRevisionId",
-            constraints: &limits::SEQUENCE_TOKEN,
+            constraints: &limits::EXPECTED_REVISION_ID,
             ..MEMBER
         },
     ],
@@ -972,7 +989,7 @@ pub(super) static PUT_RESOURCE_POLICY_OUTPUT: StructSchema = StructSchema {
             name: "revisionId",
             wire: "revisionId",
             query: "revisionId",
-            constraints: &limits::SEQUENCE_TOKEN,
+            constraints: &limits::EXPECTED_REVISION_ID,
             ..MEMBER
         },
     ],
@@ -1036,8 +1053,9 @@ pub(super) static REJECTED_LOG_EVENTS_INFO: StructSchema = StructSchema {
     xml_namespace: None,
 };
 
-pub(super) static RESOURCE_POLICIES: ListSchema =
-    ListSchema { member: Member { name: "member", wire: "member", query: "member", ..MEMBER } };
+pub(super) static RESOURCE_POLICIES: ListSchema = ListSchema {
+    member: Member { name: "member", wire: "member", query: "member", required: true, ..MEMBER },
+};
 
 pub(super) static RESOURCE_POLICY: StructSchema = StructSchema {
     name: "ResourcePolicy",
@@ -1069,7 +1087,7 @@ pub(super) static RESOURCE_POLICY: StructSchema = StructSchema {
             name: "revisionId",
             wire: "revisionId",
             query: "revisionId",
-            constraints: &limits::SEQUENCE_TOKEN,
+            constraints: &limits::EXPECTED_REVISION_ID,
             ..MEMBER
         },
     ],
@@ -1098,14 +1116,16 @@ pub(super) static SEARCHED_LOG_STREAM: StructSchema = StructSchema {
     xml_namespace: None,
 };
 
-pub(super) static SEARCHED_LOG_STREAMS: ListSchema =
-    ListSchema { member: Member { name: "member", wire: "member", query: "member", ..MEMBER } };
+pub(super) static SEARCHED_LOG_STREAMS: ListSchema = ListSchema {
+    member: Member { name: "member", wire: "member", query: "member", required: true, ..MEMBER },
+};
 
 pub(super) static TAG_KEY_LIST: ListSchema = ListSchema {
     member: Member {
         name: "member",
         wire: "member",
         query: "member",
+        required: true,
         constraints: &limits::TAG_KEY,
         ..MEMBER
     },
@@ -1116,6 +1136,7 @@ pub(super) static TAG_LIST: ListSchema = ListSchema {
         name: "member",
         wire: "member",
         query: "member",
+        required: true,
         constraints: &limits::TAG_KEY,
         ..MEMBER
     },
@@ -1171,7 +1192,14 @@ pub(super) static TAG_RESOURCE_INPUT: StructSchema = StructSchema {
 
 pub(super) static TAGS: MapSchema = MapSchema {
     key: Member { name: "key", wire: "key", query: "key", constraints: &limits::TAG_KEY, ..MEMBER },
-    value: Member { name: "value", wire: "value", query: "value", constraints: &limits::TAG_VALUE, ..MEMBER },
+    value: Member {
+        name: "value",
+        wire: "value",
+        query: "value",
+        required: true,
+        constraints: &limits::TAG_VALUE,
+        ..MEMBER
+    },
 };
 
 pub(super) static TOO_MANY_TAGS_EXCEPTION: StructSchema = StructSchema {
@@ -1270,7 +1298,7 @@ pub(super) static UNTAG_RESOURCE_OUTPUT: StructSchema =
 
 /// What the model demands of values.
 mod limits {
-    use pontoon_core::shape::Constraints;
+    use pontoon_core::shape::{Bounds, Constraints};
 
     use crate::codec::Pattern;
 
@@ -1317,6 +1345,8 @@ mod limits {
 
     pub(super) static SEQUENCE_TOKEN: Constraints = Constraints { min: Some(1), ..Constraints::NONE };
 
+    pub(super) static EXPECTED_REVISION_ID: Constraints = Constraints { min: Some(1), ..Constraints::NONE };
+
     pub(super) static LOG_GROUP_IDENTIFIER: Constraints = Constraints {
         min: Some(1),
         max: Some(2048),
@@ -1342,8 +1372,13 @@ mod limits {
         ..Constraints::NONE
     };
 
+    pub(super) static NEXT_TOKEN: Constraints = Constraints { min: Some(1), ..Constraints::NONE };
+
     pub(super) static DESCRIBE_LIMIT: Constraints =
-        Constraints { min: Some(1), max: Some(50), ..Constraints::NONE };
+        Constraints { bounds: Bounds::Integer, min: Some(1), max: Some(50), ..Constraints::NONE };
+
+    pub(super) static DESCRIBE_LOG_GROUPS_LOG_GROUP_IDENTIFIERS: Constraints =
+        Constraints { min: Some(1), max: Some(50), inner: true, ..Constraints::NONE };
 
     pub(super) static ORDER_BY: Constraints =
         Constraints { values: &["LogStreamName", "LastEventTime"], ..Constraints::NONE };
@@ -1366,16 +1401,22 @@ mod limits {
     pub(super) static ENTITY_KEY_ATTRIBUTES_KEY: Constraints =
         Constraints { min: Some(1), max: Some(32), ..Constraints::NONE };
 
+    pub(super) static ENTITY_KEY_ATTRIBUTES_VALUE: Constraints =
+        Constraints { min: Some(1), max: Some(512), ..Constraints::NONE };
+
     pub(super) static INPUT_LOG_STREAM_NAMES: Constraints =
         Constraints { min: Some(1), max: Some(100), inner: true, ..Constraints::NONE };
 
-    pub(super) static TIMESTAMP: Constraints = Constraints { min: Some(0), ..Constraints::NONE };
+    pub(super) static TIMESTAMP: Constraints =
+        Constraints { bounds: Bounds::Integer, min: Some(0), ..Constraints::NONE };
 
     pub(super) static FILTER_PATTERN: Constraints =
         Constraints { min: Some(0), max: Some(1024), ..Constraints::NONE };
 
     pub(super) static EVENTS_LIMIT: Constraints =
-        Constraints { min: Some(1), max: Some(10000), ..Constraints::NONE };
+        Constraints { bounds: Bounds::Integer, min: Some(1), max: Some(10000), ..Constraints::NONE };
+
+    pub(super) static EVENT_MESSAGE: Constraints = Constraints { min: Some(1), ..Constraints::NONE };
 
     pub(super) static INNER: Constraints = Constraints { inner: true, ..Constraints::NONE };
 

@@ -102,14 +102,16 @@ pub(super) static BUCKET_INFO: StructSchema = StructSchema {
     xml_namespace: None,
 };
 
-pub(super) static BUCKETS: ListSchema =
-    ListSchema { member: Member { name: "member", wire: "Bucket", query: "Bucket", ..MEMBER } };
+pub(super) static BUCKETS: ListSchema = ListSchema {
+    member: Member { name: "member", wire: "Bucket", query: "Bucket", required: true, ..MEMBER },
+};
 
 pub(super) static CHECKSUM_ALGORITHM_LIST: ListSchema = ListSchema {
     member: Member {
         name: "member",
         wire: "member",
         query: "member",
+        required: true,
         constraints: &limits::CHECKSUM_ALGORITHM,
         ..MEMBER
     },
@@ -122,8 +124,9 @@ pub(super) static COMMON_PREFIX: StructSchema = StructSchema {
     xml_namespace: None,
 };
 
-pub(super) static COMMON_PREFIX_LIST: ListSchema =
-    ListSchema { member: Member { name: "member", wire: "member", query: "member", ..MEMBER } };
+pub(super) static COMMON_PREFIX_LIST: ListSchema = ListSchema {
+    member: Member { name: "member", wire: "member", query: "member", required: true, ..MEMBER },
+};
 
 pub(super) static COMPLETE_MULTIPART_UPLOAD_OUTPUT: StructSchema = StructSchema {
     name: "CompleteMultipartUploadOutput",
@@ -393,8 +396,9 @@ pub(super) static COMPLETED_PART: StructSchema = StructSchema {
     xml_namespace: None,
 };
 
-pub(super) static COMPLETED_PART_LIST: ListSchema =
-    ListSchema { member: Member { name: "member", wire: "member", query: "member", ..MEMBER } };
+pub(super) static COMPLETED_PART_LIST: ListSchema = ListSchema {
+    member: Member { name: "member", wire: "member", query: "member", required: true, ..MEMBER },
+};
 
 pub(super) static COPY_OBJECT_OUTPUT: StructSchema = StructSchema {
     name: "CopyObjectOutput",
@@ -647,7 +651,7 @@ pub(super) static COPY_OBJECT_INPUT: StructSchema = StructSchema {
             wire: "x-amz-tagging-directive",
             query: "x-amz-tagging-directive",
             location: Location::Header,
-            constraints: &limits::METADATA_DIRECTIVE,
+            constraints: &limits::TAGGING_DIRECTIVE,
             ..MEMBER
         },
         Member {
@@ -1555,8 +1559,9 @@ pub(super) static DELETED_OBJECT: StructSchema = StructSchema {
     xml_namespace: None,
 };
 
-pub(super) static DELETED_OBJECTS: ListSchema =
-    ListSchema { member: Member { name: "member", wire: "member", query: "member", ..MEMBER } };
+pub(super) static DELETED_OBJECTS: ListSchema = ListSchema {
+    member: Member { name: "member", wire: "member", query: "member", required: true, ..MEMBER },
+};
 
 pub(super) static ERROR: StructSchema = StructSchema {
     name: "Error",
@@ -1570,8 +1575,9 @@ pub(super) static ERROR: StructSchema = StructSchema {
     xml_namespace: None,
 };
 
-pub(super) static ERRORS: ListSchema =
-    ListSchema { member: Member { name: "member", wire: "member", query: "member", ..MEMBER } };
+pub(super) static ERRORS: ListSchema = ListSchema {
+    member: Member { name: "member", wire: "member", query: "member", required: true, ..MEMBER },
+};
 
 pub(super) static GET_BUCKET_LOCATION_OUTPUT: StructSchema = StructSchema {
     name: "GetBucketLocationOutput",
@@ -2960,7 +2966,7 @@ pub(super) static LOCATION_INFO: StructSchema = StructSchema {
 
 pub(super) static METADATA: MapSchema = MapSchema {
     key: Member { name: "key", wire: "key", query: "key", ..MEMBER },
-    value: Member { name: "value", wire: "value", query: "value", ..MEMBER },
+    value: Member { name: "value", wire: "value", query: "value", required: true, ..MEMBER },
 };
 
 pub(super) static OBJECT: StructSchema = StructSchema {
@@ -3018,17 +3024,26 @@ pub(super) static OBJECT_IDENTIFIER: StructSchema = StructSchema {
 };
 
 pub(super) static OBJECT_IDENTIFIER_LIST: ListSchema = ListSchema {
-    member: Member { name: "member", wire: "member", query: "member", constraints: &limits::INNER, ..MEMBER },
+    member: Member {
+        name: "member",
+        wire: "member",
+        query: "member",
+        required: true,
+        constraints: &limits::INNER,
+        ..MEMBER
+    },
 };
 
-pub(super) static OBJECT_LIST: ListSchema =
-    ListSchema { member: Member { name: "member", wire: "member", query: "member", ..MEMBER } };
+pub(super) static OBJECT_LIST: ListSchema = ListSchema {
+    member: Member { name: "member", wire: "member", query: "member", required: true, ..MEMBER },
+};
 
 pub(super) static OPTIONAL_OBJECT_ATTRIBUTES_LIST: ListSchema = ListSchema {
     member: Member {
         name: "member",
         wire: "member",
         query: "member",
+        required: true,
         constraints: &limits::OPTIONAL_OBJECT_ATTRIBUTES,
         ..MEMBER
     },
@@ -3706,7 +3721,14 @@ pub(super) static TAG: StructSchema = StructSchema {
 };
 
 pub(super) static TAG_SET: ListSchema = ListSchema {
-    member: Member { name: "member", wire: "Tag", query: "Tag", constraints: &limits::INNER, ..MEMBER },
+    member: Member {
+        name: "member",
+        wire: "Tag",
+        query: "Tag",
+        required: true,
+        constraints: &limits::INNER,
+        ..MEMBER
+    },
 };
 
 pub(super) static TAGGING: StructSchema = StructSchema {
@@ -4057,7 +4079,7 @@ pub(super) static PUT_BUCKET_VERSIONING_OUTPUT: StructSchema =
 
 /// What the model demands of values.
 mod limits {
-    use pontoon_core::shape::Constraints;
+    use pontoon_core::shape::{Bounds, Constraints};
 
     use crate::codec::Pattern;
 
@@ -4118,6 +4140,9 @@ mod limits {
     };
 
     pub(super) static METADATA_DIRECTIVE: Constraints =
+        Constraints { values: &["COPY", "REPLACE"], ..Constraints::NONE };
+
+    pub(super) static TAGGING_DIRECTIVE: Constraints =
         Constraints { values: &["COPY", "REPLACE"], ..Constraints::NONE };
 
     pub(super) static STORAGE_CLASS: Constraints = Constraints {
@@ -4213,7 +4238,7 @@ mod limits {
         Constraints { values: &["AvailabilityZone", "LocalZone"], ..Constraints::NONE };
 
     pub(super) static MAX_BUCKETS: Constraints =
-        Constraints { min: Some(1), max: Some(10000), ..Constraints::NONE };
+        Constraints { bounds: Bounds::Integer, min: Some(1), max: Some(10000), ..Constraints::NONE };
 
     pub(super) static ENCODING_TYPE: Constraints = Constraints { values: &["url"], ..Constraints::NONE };
 

@@ -5,8 +5,9 @@ use pontoon_core::shape::{ListSchema, MapSchema, Member, StructSchema};
 
 use crate::codec::MEMBER;
 
-pub(super) static ACTIONS_LIST: ListSchema =
-    ListSchema { member: Member { name: "member", wire: "member", query: "member", ..MEMBER } };
+pub(super) static ACTIONS_LIST: ListSchema = ListSchema {
+    member: Member { name: "member", wire: "member", query: "member", required: true, ..MEMBER },
+};
 
 pub(super) static ADD_PERMISSION_INPUT: StructSchema = StructSchema {
     name: "AddPermissionInput",
@@ -38,8 +39,9 @@ pub(super) static BATCH_RESULT_ERROR_ENTRY: StructSchema = StructSchema {
     xml_namespace: None,
 };
 
-pub(super) static BATCH_RESULT_ERROR_ENTRY_LIST: ListSchema =
-    ListSchema { member: Member { name: "member", wire: "member", query: "member", ..MEMBER } };
+pub(super) static BATCH_RESULT_ERROR_ENTRY_LIST: ListSchema = ListSchema {
+    member: Member { name: "member", wire: "member", query: "member", required: true, ..MEMBER },
+};
 
 pub(super) static CONFIRM_SUBSCRIPTION_INPUT: StructSchema = StructSchema {
     name: "ConfirmSubscriptionInput",
@@ -93,8 +95,9 @@ pub(super) static CREATE_TOPIC_OUTPUT: StructSchema = StructSchema {
     xml_namespace: None,
 };
 
-pub(super) static DELEGATES_LIST: ListSchema =
-    ListSchema { member: Member { name: "member", wire: "member", query: "member", ..MEMBER } };
+pub(super) static DELEGATES_LIST: ListSchema = ListSchema {
+    member: Member { name: "member", wire: "member", query: "member", required: true, ..MEMBER },
+};
 
 pub(super) static DELETE_TOPIC_INPUT: StructSchema = StructSchema {
     name: "DeleteTopicInput",
@@ -214,7 +217,14 @@ pub(super) static LIST_TOPICS_OUTPUT: StructSchema = StructSchema {
 
 pub(super) static MESSAGE_ATTRIBUTE_MAP: MapSchema = MapSchema {
     key: Member { name: "key", wire: "Name", query: "Name", ..MEMBER },
-    value: Member { name: "value", wire: "Value", query: "Value", constraints: &limits::INNER, ..MEMBER },
+    value: Member {
+        name: "value",
+        wire: "Value",
+        query: "Value",
+        required: true,
+        constraints: &limits::INNER,
+        ..MEMBER
+    },
 };
 
 pub(super) static MESSAGE_ATTRIBUTE_VALUE: StructSchema = StructSchema {
@@ -272,7 +282,14 @@ pub(super) static PUBLISH_BATCH_REQUEST_ENTRY: StructSchema = StructSchema {
 };
 
 pub(super) static PUBLISH_BATCH_REQUEST_ENTRY_LIST: ListSchema = ListSchema {
-    member: Member { name: "member", wire: "member", query: "member", constraints: &limits::INNER, ..MEMBER },
+    member: Member {
+        name: "member",
+        wire: "member",
+        query: "member",
+        required: true,
+        constraints: &limits::INNER,
+        ..MEMBER
+    },
 };
 
 pub(super) static PUBLISH_BATCH_OUTPUT: StructSchema = StructSchema {
@@ -296,8 +313,9 @@ pub(super) static PUBLISH_BATCH_RESULT_ENTRY: StructSchema = StructSchema {
     xml_namespace: None,
 };
 
-pub(super) static PUBLISH_BATCH_RESULT_ENTRY_LIST: ListSchema =
-    ListSchema { member: Member { name: "member", wire: "member", query: "member", ..MEMBER } };
+pub(super) static PUBLISH_BATCH_RESULT_ENTRY_LIST: ListSchema = ListSchema {
+    member: Member { name: "member", wire: "member", query: "member", required: true, ..MEMBER },
+};
 
 pub(super) static PUBLISH_INPUT: StructSchema = StructSchema {
     name: "PublishInput",
@@ -432,11 +450,12 @@ pub(super) static SUBSCRIPTION: StructSchema = StructSchema {
 
 pub(super) static SUBSCRIPTION_ATTRIBUTES_MAP: MapSchema = MapSchema {
     key: Member { name: "key", wire: "key", query: "key", ..MEMBER },
-    value: Member { name: "value", wire: "value", query: "value", ..MEMBER },
+    value: Member { name: "value", wire: "value", query: "value", required: true, ..MEMBER },
 };
 
-pub(super) static SUBSCRIPTIONS_LIST: ListSchema =
-    ListSchema { member: Member { name: "member", wire: "member", query: "member", ..MEMBER } };
+pub(super) static SUBSCRIPTIONS_LIST: ListSchema = ListSchema {
+    member: Member { name: "member", wire: "member", query: "member", required: true, ..MEMBER },
+};
 
 pub(super) static TAG: StructSchema = StructSchema {
     name: "Tag",
@@ -467,13 +486,21 @@ pub(super) static TAG_KEY_LIST: ListSchema = ListSchema {
         name: "member",
         wire: "member",
         query: "member",
+        required: true,
         constraints: &limits::TAG_KEY,
         ..MEMBER
     },
 };
 
 pub(super) static TAG_LIST: ListSchema = ListSchema {
-    member: Member { name: "member", wire: "member", query: "member", constraints: &limits::INNER, ..MEMBER },
+    member: Member {
+        name: "member",
+        wire: "member",
+        query: "member",
+        required: true,
+        constraints: &limits::INNER,
+        ..MEMBER
+    },
 };
 
 pub(super) static TAG_RESOURCE_INPUT: StructSchema = StructSchema {
@@ -512,11 +539,12 @@ pub(super) static TOPIC: StructSchema = StructSchema {
 
 pub(super) static TOPIC_ATTRIBUTES_MAP: MapSchema = MapSchema {
     key: Member { name: "key", wire: "key", query: "key", ..MEMBER },
-    value: Member { name: "value", wire: "value", query: "value", ..MEMBER },
+    value: Member { name: "value", wire: "value", query: "value", required: true, ..MEMBER },
 };
 
-pub(super) static TOPICS_LIST: ListSchema =
-    ListSchema { member: Member { name: "member", wire: "member", query: "member", ..MEMBER } };
+pub(super) static TOPICS_LIST: ListSchema = ListSchema {
+    member: Member { name: "member", wire: "member", query: "member", required: true, ..MEMBER },
+};
 
 pub(super) static UNSUBSCRIBE_INPUT: StructSchema = StructSchema {
     name: "UnsubscribeInput",

@@ -5,11 +5,13 @@ use pontoon_core::shape::{ListSchema, MapSchema, Member, StructSchema};
 
 use crate::codec::{FLATTENED, MEMBER};
 
-pub(super) static AWS_ACCOUNT_ID_LIST: ListSchema =
-    ListSchema { member: Member { name: "member", wire: "member", query: "AWSAccountId", ..MEMBER } };
+pub(super) static AWS_ACCOUNT_ID_LIST: ListSchema = ListSchema {
+    member: Member { name: "member", wire: "member", query: "AWSAccountId", required: true, ..MEMBER },
+};
 
-pub(super) static ACTION_NAME_LIST: ListSchema =
-    ListSchema { member: Member { name: "member", wire: "member", query: "ActionName", ..MEMBER } };
+pub(super) static ACTION_NAME_LIST: ListSchema = ListSchema {
+    member: Member { name: "member", wire: "member", query: "ActionName", required: true, ..MEMBER },
+};
 
 pub(super) static ADD_PERMISSION_INPUT: StructSchema = StructSchema {
     name: "AddPermissionRequest",
@@ -34,6 +36,7 @@ pub(super) static ATTRIBUTE_NAME_LIST: ListSchema = ListSchema {
         name: "member",
         wire: "member",
         query: "AttributeName",
+        required: true,
         constraints: &limits::QUEUE_ATTRIBUTE_NAME,
         ..MEMBER
     },
@@ -52,11 +55,18 @@ pub(super) static BATCH_RESULT_ERROR_ENTRY: StructSchema = StructSchema {
 };
 
 pub(super) static BATCH_RESULT_ERROR_ENTRY_LIST: ListSchema = ListSchema {
-    member: Member { name: "member", wire: "member", query: "BatchResultErrorEntry", ..MEMBER },
+    member: Member {
+        name: "member",
+        wire: "member",
+        query: "BatchResultErrorEntry",
+        required: true,
+        ..MEMBER
+    },
 };
 
-pub(super) static BINARY_LIST: ListSchema =
-    ListSchema { member: Member { name: "member", wire: "member", query: "BinaryListValue", ..MEMBER } };
+pub(super) static BINARY_LIST: ListSchema = ListSchema {
+    member: Member { name: "member", wire: "member", query: "BinaryListValue", required: true, ..MEMBER },
+};
 
 pub(super) static CANCEL_MESSAGE_MOVE_TASK_INPUT: StructSchema = StructSchema {
     name: "CancelMessageMoveTaskRequest",
@@ -122,6 +132,7 @@ pub(super) static CHANGE_MESSAGE_VISIBILITY_BATCH_REQUEST_ENTRY_LIST: ListSchema
         name: "member",
         wire: "member",
         query: "ChangeMessageVisibilityBatchRequestEntry",
+        required: true,
         constraints: &limits::INNER,
         ..MEMBER
     },
@@ -161,6 +172,7 @@ pub(super) static CHANGE_MESSAGE_VISIBILITY_BATCH_RESULT_ENTRY_LIST: ListSchema 
         name: "member",
         wire: "member",
         query: "ChangeMessageVisibilityBatchResultEntry",
+        required: true,
         ..MEMBER
     },
 };
@@ -250,6 +262,7 @@ pub(super) static DELETE_MESSAGE_BATCH_REQUEST_ENTRY_LIST: ListSchema = ListSche
         name: "member",
         wire: "member",
         query: "DeleteMessageBatchRequestEntry",
+        required: true,
         constraints: &limits::INNER,
         ..MEMBER
     },
@@ -285,7 +298,13 @@ pub(super) static DELETE_MESSAGE_BATCH_RESULT_ENTRY: StructSchema = StructSchema
 };
 
 pub(super) static DELETE_MESSAGE_BATCH_RESULT_ENTRY_LIST: ListSchema = ListSchema {
-    member: Member { name: "member", wire: "member", query: "DeleteMessageBatchResultEntry", ..MEMBER },
+    member: Member {
+        name: "member",
+        wire: "member",
+        query: "DeleteMessageBatchResultEntry",
+        required: true,
+        ..MEMBER
+    },
 };
 
 pub(super) static DELETE_MESSAGE_INPUT: StructSchema = StructSchema {
@@ -438,7 +457,13 @@ pub(super) static LIST_MESSAGE_MOVE_TASKS_RESULT_ENTRY: StructSchema = StructSch
 };
 
 pub(super) static LIST_MESSAGE_MOVE_TASKS_RESULT_ENTRY_LIST: ListSchema = ListSchema {
-    member: Member { name: "member", wire: "member", query: "ListMessageMoveTasksResultEntry", ..MEMBER },
+    member: Member {
+        name: "member",
+        wire: "member",
+        query: "ListMessageMoveTasksResultEntry",
+        required: true,
+        ..MEMBER
+    },
 };
 
 pub(super) static LIST_QUEUE_TAGS_INPUT: StructSchema = StructSchema {
@@ -502,8 +527,15 @@ pub(super) static MESSAGE: StructSchema = StructSchema {
     xml_namespace: None,
 };
 
-pub(super) static MESSAGE_ATTRIBUTE_NAME_LIST: ListSchema =
-    ListSchema { member: Member { name: "member", wire: "member", query: "MessageAttributeName", ..MEMBER } };
+pub(super) static MESSAGE_ATTRIBUTE_NAME_LIST: ListSchema = ListSchema {
+    member: Member {
+        name: "member",
+        wire: "member",
+        query: "MessageAttributeName",
+        required: true,
+        ..MEMBER
+    },
+};
 
 pub(super) static MESSAGE_ATTRIBUTE_VALUE: StructSchema = StructSchema {
     name: "MessageAttributeValue",
@@ -520,7 +552,14 @@ pub(super) static MESSAGE_ATTRIBUTE_VALUE: StructSchema = StructSchema {
 
 pub(super) static MESSAGE_BODY_ATTRIBUTE_MAP: MapSchema = MapSchema {
     key: Member { name: "key", wire: "key", query: "Name", ..MEMBER },
-    value: Member { name: "value", wire: "value", query: "Value", constraints: &limits::INNER, ..MEMBER },
+    value: Member {
+        name: "value",
+        wire: "value",
+        query: "Value",
+        required: true,
+        constraints: &limits::INNER,
+        ..MEMBER
+    },
 };
 
 pub(super) static MESSAGE_BODY_SYSTEM_ATTRIBUTE_MAP: MapSchema = MapSchema {
@@ -531,17 +570,26 @@ pub(super) static MESSAGE_BODY_SYSTEM_ATTRIBUTE_MAP: MapSchema = MapSchema {
         constraints: &limits::MESSAGE_SYSTEM_ATTRIBUTE_NAME_FOR_SENDS,
         ..MEMBER
     },
-    value: Member { name: "value", wire: "value", query: "Value", constraints: &limits::INNER, ..MEMBER },
+    value: Member {
+        name: "value",
+        wire: "value",
+        query: "Value",
+        required: true,
+        constraints: &limits::INNER,
+        ..MEMBER
+    },
 };
 
-pub(super) static MESSAGE_LIST: ListSchema =
-    ListSchema { member: Member { name: "member", wire: "member", query: "Message", ..MEMBER } };
+pub(super) static MESSAGE_LIST: ListSchema = ListSchema {
+    member: Member { name: "member", wire: "member", query: "Message", required: true, ..MEMBER },
+};
 
 pub(super) static MESSAGE_SYSTEM_ATTRIBUTE_LIST: ListSchema = ListSchema {
     member: Member {
         name: "member",
         wire: "member",
         query: "MessageSystemAttributeName",
+        required: true,
         constraints: &limits::MESSAGE_SYSTEM_ATTRIBUTE_NAME,
         ..MEMBER
     },
@@ -555,7 +603,7 @@ pub(super) static MESSAGE_SYSTEM_ATTRIBUTE_MAP: MapSchema = MapSchema {
         constraints: &limits::MESSAGE_SYSTEM_ATTRIBUTE_NAME,
         ..MEMBER
     },
-    value: Member { name: "value", wire: "value", query: "Value", ..MEMBER },
+    value: Member { name: "value", wire: "value", query: "Value", required: true, ..MEMBER },
 };
 
 pub(super) static MESSAGE_SYSTEM_ATTRIBUTE_VALUE: StructSchema = StructSchema {
@@ -586,11 +634,12 @@ pub(super) static QUEUE_ATTRIBUTE_MAP: MapSchema = MapSchema {
         constraints: &limits::QUEUE_ATTRIBUTE_NAME,
         ..MEMBER
     },
-    value: Member { name: "value", wire: "value", query: "Value", ..MEMBER },
+    value: Member { name: "value", wire: "value", query: "Value", required: true, ..MEMBER },
 };
 
-pub(super) static QUEUE_URL_LIST: ListSchema =
-    ListSchema { member: Member { name: "member", wire: "member", query: "QueueUrl", ..MEMBER } };
+pub(super) static QUEUE_URL_LIST: ListSchema = ListSchema {
+    member: Member { name: "member", wire: "member", query: "QueueUrl", required: true, ..MEMBER },
+};
 
 pub(super) static RECEIVE_MESSAGE_INPUT: StructSchema = StructSchema {
     name: "ReceiveMessageRequest",
@@ -706,6 +755,7 @@ pub(super) static SEND_MESSAGE_BATCH_REQUEST_ENTRY_LIST: ListSchema = ListSchema
         name: "member",
         wire: "member",
         query: "SendMessageBatchRequestEntry",
+        required: true,
         constraints: &limits::INNER,
         ..MEMBER
     },
@@ -764,7 +814,13 @@ pub(super) static SEND_MESSAGE_BATCH_RESULT_ENTRY: StructSchema = StructSchema {
 };
 
 pub(super) static SEND_MESSAGE_BATCH_RESULT_ENTRY_LIST: ListSchema = ListSchema {
-    member: Member { name: "member", wire: "member", query: "SendMessageBatchResultEntry", ..MEMBER },
+    member: Member {
+        name: "member",
+        wire: "member",
+        query: "SendMessageBatchResultEntry",
+        required: true,
+        ..MEMBER
+    },
 };
 
 pub(super) static SEND_MESSAGE_INPUT: StructSchema = StructSchema {
@@ -862,15 +918,17 @@ pub(super) static START_MESSAGE_MOVE_TASK_OUTPUT: StructSchema = StructSchema {
     xml_namespace: None,
 };
 
-pub(super) static STRING_LIST: ListSchema =
-    ListSchema { member: Member { name: "member", wire: "member", query: "StringListValue", ..MEMBER } };
+pub(super) static STRING_LIST: ListSchema = ListSchema {
+    member: Member { name: "member", wire: "member", query: "StringListValue", required: true, ..MEMBER },
+};
 
-pub(super) static TAG_KEY_LIST: ListSchema =
-    ListSchema { member: Member { name: "member", wire: "member", query: "TagKey", ..MEMBER } };
+pub(super) static TAG_KEY_LIST: ListSchema = ListSchema {
+    member: Member { name: "member", wire: "member", query: "TagKey", required: true, ..MEMBER },
+};
 
 pub(super) static TAG_MAP: MapSchema = MapSchema {
     key: Member { name: "key", wire: "key", query: "Key", ..MEMBER },
-    value: Member { name: "value", wire: "value", query: "Value", ..MEMBER },
+    value: Member { name: "value", wire: "value", query: "Value", required: true, ..MEMBER },
 };
 
 pub(super) static TAG_QUEUE_INPUT: StructSchema = StructSchema {

@@ -50,7 +50,7 @@ pub(super) static ASSUME_ROLE_INPUT: StructSchema = StructSchema {
             name: "TransitiveTagKeys",
             wire: "TransitiveTagKeys",
             query: "TransitiveTagKeys",
-            constraints: &limits::TAG_LIST_TYPE,
+            constraints: &limits::TAG_KEY_LIST_TYPE,
             ..MEMBER
         },
         Member {
@@ -78,7 +78,7 @@ pub(super) static ASSUME_ROLE_INPUT: StructSchema = StructSchema {
             name: "SourceIdentity",
             wire: "SourceIdentity",
             query: "SourceIdentity",
-            constraints: &limits::ROLE_SESSION_NAME_TYPE,
+            constraints: &limits::SOURCE_IDENTITY_TYPE,
             ..MEMBER
         },
         Member {
@@ -103,7 +103,7 @@ pub(super) static ASSUME_ROLE_OUTPUT: StructSchema = StructSchema {
             name: "SourceIdentity",
             wire: "SourceIdentity",
             query: "SourceIdentity",
-            constraints: &limits::ROLE_SESSION_NAME_TYPE,
+            constraints: &limits::SOURCE_IDENTITY_TYPE,
             ..MEMBER
         },
     ],
@@ -202,7 +202,14 @@ pub(super) static PROVIDED_CONTEXT: StructSchema = StructSchema {
 };
 
 pub(super) static PROVIDED_CONTEXTS_LIST_TYPE: ListSchema = ListSchema {
-    member: Member { name: "member", wire: "member", query: "member", constraints: &limits::INNER, ..MEMBER },
+    member: Member {
+        name: "member",
+        wire: "member",
+        query: "member",
+        required: true,
+        constraints: &limits::INNER,
+        ..MEMBER
+    },
 };
 
 pub(super) static TAG: StructSchema = StructSchema {
@@ -230,7 +237,14 @@ pub(super) static TAG: StructSchema = StructSchema {
 };
 
 pub(super) static POLICY_DESCRIPTOR_LIST_TYPE: ListSchema = ListSchema {
-    member: Member { name: "member", wire: "member", query: "member", constraints: &limits::INNER, ..MEMBER },
+    member: Member {
+        name: "member",
+        wire: "member",
+        query: "member",
+        required: true,
+        constraints: &limits::INNER,
+        ..MEMBER
+    },
 };
 
 pub(super) static TAG_KEY_LIST_TYPE: ListSchema = ListSchema {
@@ -238,18 +252,26 @@ pub(super) static TAG_KEY_LIST_TYPE: ListSchema = ListSchema {
         name: "member",
         wire: "member",
         query: "member",
+        required: true,
         constraints: &limits::TAG_KEY_TYPE,
         ..MEMBER
     },
 };
 
 pub(super) static TAG_LIST_TYPE: ListSchema = ListSchema {
-    member: Member { name: "member", wire: "member", query: "member", constraints: &limits::INNER, ..MEMBER },
+    member: Member {
+        name: "member",
+        wire: "member",
+        query: "member",
+        required: true,
+        constraints: &limits::INNER,
+        ..MEMBER
+    },
 };
 
 /// What the model demands of values.
 mod limits {
-    use pontoon_core::shape::Constraints;
+    use pontoon_core::shape::{Bounds, Constraints};
 
     use crate::codec::Pattern;
 
@@ -292,9 +314,12 @@ mod limits {
     };
 
     pub(super) static ROLE_DURATION_SECONDS_TYPE: Constraints =
-        Constraints { min: Some(900), max: Some(43200), ..Constraints::NONE };
+        Constraints { bounds: Bounds::Integer, min: Some(900), max: Some(43200), ..Constraints::NONE };
 
     pub(super) static TAG_LIST_TYPE: Constraints =
+        Constraints { max: Some(50), inner: true, ..Constraints::NONE };
+
+    pub(super) static TAG_KEY_LIST_TYPE: Constraints =
         Constraints { max: Some(50), inner: true, ..Constraints::NONE };
 
     pub(super) static EXTERNAL_ID_TYPE: Constraints = Constraints {
@@ -325,6 +350,17 @@ mod limits {
         pattern: Some("[\\d]*"),
         matches: Some(|text| {
             static PATTERN: Pattern = Pattern::new("\\A(?:[0-9]*)\\z");
+            PATTERN.matches(text)
+        }),
+        ..Constraints::NONE
+    };
+
+    pub(super) static SOURCE_IDENTITY_TYPE: Constraints = Constraints {
+        min: Some(2),
+        max: Some(64),
+        pattern: Some("[\\w+=,.@-]*"),
+        matches: Some(|text| {
+            static PATTERN: Pattern = Pattern::new("\\A(?:[a-zA-Z0-9_+=,.@\\-]*)\\z");
             PATTERN.matches(text)
         }),
         ..Constraints::NONE
