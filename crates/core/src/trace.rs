@@ -91,3 +91,7 @@ impl TraceRecord {
 pub fn one(id: TraceId) -> TraceIds {
     Some(Arc::from([id]))
 }
+
+/// The attribute by which SQS tells AWS's own pollers (event source mappings) which traces a message continues: ids joined by commas. Given only to
+/// service principals that ask for it, never to clients.
+pub const TRACES_ATTRIBUTE: &str = "pontoon:traces";

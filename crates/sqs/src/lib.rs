@@ -1,1 +1,223 @@
-//! SQS, as Pontoon runs it.
+//! SQS, as Pontoon runs it: standard queues with everything that they promise.
+//!
+//! What it is: queues whose messages are durable before the send is answered, become visible to the millisecond on the engine's clock, and move to
+//! their dead-letter queue when they would next be received. Long polls are parked with their queue and woken by a message, by a visibility timeout
+//! or by their deadline. What it is not: FIFO queues are refused.
+//!
+//! Invariant: a message is in the store from before its send is answered until its delete is; what is in memory can be rebuilt from the store.
+//! Invariant: an operation fails before it changes anything.
+//!
+//! It follows the API reference and the developer guide of Amazon SQS, and the recordings in `sqs/`.
+
+mod error;
+mod metrics;
+mod ops;
+mod records;
+mod service;
+pub mod state;
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
+
+use bytes::Bytes;
+use pontoon_core::policy::Document;
+use pontoon_core::{Access, Arn, Scope, Space, Step, Timestamp};
+
+pub use error::Error;
+use metrics::Counters;
+use records::QueueRecord;
+use state::message::Content;
+use state::move_task::MoveTask;
+use state::queue::Messages;
+
+/// How much message content is held in memory at most; beyond it contents are read from the store.
+pub const CONTENT_BYTES_MAX: usize = 64 << 20;
+
+/// A queue.
+pub(crate) struct Queue {
+    scope: Scope,
+    name: Arc<str>,
+    arn: Arc<str>,
+    record: QueueRecord,
+    policy: Option<Document>,
+    messages: Messages<Poll>,
+    /// What `Sqs::due` holds for it.
+    due: Option<Timestamp>,
+    counters: Counters,
+    purged_at: Option<Timestamp>,
+}
+
+/// What a long poll asked for.
+#[derive(Clone, Debug)]
+pub(crate) struct Poll {
+    max: usize,
+    visibility: std::time::Duration,
+    attributes: Selection,
+    message_attributes: Selection,
+    with_traces: bool,
+    /// Who polls, for the traces.
+    by: String,
+}
+
+/// Which attributes a receive gives back.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Selection {
+    /// Every one.
+    All,
+    /// Those whose name is, or begins with one of these that end in `.*`.
+    Some(Vec<String>),
+}
+
+impl Selection {
+    fn holds(&self, name: &str) -> bool {
+        match self {
+            Self::All => true,
+            Self::Some(names) => names.iter().any(|wanted| match wanted.strip_suffix(".*") {
+                Some(prefix) => {
+                    name.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+                }
+                None => wanted == name,
+            }),
+        }
+    }
+}
+
+/// What happens of itself, and when.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Wake {
+    Queue(Scope, Arc<str>),
+    Task(Scope, String),
+}
+
+/// The queues of all accounts and regions.
+#[derive(Default)]
+pub struct Sqs {
+    regions: HashMap<Scope, HashMap<String, Queue>>,
+    deleted: HashMap<(Scope, String), Timestamp>,
+    tasks: HashMap<Scope, Vec<MoveTask>>,
+    due: BTreeSet<(Timestamp, Wake)>,
+    /// When the running minute of metrics ends, while any queue is active.
+    minute_ends: Option<Timestamp>,
+    content_bytes: usize,
+}
+
+impl Sqs {
+    fn queue(&self, scope: Scope, name: &str) -> Option<&Queue> {
+        self.regions.get(&scope)?.get(name)
+    }
+
+    fn queue_mut(&mut self, scope: Scope, name: &str) -> Option<&mut Queue> {
+        self.regions.get_mut(&scope)?.get_mut(name)
+    }
+
+    /// The queue that an ARN names.
+    fn by_arn(&self, arn: &str) -> Option<&Queue> {
+        let arn = Arn::parse(arn).filter(|arn| arn.service == "sqs")?;
+        self.queue(arn.scope()?, arn.resource)
+    }
+
+    /// The queue that a URL names, in the step's region: `…/ACCOUNT/NAME`.
+    fn find(&self, step: &Step<'_>, url: &str) -> Result<(Scope, String), Error> {
+        if url.is_empty() {
+            return Err(Error::MissingParameter("QueueUrl"));
+        }
+        let mut parts = url.trim_end_matches('/').rsplit('/');
+        let name = parts.next().unwrap_or_default();
+        let Some(account) = parts.next().and_then(|account| account.parse().ok()) else {
+            return Err(Error::InvalidAddress(url.to_owned()));
+        };
+        let scope = Scope { account, region: step.scope.region };
+        match self.queue(scope, name) {
+            Some(_) => Ok((scope, name.to_owned())),
+            None => Err(Error::QueueDoesNotExist),
+        }
+    }
+
+    /// The queue that a URL names, after the caller's right to `action` on it was checked.
+    fn open(&mut self, step: &mut Step<'_>, url: &str, action: &'static str) -> Result<&mut Queue, Error> {
+        let (scope, name) = self.find(step, url)?;
+        let queue = self.queue_mut(scope, &name).ok_or(Error::QueueDoesNotExist)?;
+        let access = Access { action, resource: &queue.arn, policy: queue.policy.as_ref(), context: &[] };
+        step.authorize(&access).map_err(|denial| Error::AccessDenied(denial.message))?;
+        Ok(queue)
+    }
+
+    /// Brings `Sqs::due` up to date with what a queue waits for.
+    fn reschedule(&mut self, scope: Scope, name: &str) {
+        let Some(queue) = self.regions.get_mut(&scope).and_then(|queues| queues.get_mut(name)) else {
+            return;
+        };
+        let due = queue.messages.next_due(queue.retention());
+        if due == queue.due {
+            return;
+        }
+        let wake = |at| (at, Wake::Queue(scope, Arc::clone(&queue.name)));
+        if let Some(before) = queue.due {
+            self.due.remove(&wake(before));
+        }
+        self.due.extend(due.map(wake));
+        queue.due = due;
+    }
+}
+
+impl Queue {
+    fn new(scope: Scope, name: &str, record: QueueRecord) -> Self {
+        let policy = record.attributes.policy.as_deref().and_then(|text| Document::parse(text).ok());
+        let counters = Counters::default();
+        let (name, arn) = (Arc::from(name), scope.arn("sqs", name).into());
+        Self {
+            scope,
+            name,
+            arn,
+            record,
+            policy,
+            messages: Messages::default(),
+            due: None,
+            counters,
+            purged_at: None,
+        }
+    }
+
+    fn url(&self, endpoint: &str) -> String {
+        format!("{endpoint}/{}/{}", self.scope.account, self.name)
+    }
+
+    fn retention(&self) -> std::time::Duration {
+        std::time::Duration::from_secs(u64::from(self.record.attributes.retention_secs))
+    }
+
+    /// A message's content, from memory or the store.
+    fn content(&self, step: &Step<'_>, number: u64) -> Content {
+        let held = self.messages.get(number).and_then(|message| message.content.clone());
+        let bytes: Option<Bytes> =
+            held.or_else(|| step.get(Space::Queue, &records::content_key(self.record.number, number)));
+        let content = bytes.and_then(|bytes| Content::decode(&bytes));
+        assert!(content.is_some(), "the store holds the content of every message until it is deleted");
+        content.unwrap_or_else(|| unreachable!("asserted above"))
+    }
+
+    /// Removes a message and what the store holds of it; gives back how much memory its content took.
+    fn remove(&mut self, step: &mut Step<'_>, number: u64) -> usize {
+        let Some(message) = self.messages.remove(number) else { return 0 };
+        step.delete(Space::Queue, records::content_key(self.record.number, number));
+        if message.receive_count > 0 {
+            step.delete(Space::Queue, records::receives_key(self.record.number, number));
+        }
+        message.content.map_or(0, |content| content.len())
+    }
+
+    /// Stores what the receives of a message changed.
+    fn write_receives(&self, step: &mut Step<'_>, number: u64) {
+        let Some(message) = self.messages.get(number) else { return };
+        let receives = records::Receives {
+            count: message.receive_count,
+            first: message.first_received.unwrap_or(step.now),
+            due: message.due,
+        };
+        step.put(Space::Queue, records::receives_key(self.record.number, number), receives.encode());
+    }
+
+    fn write(&self, step: &mut Step<'_>) {
+        step.put(Space::Config, records::queue_key(self.scope, &self.name), records::to_json(&self.record));
+    }
+}

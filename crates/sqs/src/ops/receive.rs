@@ -1,0 +1,316 @@
+//! Receiving: taking visible messages, moving exhausted ones to the dead-letter queue, waiting when there are none.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use pontoon_api::sqs::{
+    Message as Received, MessageAttributeValue, ReceiveMessageInput, ReceiveMessageOutput,
+};
+use pontoon_core::trace::TRACES_ATTRIBUTE;
+use pontoon_core::{Principal, Reply, Scope, Space, Step, TraceNote, TraceOutcome, TraceRecord};
+
+use super::Answer;
+use crate::state::message::{AttributeValue, Content, attributes_md5, md5_hex};
+use crate::state::queue::{IN_FLIGHT_MAX, Message, Place, Taken, Waiter};
+use crate::state::receipt::Receipt;
+use crate::{Error, Poll, Queue, Selection, Sqs, records};
+
+/// How often a message may be moved on within one step, along dead-letter queues that name one another.
+const MOVES_MAX: usize = 8;
+
+/// The system attributes that a receive may ask for.
+const SYSTEM: [&str; 10] = [
+    "All",
+    "SenderId",
+    "SentTimestamp",
+    "ApproximateReceiveCount",
+    "ApproximateFirstReceiveTimestamp",
+    "SequenceNumber",
+    "MessageDeduplicationId",
+    "MessageGroupId",
+    "AWSTraceHeader",
+    "DeadLetterQueueSourceArn",
+];
+
+pub fn receive(
+    sqs: &mut Sqs,
+    step: &mut Step<'_>,
+    input: ReceiveMessageInput,
+) -> Answer<ReceiveMessageOutput> {
+    let queue = sqs.open(step, &input.queue_url, "sqs:ReceiveMessage")?;
+    let (scope, name) = (queue.scope, queue.name.clone());
+    let wait_secs = wait_secs(queue, input.wait_time_seconds)?;
+    let poll = poll_of(queue, step, input)?;
+    queue.messages.advance(step.now);
+    if queue.messages.counts().in_flight >= IN_FLIGHT_MAX {
+        return Err(Error::OverLimit);
+    }
+    sqs.active(step.now, (scope, &name));
+    let messages = sqs.take(step, (scope, &name), &poll);
+    if !messages.is_empty() || wait_secs == 0 {
+        if let Some(queue) = sqs.queue_mut(scope, &name) {
+            queue.counters.received(messages.len());
+        }
+        sqs.reschedule(scope, &name);
+        return Ok(output(messages).into());
+    }
+    let waiter = Waiter { park: step.park(), deadline: step.now.after(Duration::from_secs(wait_secs)), poll };
+    let park = waiter.park;
+    if let Some(queue) = sqs.queue_mut(scope, &name) {
+        queue.messages.wait(waiter);
+    }
+    sqs.reschedule(scope, &name);
+    Ok(Reply::Parked(park))
+}
+
+fn output(messages: Vec<Received>) -> ReceiveMessageOutput {
+    ReceiveMessageOutput { messages: (!messages.is_empty()).then_some(messages) }
+}
+
+fn wait_secs(queue: &Queue, asked: Option<i32>) -> Result<u64, Error> {
+    match asked {
+        None => Ok(u64::from(queue.record.attributes.receive_wait_secs)),
+        Some(secs) => u64::try_from(secs).ok().filter(|secs| *secs <= 20).ok_or_else(|| {
+            Error::InvalidParameterValue(format!(
+                "Value {secs} for parameter WaitTimeSeconds is invalid. Reason: Must be >= 0 and <= 20, if provided."
+            ))
+        }),
+    }
+}
+
+fn poll_of(queue: &Queue, step: &Step<'_>, input: ReceiveMessageInput) -> Result<Poll, Error> {
+    let max = input.max_number_of_messages.unwrap_or(1);
+    let max = usize::try_from(max).ok().filter(|max| (1..=10).contains(max)).ok_or_else(|| {
+        Error::InvalidParameterValue(format!(
+            "Value {max} for parameter MaxNumberOfMessages is invalid. Reason: Must be between 1 and 10, if provided."
+        ))
+    })?;
+    let visibility = match input.visibility_timeout {
+        None => queue.record.attributes.visibility_timeout_secs,
+        Some(secs) => super::delete::visibility_secs(secs)?,
+    };
+    let mut system = input.message_system_attribute_names.unwrap_or_default();
+    system.extend(input.attribute_names.unwrap_or_default());
+    let trusted = matches!(step.caller.principal, Principal::Service(_));
+    let with_traces = trusted && system.iter().any(|name| name == TRACES_ATTRIBUTE);
+    system.retain(|name| !(trusted && name == TRACES_ATTRIBUTE));
+    if let Some(unknown) = system.iter().find(|name| !SYSTEM.contains(&name.as_str())) {
+        return Err(Error::InvalidAttributeName(format!("Unknown Attribute {unknown}.")));
+    }
+    let wanted = input.message_attribute_names.unwrap_or_default();
+    let all = |names: &[String]| names.iter().any(|name| name == "All" || name == ".*");
+    Ok(Poll {
+        max,
+        visibility: Duration::from_secs(u64::from(visibility)),
+        attributes: if all(&system) { Selection::All } else { Selection::Some(system) },
+        message_attributes: if all(&wanted) { Selection::All } else { Selection::Some(wanted) },
+        with_traces,
+        by: match (&step.caller.source_arn, &step.caller.principal) {
+            (Some(arn), _) => arn.to_string(),
+            (None, Principal::Service(service)) => (*service).to_owned(),
+            (None, _) => "consumer".to_owned(),
+        },
+    })
+}
+
+/// A message on its way to the dead-letter queue.
+struct DeadLetter {
+    content: Content,
+    message: Message,
+    receives_max: u32,
+}
+
+impl Sqs {
+    /// Receives up to `poll.max` visible messages; those that were received too often move to the dead-letter queue instead.
+    fn take(&mut self, step: &mut Step<'_>, (scope, name): (Scope, &str), poll: &Poll) -> Vec<Received> {
+        let redrive = self.queue(scope, name).and_then(|queue| queue.record.attributes.redrive.clone());
+        // Without a dead-letter queue to go to, messages stay and are received on.
+        let redrive = redrive.filter(|redrive| self.by_arn(&redrive.dead_letter_arn).is_some());
+        let receives_max = redrive.as_ref().map(|redrive| redrive.receives_max);
+        let (mut received, mut dead, mut freed) = (Vec::new(), Vec::new(), 0);
+        let Some(queue) = self.queue_mut(scope, name) else { return received };
+        queue.messages.advance(step.now);
+        while received.len() < poll.max {
+            match queue.messages.take(step.now, poll.visibility, receives_max) {
+                Some(Taken::Received(number)) => {
+                    queue.write_receives(step, number);
+                    received.push(queue.shape(step, number, poll));
+                }
+                Some(Taken::Exhausted(number)) => {
+                    let content = queue.content(step, number);
+                    if let Some(message) = queue.messages.get(number).cloned() {
+                        dead.push(DeadLetter { content, message, receives_max: receives_max.unwrap_or(0) });
+                    }
+                    freed += queue.remove(step, number);
+                }
+                None => break,
+            }
+        }
+        let source = queue.arn.to_string();
+        self.content_bytes -= freed;
+        if let Some(redrive) = redrive {
+            self.bury(step, &source, &redrive.dead_letter_arn, dead);
+        }
+        received
+    }
+
+    /// Puts exhausted messages into the dead-letter queue. Their ids, attributes, first send and receive count stay.
+    fn bury(&mut self, step: &mut Step<'_>, source: &str, target: &str, dead: Vec<DeadLetter>) {
+        if dead.is_empty() {
+            return;
+        }
+        let Some((scope, name)) = self.by_arn(target).map(|queue| (queue.scope, queue.name.clone())) else {
+            return;
+        };
+        for DeadLetter { mut content, message, receives_max } in dead {
+            let reason =
+                format!("received {} times; the redrive policy allows {receives_max}", message.receive_count);
+            step.note(TraceNote {
+                traces: content.traces.clone(),
+                record: TraceRecord::delivered(step.now, "dead-lettered", source, target)
+                    .with_outcome(TraceOutcome::DeadLettered, reason),
+            });
+            content.dead_letter_source = Some(source.to_owned());
+            self.put_moved(step, (scope, &name), &content, message.receive_count, message.first_received);
+        }
+        if step.effects.notes.len() < MOVES_MAX * 10 {
+            self.serve(step, scope, &name);
+        }
+    }
+
+    /// Adds a message that came from another queue, visible at once.
+    pub(crate) fn put_moved(
+        &mut self,
+        step: &mut Step<'_>,
+        (scope, name): (Scope, &str),
+        content: &Content,
+        receive_count: u32,
+        first_received: Option<pontoon_core::Timestamp>,
+    ) {
+        let Some(queue) = self.queue_mut(scope, name) else { return };
+        let number = queue.messages.next_number();
+        step.put(Space::Queue, records::content_key(queue.record.number, number), content.encode());
+        queue.messages.insert(
+            number,
+            Message {
+                sent_at: content.sent_at,
+                due: step.now,
+                first_received,
+                receive_count,
+                place: Place::Visible,
+                content: None,
+            },
+        );
+        if receive_count > 0 {
+            queue.write_receives(step, number);
+        }
+        self.active(step.now, (scope, name));
+        self.reschedule(scope, name);
+    }
+
+    /// Hands visible messages to the long polls that wait, the longest first.
+    pub(crate) fn serve(&mut self, step: &mut Step<'_>, scope: Scope, name: &str) {
+        loop {
+            let Some(queue) = self.queue_mut(scope, name) else { return };
+            queue.messages.advance(step.now);
+            let Some(poll) = queue.messages.first_waiter().map(|waiter| waiter.poll.clone()) else { break };
+            if queue.messages.peek().is_none() {
+                break;
+            }
+            let messages = self.take(step, (scope, name), &poll);
+            if messages.is_empty() {
+                break;
+            }
+            let Some(queue) = self.queue_mut(scope, name) else { return };
+            queue.counters.received(messages.len());
+            if let Some(waiter) = queue.messages.take_waiter(None) {
+                step.unpark(waiter.park, Ok(Box::new(output(messages))));
+            }
+        }
+        self.reschedule(scope, name);
+    }
+
+    /// Does what is due for a queue: serves waiters, ends those whose time is over, and removes messages past their retention.
+    pub(crate) fn wake(&mut self, step: &mut Step<'_>, scope: Scope, name: &str) {
+        let Some(queue) = self.queue_mut(scope, name) else { return };
+        let mut freed = 0;
+        let kept_since = step.now.before(queue.retention());
+        while let Some(number) = queue.messages.expired(kept_since) {
+            freed += queue.remove(step, number);
+        }
+        self.content_bytes -= freed;
+        self.serve(step, scope, name);
+        let Some(queue) = self.queue_mut(scope, name) else { return };
+        while let Some(waiter) = queue.messages.take_waiter(Some(step.now)) {
+            queue.counters.received(0);
+            step.unpark(waiter.park, Ok(Box::new(output(Vec::new()))));
+        }
+        self.reschedule(scope, name);
+    }
+}
+
+impl Queue {
+    /// A received message as its receiver asked for it; notes the receive in the message's traces.
+    fn shape(&self, step: &mut Step<'_>, number: u64, poll: &Poll) -> Received {
+        let content = self.content(step, number);
+        let (count, first) = self.messages.get(number).map_or((1, step.now), |message| {
+            (message.receive_count, message.first_received.unwrap_or(step.now))
+        });
+        if content.traces.is_some() {
+            let mut record = TraceRecord::delivered(step.now, "ReceiveMessage", &*self.arn, &*poll.by);
+            record.attempt = count;
+            step.note(TraceNote { traces: content.traces.clone(), record });
+        }
+        let receipt = Receipt { queue: self.record.number, message: number, receive: count };
+        let chosen: Vec<_> =
+            content.attributes.iter().filter(|a| poll.message_attributes.holds(&a.name)).collect();
+        let message_attributes: BTreeMap<String, MessageAttributeValue> =
+            chosen.iter().map(|attribute| (attribute.name.clone(), wire_attribute(attribute))).collect();
+        let attributes = system_attributes(&content, count, first, poll);
+        Received {
+            message_id: Some(pontoon_core::ids::format_uuid(content.id)),
+            receipt_handle: Some(receipt.encode()),
+            md5_of_body: Some(md5_hex(content.body.as_bytes())),
+            md5_of_message_attributes: attributes_md5(chosen.iter().copied()),
+            attributes: (!attributes.is_empty()).then_some(attributes),
+            message_attributes: (!message_attributes.is_empty()).then_some(message_attributes),
+            body: Some(content.body),
+        }
+    }
+}
+
+fn wire_attribute(attribute: &crate::state::message::Attribute) -> MessageAttributeValue {
+    let mut value = MessageAttributeValue { data_type: attribute.data_type.clone(), ..Default::default() };
+    match &attribute.value {
+        AttributeValue::Text(text) => value.string_value = Some(text.clone()),
+        AttributeValue::Binary(bytes) => value.binary_value = Some(bytes.clone()),
+    }
+    value
+}
+
+fn system_attributes(
+    content: &Content,
+    count: u32,
+    first: pontoon_core::Timestamp,
+    poll: &Poll,
+) -> BTreeMap<String, String> {
+    let known = [
+        ("SenderId", Some(content.sender.clone())),
+        ("SentTimestamp", Some(content.sent_at.millis().to_string())),
+        ("ApproximateReceiveCount", Some(count.to_string())),
+        ("ApproximateFirstReceiveTimestamp", Some(first.millis().to_string())),
+        ("MessageGroupId", content.group.clone()),
+        ("AWSTraceHeader", content.trace_header.clone()),
+        ("DeadLetterQueueSourceArn", content.dead_letter_source.clone()),
+    ];
+    let chosen = known.into_iter().filter(|(name, _)| poll.attributes.holds(name));
+    let mut attributes: BTreeMap<String, String> =
+        chosen.filter_map(|(name, value)| Some((name.to_owned(), value?))).collect();
+    if poll.with_traces
+        && let Some(traces) = &content.traces
+    {
+        let ids: Vec<String> = traces.iter().map(|id| pontoon_core::ids::format_uuid(id.0)).collect();
+        attributes.insert(TRACES_ATTRIBUTE.to_owned(), ids.join(","));
+    }
+    attributes
+}

@@ -1,0 +1,125 @@
+//! SQS as the engine sees it: loading, and what happens of itself.
+
+use std::sync::Arc;
+
+use pontoon_api::sqs;
+use pontoon_core::shape::Violations;
+use pontoon_core::{
+    ApiError, Inspect, LoadError, OperationSchema, Output, ParkId, Reply, Request, Scope, Service, ServiceId,
+    ServiceSchema, Step, StoreRead, Timestamp,
+};
+
+use crate::records;
+use crate::{Queue, Sqs, Wake};
+
+impl Service for Sqs {
+    fn id(&self) -> ServiceId {
+        ServiceId::Sqs
+    }
+
+    fn schemas(&self) -> &'static [&'static ServiceSchema] {
+        const { &[&sqs::SERVICE] }
+    }
+
+    fn load(&mut self, store: &dyn StoreRead) -> Result<(), LoadError> {
+        let records::Loaded { queues, tasks, deleted } = records::load(store)?;
+        for (scope, name, record) in queues {
+            let mut queue = Queue::new(scope, &name, record);
+            for (number, message) in records::load_messages(store, queue.record.number)? {
+                queue.messages.insert(number, message);
+            }
+            self.regions.entry(scope).or_default().insert(name.clone(), queue);
+            self.reschedule(scope, &name);
+        }
+        for (scope, task) in tasks {
+            self.due.extend(task.due().map(|at| (at, Wake::Task(scope, task.id.clone()))));
+            self.tasks.entry(scope).or_default().push(task);
+        }
+        for tasks in self.tasks.values_mut() {
+            tasks.sort_by_key(|task| task.started_millis);
+        }
+        self.deleted.extend(deleted.into_iter().map(|(scope, name, at)| ((scope, name), at)));
+        Ok(())
+    }
+
+    fn start(&mut self, step: &mut Step<'_>) {
+        let full: Vec<(Scope, Arc<str>)> = self
+            .regions
+            .values()
+            .flat_map(|queues| queues.values())
+            .filter(|queue| queue.messages.oldest().is_some())
+            .map(|queue| (queue.scope, Arc::clone(&queue.name)))
+            .collect();
+        for (scope, name) in full {
+            self.active(step.now, (scope, &name));
+        }
+    }
+
+    fn call(
+        &mut self,
+        step: &mut Step<'_>,
+        request: Box<dyn Request>,
+    ) -> Result<Reply<Box<dyn Output>>, ApiError> {
+        let request = request.into_any().downcast::<sqs::Request>();
+        assert!(request.is_ok(), "the host hands a request only to the service whose schema it has");
+        match request {
+            Ok(request) => sqs::call(self, step, *request),
+            Err(_) => unreachable!("asserted above"),
+        }
+    }
+
+    fn invalid(&self, operation: &'static OperationSchema, violations: &Violations) -> Option<ApiError> {
+        sqs::Handler::invalid(self, operation, violations)
+    }
+
+    fn next_due(&self) -> Option<Timestamp> {
+        let due = self.due.first().map(|(at, _)| *at);
+        [due, self.minute_ends].into_iter().flatten().min()
+    }
+
+    fn run_due(&mut self, step: &mut Step<'_>) {
+        let due = self.due.first().map(|(at, _)| *at);
+        // A minute's counts are taken before anything else happens at its end.
+        if self.minute_ends.is_some_and(|ends| due.is_none_or(|at| ends <= at)) {
+            self.end_minute(step);
+            return;
+        }
+        match self.due.pop_first() {
+            Some((_, Wake::Queue(scope, name))) => {
+                step.scope = scope;
+                if let Some(queue) = self.queue_mut(scope, &name) {
+                    queue.due = None;
+                }
+                self.wake(step, scope, &name);
+            }
+            Some((_, Wake::Task(scope, id))) => {
+                step.scope = scope;
+                self.move_on(step, scope, &id);
+            }
+            None => {}
+        }
+    }
+
+    fn abandoned(&mut self, _step: &mut Step<'_>, id: ParkId) {
+        let mut held = None;
+        for queue in self.regions.values_mut().flat_map(|queues| queues.values_mut()) {
+            if queue.messages.abandon(id) {
+                held = Some((queue.scope, Arc::clone(&queue.name)));
+                break;
+            }
+        }
+        if let Some((scope, name)) = held {
+            self.reschedule(scope, &name);
+        }
+    }
+
+    fn inspect(&self, _scope: Scope, question: &Inspect<'_>) -> Option<serde_json::Value> {
+        match question {
+            Inspect::Counts => {
+                let queues: usize = self.regions.values().map(std::collections::HashMap::len).sum();
+                Some(serde_json::json!({ "queues": queues }))
+            }
+            Inspect::ExplainEvent { .. } => None,
+        }
+    }
+}

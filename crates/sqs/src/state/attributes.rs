@@ -1,0 +1,259 @@
+//! A queue's attributes: reading them from text as AWS does, and their defaults.
+
+use std::collections::BTreeMap;
+
+use pontoon_core::Arn;
+use pontoon_core::policy::Document;
+use serde::{Deserialize, Serialize};
+
+use crate::error::Error;
+
+/// Where messages go that were received too often.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Redrive {
+    /// ARN of the dead-letter queue.
+    pub dead_letter_arn: String,
+    /// How often a message is received before it is moved, 1 to 1,000.
+    pub receives_max: u32,
+}
+
+/// Which queues may name this one as their dead-letter queue.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum RedriveAllow {
+    /// Any queue of the account and region; the default.
+    All,
+    /// None.
+    None,
+    /// These, at most ten.
+    Queues(Vec<String>),
+}
+
+/// The attributes that a client can set. Texts are kept as given where AWS gives them back so.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Attributes {
+    /// 0 to 43,200; default 30.
+    pub visibility_timeout_secs: u32,
+    /// 60 to 1,209,600; default 345,600 (four days).
+    pub retention_secs: u32,
+    /// 0 to 900; default 0.
+    pub delay_secs: u32,
+    /// 1,024 to 1,048,576; default 1,048,576.
+    pub message_bytes_max: u32,
+    /// 0 to 20; default 0.
+    pub receive_wait_secs: u32,
+    /// The access policy, JSON.
+    pub policy: Option<String>,
+    /// The redrive policy.
+    pub redrive: Option<Redrive>,
+    /// The redrive policy's text.
+    pub redrive_text: Option<String>,
+    /// The redrive allow policy.
+    pub redrive_allow: Option<RedriveAllow>,
+    /// The redrive allow policy's text.
+    pub redrive_allow_text: Option<String>,
+    /// Key id of server-side encryption; metadata only.
+    pub kms_key: Option<String>,
+    /// 60 to 86,400; metadata only.
+    pub kms_reuse_secs: Option<u32>,
+    /// Whether SQS's own encryption is on; metadata only. Default true.
+    pub managed_sse: bool,
+}
+
+impl Default for Attributes {
+    fn default() -> Self {
+        Self {
+            visibility_timeout_secs: 30,
+            retention_secs: 345_600,
+            delay_secs: 0,
+            message_bytes_max: 1_048_576,
+            receive_wait_secs: 0,
+            policy: None,
+            redrive: None,
+            redrive_text: None,
+            redrive_allow: None,
+            redrive_allow_text: None,
+            kms_key: None,
+            kms_reuse_secs: None,
+            managed_sse: true,
+        }
+    }
+}
+
+/// Names of attributes that only FIFO queues have.
+const FIFO_ONLY: [&str; 2] = ["DeduplicationScope", "FifoThroughputLimit"];
+
+impl Attributes {
+    /// Changes what `given` names.
+    ///
+    /// # Errors
+    /// If a name is unknown or a value is out of its range; nothing has changed then.
+    pub fn with(&self, given: &BTreeMap<String, String>) -> Result<Self, Error> {
+        let mut changed = self.clone();
+        for (name, value) in given {
+            changed.set(name, value)?;
+        }
+        Ok(changed)
+    }
+
+    fn set(&mut self, name: &str, value: &str) -> Result<(), Error> {
+        let invalid = || Error::InvalidAttributeValue(format!("Invalid value for the parameter {name}."));
+        let number = |low: u32, high: u32| -> Result<u32, Error> {
+            value.parse().ok().filter(|n| (low..=high).contains(n)).ok_or_else(invalid)
+        };
+        match name {
+            "VisibilityTimeout" => self.visibility_timeout_secs = number(0, 43_200)?,
+            "MessageRetentionPeriod" => self.retention_secs = number(60, 1_209_600)?,
+            "DelaySeconds" => self.delay_secs = number(0, 900)?,
+            "MaximumMessageSize" => self.message_bytes_max = number(1_024, 1_048_576)?,
+            "ReceiveMessageWaitTimeSeconds" => self.receive_wait_secs = number(0, 20)?,
+            "Policy" => self.set_policy(value)?,
+            "RedrivePolicy" => self.set_redrive(value)?,
+            "RedriveAllowPolicy" => self.set_redrive_allow(value)?,
+            "KmsMasterKeyId" => {
+                self.kms_key = (!value.is_empty()).then(|| value.to_owned());
+                self.managed_sse &= self.kms_key.is_none();
+            }
+            "KmsDataKeyReusePeriodSeconds" => self.kms_reuse_secs = Some(number(60, 86_400)?),
+            "SqsManagedSseEnabled" => {
+                self.managed_sse = match value.to_ascii_lowercase().as_str() {
+                    "true" => true,
+                    "false" => false,
+                    _ => return Err(invalid()),
+                };
+                if self.managed_sse {
+                    self.kms_key = None;
+                    self.kms_reuse_secs = None;
+                }
+            }
+            // sqs/test_sqs: test_create_standard_queue_with_fifo_attribute_raises_error
+            name if FIFO_ONLY.contains(&name) => {
+                return Err(Error::InvalidAttributeName(format!(
+                    "You can specify the {name} only when FifoQueue is set to true."
+                )));
+            }
+            _ => return Err(Error::InvalidAttributeName(format!("Unknown Attribute {name}."))),
+        }
+        Ok(())
+    }
+
+    fn set_policy(&mut self, value: &str) -> Result<(), Error> {
+        if value.is_empty() {
+            self.policy = None;
+            return Ok(());
+        }
+        Document::parse(value).map_err(|_| {
+            Error::InvalidAttributeValue("Invalid value for the parameter Policy.".to_owned())
+        })?;
+        self.policy = Some(value.to_owned());
+        Ok(())
+    }
+
+    fn set_redrive(&mut self, value: &str) -> Result<(), Error> {
+        if value.is_empty() {
+            self.redrive = None;
+            self.redrive_text = None;
+            return Ok(());
+        }
+        let invalid = |reason: &str| {
+            Error::InvalidParameterValue(format!(
+                "Value {value} for parameter RedrivePolicy is invalid. Reason: {reason}"
+            ))
+        };
+        let json: serde_json::Value =
+            serde_json::from_str(value).map_err(|_| invalid("Redrive policy is not a valid JSON map."))?;
+        let map = json.as_object().ok_or_else(|| invalid("Redrive policy is not a valid JSON map."))?;
+        let arn = map.get("deadLetterTargetArn").and_then(|arn| arn.as_str()).ok_or_else(|| {
+            invalid("Redrive policy does not contain mandatory attribute: deadLetterTargetArn.")
+        })?;
+        let receives = map.get("maxReceiveCount").ok_or_else(|| {
+            invalid("Redrive policy does not contain mandatory attribute: maxReceiveCount.")
+        })?;
+        if map.len() > 2 {
+            return Err(invalid(
+                "Only following attributes are allowed: [deadLetterTargetArn, maxReceiveCount].",
+            ));
+        }
+        let parsed = receives.as_u64().or_else(|| receives.as_str().and_then(|text| text.parse().ok()));
+        let receives_max = parsed.filter(|n| (1..=1_000).contains(n)).ok_or_else(|| {
+            invalid("Invalid value for maxReceiveCount: must be an integer between 1 and 1000.")
+        })?;
+        if Arn::parse(arn).is_none_or(|arn| arn.service != "sqs" || arn.scope().is_none()) {
+            return Err(invalid("Invalid value for deadLetterTargetArn."));
+        }
+        self.redrive = Some(Redrive { dead_letter_arn: arn.to_owned(), receives_max: receives_max as u32 });
+        self.redrive_text = Some(value.to_owned());
+        Ok(())
+    }
+
+    fn set_redrive_allow(&mut self, value: &str) -> Result<(), Error> {
+        if value.is_empty() {
+            self.redrive_allow = None;
+            self.redrive_allow_text = None;
+            return Ok(());
+        }
+        let invalid = |reason: &str| {
+            Error::InvalidParameterValue(format!(
+                "Value {value} for parameter RedriveAllowPolicy is invalid. Reason: {reason}"
+            ))
+        };
+        let json: serde_json::Value =
+            serde_json::from_str(value).map_err(|_| invalid("Amazon SQS can't parse the JSON."))?;
+        let sources = json.get("sourceQueueArns");
+        let allow = match (json.get("redrivePermission").and_then(|p| p.as_str()), sources) {
+            (Some("allowAll"), None) => RedriveAllow::All,
+            (Some("denyAll"), None) => RedriveAllow::None,
+            (Some("byQueue"), Some(serde_json::Value::Array(arns))) => {
+                let arns: Option<Vec<String>> =
+                    arns.iter().map(|arn| arn.as_str().map(str::to_owned)).collect();
+                match arns {
+                    Some(arns) if (1..=10).contains(&arns.len()) => RedriveAllow::Queues(arns),
+                    _ => return Err(invalid("sourceQueueArns must hold 1 to 10 queue ARNs.")),
+                }
+            }
+            (Some("byQueue"), _) => {
+                return Err(invalid("sourceQueueArns is required when redrivePermission is byQueue."));
+            }
+            (Some("allowAll" | "denyAll"), Some(_)) => {
+                return Err(invalid("sourceQueueArns is allowed only when redrivePermission is byQueue."));
+            }
+            _ => return Err(invalid("redrivePermission must be one of: allowAll, denyAll, byQueue.")),
+        };
+        self.redrive_allow = Some(allow);
+        self.redrive_allow_text = Some(value.to_owned());
+        Ok(())
+    }
+
+    /// The attributes as `GetQueueAttributes` gives them, in AWS's names.
+    #[must_use]
+    pub fn texts(&self) -> Vec<(&'static str, String)> {
+        let mut texts = vec![
+            ("VisibilityTimeout", self.visibility_timeout_secs.to_string()),
+            ("MessageRetentionPeriod", self.retention_secs.to_string()),
+            ("DelaySeconds", self.delay_secs.to_string()),
+            ("MaximumMessageSize", self.message_bytes_max.to_string()),
+            ("ReceiveMessageWaitTimeSeconds", self.receive_wait_secs.to_string()),
+            ("SqsManagedSseEnabled", self.managed_sse.to_string()),
+        ];
+        texts.extend(self.policy.clone().map(|text| ("Policy", text)));
+        texts.extend(self.redrive_text.clone().map(|text| ("RedrivePolicy", text)));
+        texts.extend(self.redrive_allow_text.clone().map(|text| ("RedriveAllowPolicy", text)));
+        if let Some(key) = &self.kms_key {
+            texts.push(("KmsMasterKeyId", key.clone()));
+            texts.push(("KmsDataKeyReusePeriodSeconds", self.kms_reuse_secs.unwrap_or(300).to_string()));
+        }
+        texts
+    }
+
+    /// The first attribute of `given` whose value differs from this queue's: what `CreateQueue` on an existing name complains of.
+    ///
+    /// # Errors
+    /// As [`Attributes::with`].
+    pub fn first_difference(&self, given: &BTreeMap<String, String>) -> Result<Option<String>, Error> {
+        let other = Self::default().with(given)?;
+        let (mine, theirs) = (self.texts(), other.texts());
+        let of = |texts: &[(&str, String)], name: &str| {
+            texts.iter().find(|(other, _)| *other == name).map(|(_, value)| value.clone())
+        };
+        Ok(given.keys().find(|name| of(&mine, name) != of(&theirs, name)).cloned())
+    }
+}
