@@ -56,21 +56,19 @@ impl Layer {
         self.spaces[space as usize].get(key)
     }
 
-    /// Everything it says, by space and key.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = (Space, &Bytes, Option<&Bytes>)> {
-        Space::ALL.iter().flat_map(|space| {
-            self.spaces[*space as usize].iter().map(|(key, value)| (*space, key, value.as_ref()))
-        })
+    /// What it says of a space, by key.
+    pub(crate) fn iter(&self, space: Space) -> impl Iterator<Item = (&Bytes, Option<&Bytes>)> {
+        self.spaces[space as usize].iter().map(|(key, value)| (key, value.as_ref()))
+    }
+
+    /// The spaces of which it says something.
+    pub(crate) fn spaces(&self) -> impl Iterator<Item = Space> {
+        Space::ALL.into_iter().filter(|space| !self.spaces[*space as usize].is_empty())
     }
 
     /// About how much memory it holds, in bytes.
     pub(crate) fn bytes(&self) -> usize {
         self.bytes
-    }
-
-    /// Whether it says nothing.
-    pub(crate) fn is_empty(&self) -> bool {
-        self.spaces.iter().all(OrdMap::is_empty)
     }
 }
 

@@ -3,11 +3,14 @@
 //! All three keep the contract of [`pontoon_core::store::Store`]: a batch is visible at once, durable after a sync, and a crash keeps a prefix of
 //! the batches, each whole. How the embedded one was chosen, and what it costs, is in `docs/store.md`.
 
+#[cfg(feature = "candidates")]
+pub mod candidates;
 mod directory;
 mod embedded;
 mod faulty;
 mod group_commit;
 mod layers;
+mod log;
 mod memory;
 mod tree;
 
@@ -42,7 +45,9 @@ impl StoreConfig {
 /// If the directory is another program's, of a newer format, damaged, or in use by another process, or if the machine fails. The message says what
 /// to do.
 pub fn open(config: &StoreConfig) -> Result<Arc<dyn Store>, StoreError> {
-    Ok(Arc::new(embedded::EmbeddedStore::open(config)?))
+    let open_tree = |path: &_| tree::RedbTree::open(path, config.cache_bytes);
+    let checkpoint_bytes = usize::try_from(config.write_buffer_bytes).unwrap_or(usize::MAX);
+    Ok(Arc::new(embedded::EmbeddedStore::open(&config.dir, checkpoint_bytes, open_tree)?))
 }
 
 /// A store in memory, which forgets everything when it is dropped.

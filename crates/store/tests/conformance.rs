@@ -7,7 +7,7 @@ use std::ops::{Bound, ControlFlow};
 use std::sync::Arc;
 
 use bytes::Bytes;
-use pontoon_core::store::{Batch, Direction, KeyRange, Space, Store, StoreRead};
+use pontoon_core::store::{Batch, Direction, KeyRange, Space, Store, StoreError, StoreRead};
 use pontoon_store::{FaultyStore, StoreConfig};
 use proptest::prelude::*;
 
@@ -42,19 +42,23 @@ impl Subject for Faulty {
     }
 }
 
-struct Embedded {
+struct OnDisk {
     dir: tempfile::TempDir,
+    open: fn(&StoreConfig) -> Result<Arc<dyn Store>, StoreError>,
+    write_buffer_bytes: u64,
 }
 
-impl Embedded {
-    fn new() -> Self {
-        Self { dir: tempfile::tempdir().unwrap() }
+impl OnDisk {
+    fn new(write_buffer_bytes: u64) -> Self {
+        Self { dir: tempfile::tempdir().unwrap(), open: pontoon_store::open, write_buffer_bytes }
     }
 }
 
-impl Subject for Embedded {
+impl Subject for OnDisk {
     fn open(&mut self) -> Arc<dyn Store> {
-        pontoon_store::open(&StoreConfig::new(self.dir.path())).unwrap()
+        let config =
+            StoreConfig { write_buffer_bytes: self.write_buffer_bytes, ..StoreConfig::new(self.dir.path()) };
+        (self.open)(&config).unwrap()
     }
 
     fn reopen(&mut self, store: Arc<dyn Store>) -> Arc<dyn Store> {
@@ -63,11 +67,32 @@ impl Subject for Embedded {
     }
 }
 
+/// The embedded store: as it comes, so that everything is in its log; and with a checkpoint after every sync, so that everything is in its tree.
+/// With the feature `candidates` its rivals too.
+fn stores_on_disk() -> Vec<OnDisk> {
+    #[allow(unused_mut, reason = "only the feature adds to it")]
+    let mut stores = vec![OnDisk::new(8 << 20), OnDisk::new(1)];
+    #[cfg(feature = "candidates")]
+    {
+        use pontoon_store::candidates::{CANDIDATES, open};
+        macro_rules! rival {
+            ($($number:literal)*) => {
+                $(stores.push(OnDisk { open: |config| open(CANDIDATES[$number], config), ..OnDisk::new(1 << 20) });)*
+            };
+        }
+        rival!(0 1 2 3 4 5);
+        assert_eq!(stores.len(), 2 + CANDIDATES.len());
+    }
+    stores
+}
+
 /// Runs a check on every store.
 fn on_every_store(check: impl Fn(&mut dyn Subject)) {
     check(&mut Memory);
     check(&mut Faulty);
-    check(&mut Embedded::new());
+    for mut store in stores_on_disk() {
+        check(&mut store);
+    }
 }
 
 fn batch(writes: &[(Space, &str, Option<&str>)]) -> Batch {
@@ -338,7 +363,7 @@ fn follows_the_model(subject: &mut dyn Subject, history: &[Action]) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(256))]
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(256) })]
 
     #[test]
     fn the_stores_in_memory_follow_the_model(history in prop::collection::vec(actions(), 0..60)) {
@@ -348,10 +373,12 @@ proptest! {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(24))]
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(24) })]
 
     #[test]
-    fn the_embedded_store_follows_the_model(history in prop::collection::vec(actions(), 0..60)) {
-        follows_the_model(&mut Embedded::new(), &history);
+    fn the_stores_on_disk_follow_the_model(history in prop::collection::vec(actions(), 0..60)) {
+        for mut store in stores_on_disk() {
+            follows_the_model(&mut store, &history);
+        }
     }
 }

@@ -6,15 +6,18 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use fjall::{Database, Keyspace, KeyspaceCreateOptions, PersistMode, Readable, Snapshot};
-use pontoon_core::store::{Direction, KeyRange, Space, StoreError, StoreRead};
+use pontoon_core::store::{Direction, KeyRange, Seq, Space, StoreError, StoreRead};
 
-use super::Tree;
 use crate::layers::Layer;
+use crate::tree::Tree;
 
-/// One keyspace for each space.
+const LAST: &str = "batch";
+
+/// One keyspace for each space, and one for the last batch that was committed.
 pub(crate) struct FjallTree {
     path: PathBuf,
     database: Database,
+    last: Keyspace,
     spaces: Arc<[Keyspace; Space::ALL.len()]>,
 }
 
@@ -37,7 +40,8 @@ impl FjallTree {
         let Ok(spaces) = <[Keyspace; Space::ALL.len()]>::try_from(spaces) else {
             unreachable!("one keyspace was pushed for each space");
         };
-        Ok(Self { path: path.to_owned(), database, spaces: Arc::new(spaces) })
+        let last = database.keyspace("last", options).map_err(|e| failed(&e))?;
+        Ok(Self { path: path.to_owned(), database, last, spaces: Arc::new(spaces) })
     }
 
     fn committed(&self) -> Committed {
@@ -67,22 +71,33 @@ impl StoreRead for FjallTree {
 }
 
 impl Tree for FjallTree {
-    fn commit(&self, writes: &Layer) -> Result<(), StoreError> {
+    fn commit(&self, writes: &Layer, last: Seq) -> Result<(), StoreError> {
         let mut batch = self.database.batch().durability(Some(PersistMode::SyncData));
-        for (space, key, value) in writes.iter() {
-            match value {
-                Some(value) => batch.insert(&self.spaces[space as usize], key.clone(), value.clone()),
-                None => batch.remove(&self.spaces[space as usize], key.clone()),
+        batch.insert(&self.last, LAST, last.0.to_le_bytes());
+        for space in writes.spaces() {
+            let keyspace = &self.spaces[space as usize];
+            for (key, value) in writes.iter(space) {
+                match value {
+                    Some(value) => batch.insert(keyspace, key.clone(), value.clone()),
+                    None => batch.remove(keyspace, key.clone()),
+                }
             }
         }
         batch.commit().map_err(|e| failed("write", &self.path, &e))
+    }
+
+    fn applied(&self) -> Result<Seq, StoreError> {
+        let last = self.last.get(LAST).map_err(|e| failed("read", &self.path, &e))?;
+        let last = last.and_then(|last| last.as_ref().try_into().ok()).map_or(0, u64::from_le_bytes);
+        Ok(Seq(last))
     }
 
     fn snapshot(&self) -> Arc<dyn StoreRead> {
         Arc::new(self.committed())
     }
 
-    fn clear(&self) -> Result<(), StoreError> {
+    fn clear(&self, last: Seq) -> Result<(), StoreError> {
+        self.last.insert(LAST, last.0.to_le_bytes()).map_err(|e| failed("write", &self.path, &e))?;
         for space in self.spaces.iter() {
             space.clear().map_err(|e| failed("empty", &self.path, &e))?;
         }

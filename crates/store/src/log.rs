@@ -1,0 +1,532 @@
+//! The log: every batch in the order of application, in files to which only is appended.
+//!
+//! A file (segment) is named after the sequence number of its first batch and begins with a header; then come records, one for each batch:
+//!
+//! ```text
+//! header   "PONTLOG" and the version 1 · first sequence number u64 · salt u32 · checksum u32
+//! record   mark u32 · payload's length u32 · sequence number u64 · synced u64 · checksum u32 · payload
+//! write    space u8 (its top bit set for a removal) · key's length u32 · key · for a put: value's length u32 · value
+//! ```
+//!
+//! All numbers are little-endian. Checksums are CRC-32 and begin with the segment's salt, a random number, so that what clients send cannot be
+//! taken for a record.
+//!
+//! Invariant: a record's `synced` is a sequence number up to which the log was durable before the record was written. So when a broken record is
+//! found, a whole one behind it tells a torn tail (nothing of it was ever durable: it is cut) from damage to what was durable (it is refused).
+//! Invariant: a segment is begun only after the one before it has been synced, so only the last one can be torn.
+
+use std::fs::{self, File, OpenOptions};
+use std::hash::{BuildHasher, Hasher, RandomState};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use bytes::Bytes;
+use pontoon_core::store::{Batch, Seq, Space, StoreError};
+
+use crate::directory::{failed, sync_directory};
+
+const HEADER_NAME: [u8; 8] = *b"PONTLOG\x01";
+const HEADER_BYTES: usize = 24;
+const RECORD_MARK: [u8; 4] = *b"PNTR";
+const RECORD_HEADER_BYTES: usize = 28;
+/// Set in a write's space when the write is a removal.
+const REMOVAL: u8 = 0x80;
+const EXTENSION: &str = "log";
+
+/// The salt of a segment, with which its checksums begin.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Salt(u32);
+
+impl Salt {
+    /// A new one.
+    pub(crate) fn random() -> Self {
+        // The standard library's hasher is the one source of the system's randomness that needs no dependency.
+        let random = RandomState::new().build_hasher().finish();
+        Self((random >> 32) as u32)
+    }
+
+    fn checksum(self, parts: &[&[u8]]) -> [u8; 4] {
+        let mut hasher = crc32fast::Hasher::new_with_initial(self.0);
+        for part in parts {
+            hasher.update(part);
+        }
+        hasher.finalize().to_le_bytes()
+    }
+}
+
+/// The last segment, to which batches are appended.
+pub(crate) struct Log {
+    dir: PathBuf,
+    path: PathBuf,
+    file: File,
+    /// How long the segment is.
+    bytes: u64,
+    salt: Salt,
+}
+
+impl Log {
+    /// Opens the log in a directory, and hands every batch behind `tree` (the last one that the tree holds) to `replay`, in order. Returns the
+    /// last batch's number too. A torn tail is cut.
+    ///
+    /// # Errors
+    /// If the machine fails, or if something that was durable is damaged or missing.
+    pub(crate) fn open(
+        dir: &Path,
+        tree: Seq,
+        replay: &mut dyn FnMut(Batch),
+    ) -> Result<(Self, Seq), StoreError> {
+        fs::create_dir_all(dir).map_err(|e| failed("create", dir, &e))?;
+        let mut segments = segments(dir)?;
+        remove_unbegun(dir, &mut segments)?;
+        let Some(first) = segments.first() else {
+            return Ok((Self::begin(dir, Seq(tree.0 + 1), Salt::random())?, tree));
+        };
+        if first.0.0 > tree.0 + 1 {
+            return Err(damaged(&first.1, "the segment before it is missing"));
+        }
+        let mut last = Seq(first.0.0 - 1);
+        let mut open = None;
+        for (number, (begins, path)) in segments.iter().enumerate() {
+            if begins.0 != last.0 + 1 {
+                return Err(damaged(path, &format!("it should begin with batch {}", last.0 + 1)));
+            }
+            let contents = fs::read(path).map_err(|e| failed("read", path, &e))?;
+            let salt =
+                read_header(&contents, *begins).ok_or_else(|| damaged(path, "its header is broken"))?;
+            let mut segment = Segment { contents: &contents, salt, at: HEADER_BYTES, last };
+            while let Some(batch) = segment.next().map_err(|e| damaged(path, &e))? {
+                if segment.last > tree {
+                    replay(batch);
+                }
+            }
+            let is_last = number + 1 == segments.len();
+            if segment.at < contents.len() {
+                if let Some(why) = segment.why_not_torn(is_last) {
+                    return Err(damaged(path, &why));
+                }
+                cut(path, segment.at as u64)?;
+            }
+            last = segment.last;
+            open = Some((path, salt, segment.at as u64));
+        }
+        let Some((path, salt, bytes)) = open else { unreachable!("there is a first segment") };
+        if last < tree {
+            return Err(damaged(
+                path,
+                &format!("it ends with batch {}, but batch {} is known", last.0, tree.0),
+            ));
+        }
+        let file = OpenOptions::new().append(true).open(path).map_err(|e| failed("open", path, &e))?;
+        Ok((Self { dir: dir.to_owned(), path: path.clone(), file, bytes, salt }, last))
+    }
+
+    /// Begins a segment durably. Everything appended before must have been synced.
+    fn begin(dir: &Path, first: Seq, salt: Salt) -> Result<Self, StoreError> {
+        let path = dir.join(format!("{:020}.{EXTENSION}", first.0));
+        let create = || -> io::Result<File> {
+            let mut file = OpenOptions::new().append(true).create_new(true).open(&path)?;
+            file.write_all(&header(first, salt))?;
+            file.sync_all()?;
+            Ok(file)
+        };
+        let file = create().map_err(|e| failed("create", &path, &e))?;
+        sync_directory(dir)?;
+        Ok(Self { dir: dir.to_owned(), path, file, bytes: HEADER_BYTES as u64, salt })
+    }
+
+    /// Begins the next segment.
+    pub(crate) fn rotate(&mut self, first: Seq, salt: Salt) -> Result<(), StoreError> {
+        *self = Self::begin(&self.dir, first, salt)?;
+        Ok(())
+    }
+
+    /// Removes the segments before the last one, whose batches all are in the tree.
+    pub(crate) fn remove_older_segments(dir: &Path) -> Result<(), StoreError> {
+        let mut segments = segments(dir)?;
+        segments.pop();
+        for (_, path) in segments {
+            // Oldest first, so that a crash on the way leaves no gap.
+            fs::remove_file(&path).map_err(|e| failed("remove", &path, &e))?;
+        }
+        sync_directory(dir)
+    }
+
+    /// Writes records and makes them durable.
+    pub(crate) fn append(&mut self, records: &[u8]) -> Result<(), StoreError> {
+        self.file
+            .write_all(records)
+            .and_then(|()| self.file.sync_data())
+            .map_err(|e| failed("write", &self.path, &e))?;
+        self.bytes += records.len() as u64;
+        Ok(())
+    }
+
+    /// How long the segment is.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    /// What the checksums of records for this segment begin with.
+    pub(crate) fn salt(&self) -> Salt {
+        self.salt
+    }
+}
+
+fn header(first: Seq, salt: Salt) -> [u8; HEADER_BYTES] {
+    let mut header = [0; HEADER_BYTES];
+    header[..8].copy_from_slice(&HEADER_NAME);
+    header[8..16].copy_from_slice(&first.0.to_le_bytes());
+    header[16..20].copy_from_slice(&salt.0.to_le_bytes());
+    let checksum = salt.checksum(&[&header[..20]]);
+    header[20..].copy_from_slice(&checksum);
+    header
+}
+
+/// The salt, if the segment begins with the header that it should have.
+fn read_header(contents: &[u8], first: Seq) -> Option<Salt> {
+    let salt = Salt(u32::from_le_bytes(contents.get(16..20)?.try_into().ok()?));
+    contents.starts_with(&header(first, salt)).then_some(salt)
+}
+
+/// The segments in order of their first batch.
+fn segments(dir: &Path) -> Result<Vec<(Seq, PathBuf)>, StoreError> {
+    let mut segments = Vec::new();
+    for entry in fs::read_dir(dir).map_err(|e| failed("read", dir, &e))? {
+        let path = entry.map_err(|e| failed("read", dir, &e))?.path();
+        if path.extension().is_none_or(|extension| extension != EXTENSION) {
+            continue;
+        }
+        let first = path.file_stem().and_then(|name| name.to_str()).and_then(|name| name.parse().ok());
+        let first = first.ok_or_else(|| damaged(&path, "its name is not a batch's number"))?;
+        segments.push((Seq(first), path));
+    }
+    segments.sort();
+    Ok(segments)
+}
+
+/// Drops a last segment whose header never became whole: nothing was appended to it.
+fn remove_unbegun(dir: &Path, segments: &mut Vec<(Seq, PathBuf)>) -> Result<(), StoreError> {
+    let Some((first, path)) = segments.last() else { return Ok(()) };
+    let bytes = fs::metadata(path).map_err(|e| failed("read", path, &e))?.len();
+    if bytes > HEADER_BYTES as u64 {
+        return Ok(());
+    }
+    let contents = fs::read(path).map_err(|e| failed("read", path, &e))?;
+    if read_header(&contents, *first).is_none() {
+        fs::remove_file(path).map_err(|e| failed("remove", path, &e))?;
+        segments.pop();
+        sync_directory(dir)?;
+    }
+    Ok(())
+}
+
+fn cut(path: &Path, bytes: u64) -> Result<(), StoreError> {
+    OpenOptions::new()
+        .write(true)
+        .open(path)
+        .and_then(|file| {
+            file.set_len(bytes)?;
+            file.sync_all()
+        })
+        .map_err(|e| failed("cut the torn end of", path, &e))
+}
+
+fn damaged(path: &Path, why: &str) -> StoreError {
+    StoreError::new(format!(
+        "{} is damaged: {why}. Acknowledged data is missing: restore the data directory from a copy, or start with another one",
+        path.display()
+    ))
+}
+
+/// Adds a batch's record to what is to be appended.
+///
+/// # Errors
+/// If the batch is 4 GiB or larger.
+pub(crate) fn encode(
+    records: &mut Vec<u8>,
+    salt: Salt,
+    seq: Seq,
+    synced: Seq,
+    batch: &Batch,
+) -> Result<(), StoreError> {
+    let start = records.len();
+    records.resize(start + RECORD_HEADER_BYTES, 0);
+    for (space, key, value) in batch.iter() {
+        records.push(space as u8 | if value.is_none() { REMOVAL } else { 0 });
+        for part in [Some(key), value.map(Bytes::as_ref)].into_iter().flatten() {
+            // A part that is too long makes the record too long, which is checked below.
+            records.extend_from_slice(&(part.len() as u32).to_le_bytes());
+            records.extend_from_slice(part);
+        }
+    }
+    let (header, payload) = records[start..].split_at_mut(RECORD_HEADER_BYTES);
+    let Ok(payload_bytes) = u32::try_from(payload.len()) else {
+        let bytes = payload.len();
+        records.truncate(start);
+        return Err(StoreError::new(format!("a batch of {bytes} bytes is too large to be written")));
+    };
+    header[..4].copy_from_slice(&RECORD_MARK);
+    header[4..8].copy_from_slice(&payload_bytes.to_le_bytes());
+    header[8..16].copy_from_slice(&seq.0.to_le_bytes());
+    header[16..24].copy_from_slice(&synced.0.to_le_bytes());
+    let checksum = salt.checksum(&[&header[..24], payload]);
+    header[24..].copy_from_slice(&checksum);
+    Ok(())
+}
+
+/// A record whose checksum holds.
+struct Record<'a> {
+    seq: Seq,
+    synced: Seq,
+    payload: &'a [u8],
+}
+
+/// Reads a segment from record to record.
+struct Segment<'a> {
+    contents: &'a [u8],
+    salt: Salt,
+    /// Where the next record begins.
+    at: usize,
+    /// The last batch that was read.
+    last: Seq,
+}
+
+impl<'a> Segment<'a> {
+    /// The next batch, or none at the end or in front of a broken record.
+    fn next(&mut self) -> Result<Option<Batch>, String> {
+        let Some(record) = self.record(self.at) else { return Ok(None) };
+        let expected = Seq(self.last.0 + 1);
+        if record.seq != expected {
+            return Err(format!("batch {} is where batch {} should be", record.seq.0, expected.0));
+        }
+        let batch = decode(record.payload)
+            .ok_or_else(|| format!("batch {} has a good checksum but cannot be read", expected.0))?;
+        self.at += RECORD_HEADER_BYTES + record.payload.len();
+        self.last = record.seq;
+        Ok(Some(batch))
+    }
+
+    /// The record at a place, if a whole one is there.
+    fn record(&self, at: usize) -> Option<Record<'a>> {
+        let rest = self.contents.get(at..)?;
+        let (header, rest) = rest.split_at_checked(RECORD_HEADER_BYTES)?;
+        if header[..4] != RECORD_MARK {
+            return None;
+        }
+        let number = |from: usize| header[from..from + 8].try_into().map(u64::from_le_bytes).ok();
+        let payload_bytes = u32::from_le_bytes(header[4..8].try_into().ok()?) as usize;
+        let payload = rest.get(..payload_bytes)?;
+        (header[24..] == self.salt.checksum(&[&header[..24], payload])).then_some(Record {
+            seq: Seq(number(8)?),
+            synced: Seq(number(16)?),
+            payload,
+        })
+    }
+
+    /// Why the broken record here cannot be the torn end of what was being written when the process or the machine stopped.
+    fn why_not_torn(&self, is_last_segment: bool) -> Option<String> {
+        let broken = self.last.0 + 1;
+        if !is_last_segment {
+            return Some(format!("batch {broken} is broken, although the next segment was begun after it"));
+        }
+        let mut at = self.at + 1;
+        while at + RECORD_HEADER_BYTES <= self.contents.len() {
+            // Few places carry the mark, and fewer by accident a fitting length, so this reads little more than once.
+            if self.contents[at..].starts_with(&RECORD_MARK)
+                && let Some(record) = self.record(at)
+            {
+                if record.synced.0 >= broken {
+                    return Some(format!(
+                        "batch {broken} is broken, although it was durable before batch {}",
+                        record.seq.0
+                    ));
+                }
+                at += RECORD_HEADER_BYTES + record.payload.len();
+            } else {
+                at += 1;
+            }
+        }
+        None
+    }
+}
+
+fn decode(mut payload: &[u8]) -> Option<Batch> {
+    let mut batch = Batch::new();
+    while let Some((kind, rest)) = payload.split_first() {
+        payload = rest;
+        let space = *Space::ALL.get(usize::from(kind & !REMOVAL))?;
+        let key = take_part(&mut payload)?;
+        if kind & REMOVAL == 0 {
+            batch.put(space, key, Bytes::copy_from_slice(take_part(&mut payload)?));
+        } else {
+            batch.delete(space, key);
+        }
+    }
+    Some(batch)
+}
+
+fn take_part<'a>(payload: &mut &'a [u8]) -> Option<&'a [u8]> {
+    let (length, rest) = payload.split_first_chunk::<4>()?;
+    let (part, rest) = rest.split_at_checked(u32::from_le_bytes(*length) as usize)?;
+    *payload = rest;
+    Some(part)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A batch that can be told from every other, and is longer the higher its number.
+    fn batch(number: u64) -> Batch {
+        let mut batch = Batch::new();
+        batch.put(Space::Queue, number.to_be_bytes(), vec![number as u8; 10 + number as usize]);
+        batch.put(Space::Table, number.to_be_bytes(), RECORD_MARK.to_vec());
+        batch.delete(Space::Log, (number - 1).to_be_bytes());
+        batch
+    }
+
+    /// Appends batches, syncing after each.
+    fn append(log: &mut Log, numbers: std::ops::RangeInclusive<u64>) {
+        for number in numbers {
+            let mut records = Vec::new();
+            encode(&mut records, log.salt(), Seq(number), Seq(number - 1), &batch(number)).unwrap();
+            log.append(&records).unwrap();
+        }
+    }
+
+    /// Opens the log above a tree that ends with batch `tree`, and says up to which the batches behind it came back, or why none did.
+    fn reopen(dir: &Path, tree: u64) -> Result<u64, String> {
+        let mut next = tree + 1;
+        let opened = Log::open(dir, Seq(tree), &mut |replayed| {
+            assert_eq!(replayed, batch(next));
+            next += 1;
+        });
+        let (_, last) = opened.map_err(|error| error.message)?;
+        assert_eq!(last, Seq(next - 1));
+        Ok(last.0)
+    }
+
+    fn only_segment(dir: &Path) -> PathBuf {
+        let mut segments = segments(dir).unwrap();
+        assert_eq!(segments.len(), 1);
+        segments.remove(0).1
+    }
+
+    #[test]
+    fn what_was_appended_comes_back_behind_what_the_tree_holds() {
+        let dir = tempfile::tempdir().unwrap();
+        let (mut log, last) = Log::open(dir.path(), Seq(0), &mut |_| panic!("it is empty")).unwrap();
+        assert_eq!(last, Seq(0));
+        append(&mut log, 1..=5);
+        assert_eq!(reopen(dir.path(), 0), Ok(5));
+        assert_eq!(reopen(dir.path(), 3), Ok(5));
+        assert_eq!(reopen(dir.path(), 5), Ok(5));
+        log.rotate(Seq(6), Salt::random()).unwrap();
+        append(&mut log, 6..=8);
+        assert_eq!(reopen(dir.path(), 0), Ok(8));
+        Log::remove_older_segments(dir.path()).unwrap();
+        assert_eq!(reopen(dir.path(), 5), Ok(8));
+        let missing = reopen(dir.path(), 4).unwrap_err();
+        assert!(missing.contains("the segment before it is missing"), "{missing}");
+        let behind = reopen(dir.path(), 9).unwrap_err();
+        assert!(behind.contains("it ends with batch 8, but batch 9 is known"), "{behind}");
+    }
+
+    #[test]
+    fn a_segment_that_ends_anywhere_is_cut_behind_its_last_whole_batch_and_goes_on() {
+        let whole = tempfile::tempdir().unwrap();
+        let (mut log, _) = Log::open(whole.path(), Seq(0), &mut |_| ()).unwrap();
+        let mut ends = vec![log.bytes() as usize];
+        for number in 1..=3 {
+            append(&mut log, number..=number);
+            ends.push(log.bytes() as usize);
+        }
+        let contents = fs::read(only_segment(whole.path())).unwrap();
+        for length in ends[0]..contents.len() {
+            let dir = tempfile::tempdir().unwrap();
+            let path = dir.path().join(only_segment(whole.path()).file_name().unwrap());
+            fs::write(&path, &contents[..length]).unwrap();
+            let survivors = ends.iter().filter(|end| **end <= length).count() as u64 - 1;
+            assert_eq!(reopen(dir.path(), 0), Ok(survivors), "of {length} bytes");
+            assert_eq!(fs::metadata(&path).unwrap().len(), ends[survivors as usize] as u64);
+            let (mut log, _) = Log::open(dir.path(), Seq(0), &mut |_| ()).unwrap();
+            append(&mut log, survivors + 1..=survivors + 2);
+            assert_eq!(reopen(dir.path(), 0), Ok(survivors + 2));
+        }
+    }
+
+    #[test]
+    fn a_batch_that_was_durable_and_is_damaged_is_refused_wherever_the_damage_is() {
+        let whole = tempfile::tempdir().unwrap();
+        let (mut log, _) = Log::open(whole.path(), Seq(0), &mut |_| ()).unwrap();
+        append(&mut log, 1..=2);
+        let damageable = log.bytes() as usize;
+        append(&mut log, 3..=3);
+        let contents = fs::read(only_segment(whole.path())).unwrap();
+        for at in 0..damageable {
+            let dir = tempfile::tempdir().unwrap();
+            let path = dir.path().join(only_segment(whole.path()).file_name().unwrap());
+            let mut contents = contents.clone();
+            contents[at] ^= 0x40;
+            fs::write(&path, &contents).unwrap();
+            let refusal = reopen(dir.path(), 0).unwrap_err();
+            assert!(refusal.contains("is damaged: ") && refusal.contains("from a copy"), "{at}: {refusal}");
+            assert_eq!(fs::read(&path).unwrap(), contents, "what is refused is left as it is");
+        }
+    }
+
+    #[test]
+    fn pages_of_an_unsynced_group_that_the_disk_wrote_out_of_order_are_a_torn_tail() {
+        let dir = tempfile::tempdir().unwrap();
+        let (mut log, _) = Log::open(dir.path(), Seq(0), &mut |_| ()).unwrap();
+        append(&mut log, 1..=2);
+        let synced = log.bytes() as usize;
+        // One group: none of its records was written after a sync of another.
+        let mut records = Vec::new();
+        for number in 3..=6 {
+            encode(&mut records, log.salt(), Seq(number), Seq(2), &batch(number)).unwrap();
+        }
+        log.append(&records).unwrap();
+        let path = only_segment(dir.path());
+        let mut contents = fs::read(&path).unwrap();
+        contents[synced..synced + 50].fill(0);
+        fs::write(&path, &contents).unwrap();
+        assert_eq!(reopen(dir.path(), 0), Ok(2));
+        assert_eq!(fs::metadata(&path).unwrap().len(), synced as u64);
+    }
+
+    #[test]
+    fn a_segment_that_a_crash_kept_from_being_begun_is_dropped_and_one_before_it_must_be_whole() {
+        for written in [&b""[..], b"PONTLOG", &[0; HEADER_BYTES]] {
+            let dir = tempfile::tempdir().unwrap();
+            let (mut log, _) = Log::open(dir.path(), Seq(0), &mut |_| ()).unwrap();
+            append(&mut log, 1..=3);
+            fs::write(dir.path().join("00000000000000000004.log"), written).unwrap();
+            assert_eq!(reopen(dir.path(), 0), Ok(3));
+            only_segment(dir.path());
+        }
+        let dir = tempfile::tempdir().unwrap();
+        let (mut log, _) = Log::open(dir.path(), Seq(0), &mut |_| ()).unwrap();
+        append(&mut log, 1..=3);
+        let length = log.bytes();
+        let first = only_segment(dir.path());
+        log.rotate(Seq(4), Salt::random()).unwrap();
+        cut(&first, length - 1).unwrap();
+        let refusal = reopen(dir.path(), 0).unwrap_err();
+        assert!(refusal.contains("batch 3 is broken, although the next segment was begun"), "{refusal}");
+    }
+
+    #[test]
+    fn hostile_payloads_decode_to_nothing_or_to_a_batch_but_never_panic() {
+        let mut records = Vec::new();
+        encode(&mut records, Salt(7), Seq(1), Seq(0), &batch(1)).unwrap();
+        let payload = &records[RECORD_HEADER_BYTES..];
+        assert_eq!(decode(payload), Some(batch(1)));
+        for length in 0..payload.len() {
+            // Cut between two writes it is a shorter batch.
+            assert_ne!(decode(&payload[..length]), Some(batch(1)));
+        }
+        assert_eq!(decode(&[Space::ALL.len() as u8, 0, 0, 0, 0]), None);
+        assert_eq!(decode(&[0, 0xff, 0xff, 0xff, 0xff]), None);
+    }
+}
