@@ -1,8 +1,10 @@
 //! Code generation and tidy checks.
 
 mod codegen;
+mod docs;
 mod model;
 mod ordered;
+mod tidy;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -12,6 +14,8 @@ usage: cargo xtask COMMAND
 
   codegen [--check]           generate crates/api from models/, or say what differs
   codegen --models-from DIR   strip the published models in DIR (botocore's `data` directory) into models/, then generate
+  docs [--check]              generate docs/operations.md, or say whether it differs
+  tidy                        check layers, file sizes, rooms of the service crates, paths in documents
 ";
 
 fn main() -> ExitCode {
@@ -24,6 +28,9 @@ fn main() -> ExitCode {
         ["codegen", "--models-from", data] => {
             codegen::strip(&root, Path::new(data)).and_then(|()| codegen::generate(&root, false))
         }
+        ["docs"] => docs::generate(&root, false),
+        ["docs", "--check"] => docs::generate(&root, true),
+        ["tidy"] => tidy::check(&root),
         _ => Err(USAGE.to_owned()),
     };
     match done {

@@ -1,4 +1,4 @@
-//! `cargo xtask codegen`: from the published models to `models/*.json`, and from those to `crates/api/src/*/`.
+//! `cargo xtask codegen`: from the published models to `models/*.json`, and from those to the modules of `crates/api`.
 
 mod names;
 mod pattern;
@@ -59,7 +59,7 @@ pub fn strip(root: &Path, data: &Path) -> Result<(), String> {
     Ok(())
 }
 
-/// Generates `crates/api/src/*/` from `models/`, or with `check` says which files differ.
+/// Generates the modules of `crates/api` from `models/`, or with `check` says which files differ.
 ///
 /// # Errors
 /// If a model cannot be read or turned into code, or if `check` finds a difference.
@@ -77,13 +77,12 @@ pub fn generate(root: &Path, check: bool) -> Result<(), String> {
             ));
         }
         let plan = Plan::new(source, &model).map_err(|error| format!("{}: {error}", source.module))?;
-        let directory = root.join("crates/api/src").join(source.module);
-        for (file, code) in [
-            ("mod.rs", service::code(&plan)),
-            ("types.rs", types::code(&plan)),
-            ("schema.rs", schema::code(&plan)?),
+        let module = root.join("crates/api/src").join(source.module);
+        for (path, code) in [
+            (module.with_extension("rs"), service::code(&plan)),
+            (module.join("types.rs"), types::code(&plan)),
+            (module.join("schema.rs"), schema::code(&plan)?),
         ] {
-            let path = directory.join(file);
             let formatted = rustfmt(root, &code)?;
             if fs::read_to_string(&path).is_ok_and(|present| present == formatted) {
                 continue;
@@ -92,7 +91,7 @@ pub fn generate(root: &Path, check: bool) -> Result<(), String> {
                 stale.push(path.strip_prefix(root).unwrap_or(&path).display().to_string());
                 continue;
             }
-            fs::create_dir_all(&directory)
+            fs::create_dir_all(&module)
                 .and_then(|()| fs::write(&path, formatted))
                 .map_err(|error| format!("{}: {error}", path.display()))?;
         }
