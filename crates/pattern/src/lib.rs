@@ -1,1 +1,54 @@
 //! Event patterns as EventBridge defines them: compile, match, explain.
+//!
+//! ```
+//! use pontoon_pattern::{Event, Pattern, RuleSet};
+//!
+//! let created = Pattern::parse(r#"{"detail-type": ["OrderCreated"], "detail": {"amount": [{"numeric": [">", 10]}]}}"#)?;
+//! let event = br#"{"detail-type": "OrderCreated", "detail": {"amount": 99.99}}"#;
+//! let event = Event::parse(event)?;
+//! assert!(created.matches(&event));
+//!
+//! let mut rules = RuleSet::new();
+//! rules.insert("created", &created);
+//! assert_eq!(rules.matches(&event), [&"created"]);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! Semantics and messages follow the EventBridge user guide ("Event patterns", "Content filtering") and, beyond what
+//! it says, recordings of the service and the verdicts of AWS's open matcher; both are replayed in the tests. A
+//! [`RuleSet`] holds many patterns and finds the matching ones without trying each; [`Pattern::explain`] says of
+//! each condition what it expected and what it saw.
+//!
+//! The crate needs nothing of Pontoon and can be used alone. SNS filter policies over attributes use
+//! [`Event::flat`]; what SNS supports of the operators is for its caller to check, with [`Pattern::combinations`].
+//!
+//! Invariants:
+//! - No input panics or overflows the stack: nesting is bounded by [`NESTING_MAX`], patterns by
+//!   [`PATTERN_BYTES_MAX`] and [`COMBINATIONS_MAX`].
+//! - A rule set and a pattern on its own always give the same verdict.
+
+mod anchors;
+mod case;
+mod compile;
+mod error;
+mod event;
+mod explain;
+mod index;
+mod intervals;
+mod ip;
+mod json;
+mod number;
+mod operator;
+mod path;
+mod pattern;
+mod rules;
+mod wildcard;
+
+pub use compile::{COMBINATIONS_MAX, PATTERN_BYTES_MAX};
+pub use error::{EventError, PatternError};
+pub use event::{Event, Scalar};
+pub use explain::{Explanation, Finding, Verdict};
+pub use json::NESTING_MAX;
+pub use operator::Operator;
+pub use pattern::{Condition, Pattern};
+pub use rules::RuleSet;

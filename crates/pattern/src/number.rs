@@ -1,0 +1,104 @@
+//! Numbers compared as numbers, without the error of floating point.
+//!
+//! AWS's matcher orders numbers by the bits of their double, and takes part only with numbers that a double can
+//! carry unharmed: those whose decimal value is the one that the double prints as. Every other number (more than
+//! about 17 digits, or beyond a double's range) is no number to the operators and is compared by its spelling.
+
+/// A double's bits, rearranged so that unsigned order is numeric order.
+pub(crate) type NumberKey = u64;
+
+/// Decimal digits up to which every number of moderate size survives a double unharmed.
+const SAFE_DIGITS: usize = 15;
+
+/// The key of a JSON number, or `None` where a double would not carry it.
+pub(crate) fn key(text: &str) -> Option<NumberKey> {
+    let value: f64 = text.parse().ok()?;
+    if !value.is_finite() {
+        return None;
+    }
+    if is_short(text)
+        && (value == 0.0 || (1e-290..1e290).contains(&value.abs()))
+        && !hides_a_value(text, value)
+    {
+        return Some(order(value));
+    }
+    (Decimal::of(text)? == Decimal::of(&format!("{value:e}"))?).then(|| order(value))
+}
+
+/// Whether a text of digits rounded to zero.
+fn hides_a_value(text: &str, value: f64) -> bool {
+    value == 0.0
+        && text
+            .split(['e', 'E'])
+            .next()
+            .is_some_and(|digits| digits.bytes().any(|b| (b'1'..=b'9').contains(&b)))
+}
+
+fn is_short(text: &str) -> bool {
+    let mantissa = text.split(['e', 'E']).next().unwrap_or(text);
+    mantissa.bytes().filter(u8::is_ascii_digit).count() <= SAFE_DIGITS
+}
+
+fn order(value: f64) -> NumberKey {
+    // Negative zero is zero.
+    let bits = (value + 0.0).to_bits();
+    if bits >> 63 == 1 { !bits } else { bits | 1 << 63 }
+}
+
+/// A decimal number in normal form: sign, digits without outer zeros, and the exponent of the first digit.
+#[derive(PartialEq, Eq)]
+struct Decimal {
+    negative: bool,
+    digits: Vec<u8>,
+    exponent: i64,
+}
+
+impl Decimal {
+    fn of(text: &str) -> Option<Self> {
+        let (mantissa, exponent) = match text.split_once(['e', 'E']) {
+            Some((mantissa, exponent)) => (mantissa, exponent.parse::<i64>().ok()?),
+            None => (text, 0),
+        };
+        let (negative, mantissa) = match mantissa.strip_prefix('-') {
+            Some(rest) => (true, rest),
+            None => (false, mantissa),
+        };
+        let integer_digits = mantissa.find('.').unwrap_or(mantissa.len());
+        let all: Vec<u8> = mantissa.bytes().filter(u8::is_ascii_digit).collect();
+        let Some(first) = all.iter().position(|&digit| digit != b'0') else {
+            return Some(Self { negative: false, digits: Vec::new(), exponent: 0 });
+        };
+        let last = all.iter().rposition(|&digit| digit != b'0')?;
+        let exponent = exponent.checked_add(integer_digits as i64 - 1 - first as i64)?;
+        Some(Self { negative, digits: all[first..=last].to_vec(), exponent })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::key;
+
+    #[test]
+    fn one_value_has_one_key_however_it_is_spelled() {
+        for same in [["5", "5.0"], ["5", "50e-1"], ["300", "3.0e2"], ["0", "-0.0"], ["1e-7", "0.0000001"]] {
+            assert_eq!(key(same[0]), key(same[1]), "{same:?}");
+            assert!(key(same[0]).is_some());
+        }
+    }
+
+    #[test]
+    fn keys_order_as_numbers() {
+        let rising = ["-1e300", "-5.1", "-5", "-1e-9", "0", "1e-9", "4.99999", "5", "5.00001", "1e300"];
+        assert!(rising.windows(2).all(|pair| key(pair[0]) < key(pair[1])));
+    }
+
+    #[test]
+    fn a_number_that_a_double_would_change_has_no_key() {
+        for text in ["12345678901234567890", "0.1000000000000000055", "1e400", "1e-400", "9007199254740993"] {
+            assert_eq!(key(text), None, "{text}");
+        }
+        for text in ["0.1", "9007199254740992", "123456789012", "1.7976931348623157e308", "5e-324"] {
+            assert!(key(text).is_some(), "{text}");
+        }
+    }
+}

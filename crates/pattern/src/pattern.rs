@@ -1,0 +1,253 @@
+//! A compiled pattern, and how one event is held against it.
+
+use std::sync::Arc;
+
+use crate::compile;
+use crate::error::PatternError;
+use crate::event::{Event, ROOT, Relation};
+use crate::operator::{Operator, Test};
+use crate::path::Path;
+
+/// Sets of array elements that may be under consideration at once for one pattern. Only arrays that stand under one
+/// path without nesting (a name given twice in one object) can multiply; beyond this, further sets are not followed.
+const CHOICES_MAX: usize = 1 << 16;
+
+/// A compiled event pattern.
+#[derive(Debug, Clone)]
+pub struct Pattern {
+    conjunctions: Vec<Conjunction>,
+}
+
+/// Conditions that must all hold, ascending by path: one combination of the branches of the pattern's `$or`s.
+pub(crate) type Conjunction = Box<[Arc<Condition>]>;
+
+/// What a pattern asks of the values at one path: that one of them satisfies one of the operators.
+#[derive(Debug, PartialEq)]
+pub struct Condition {
+    pub(crate) path: Path,
+    pub(crate) operators: Box<[Operator]>,
+}
+
+impl Condition {
+    /// The names on the way to the value, joined by dots.
+    pub fn path(&self) -> &str {
+        self.path.text()
+    }
+
+    /// The alternatives, in the order of the pattern. Never empty.
+    pub fn operators(&self) -> &[Operator] {
+        &self.operators
+    }
+
+    pub(crate) fn admits_absence(&self) -> bool {
+        self.operators.iter().any(|operator| operator.0 == Test::Exists(false))
+    }
+
+    pub(crate) fn is_satisfied_by(&self, event: &Event<'_>, field: u32) -> bool {
+        let value = event.value(field);
+        self.operators.iter().any(|operator| operator.0.matches(value))
+    }
+}
+
+impl Pattern {
+    /// Compiles the JSON text of an event pattern.
+    ///
+    /// # Errors
+    /// When EventBridge would refuse it; the error displays as EventBridge's message. Beyond AWS's checks, a pattern
+    /// of more than [`crate::PATTERN_BYTES_MAX`] bytes or [`crate::COMBINATIONS_MAX`] combinations is refused.
+    pub fn parse(text: &str) -> Result<Self, PatternError> {
+        compile::compile(text).map(|conjunctions| Self { conjunctions })
+    }
+
+    /// Whether an event matches. To hold events against many patterns, use a [`crate::RuleSet`].
+    pub fn matches(&self, event: &Event<'_>) -> bool {
+        self.conjunctions.iter().any(|conjunction| holds(conjunction, event))
+    }
+
+    /// The conditions of each combination of `$or` branches; one combination where there is no `$or`.
+    pub fn combinations(&self) -> impl Iterator<Item = &[Arc<Condition>]> {
+        self.conjunctions.iter().map(|conjunction| &**conjunction)
+    }
+
+    pub(crate) fn conjunctions(&self) -> &[Conjunction] {
+        &self.conjunctions
+    }
+}
+
+/// Whether all conditions hold, those on fields of array elements in the same elements.
+pub(crate) fn holds(conjunction: &[Arc<Condition>], event: &Event<'_>) -> bool {
+    conjunction.iter().all(|condition| holds_alone(condition, event))
+        && (!event.has_elements() || !settled_elements(conjunction, event).is_empty())
+}
+
+/// Whether a condition holds with no regard to the others. Absence is granted where elements may still be chosen.
+pub(crate) fn holds_alone(condition: &Condition, event: &Event<'_>) -> bool {
+    let mut present = false;
+    for field in event.at(&condition.path) {
+        if condition.is_satisfied_by(event, field) {
+            return true;
+        }
+        present = true;
+    }
+    condition.admits_absence() && (!present || event.has_elements())
+}
+
+/// Elements of arrays that the conditions so far have settled on; the innermost of each chain stands for all.
+type Choice = Vec<u32>;
+
+/// The choices of array elements under which all the conditions hold.
+///
+/// The conditions are taken in the order of their paths, and absence is judged by the choices made up to there,
+/// which is AWS's order and shows in its verdicts. A choice in arrays that no later path enters is forgotten, so
+/// that there are never more choices than elements.
+fn settled_elements(conjunction: &[Arc<Condition>], event: &Event<'_>) -> Vec<Choice> {
+    let mut choices = vec![Choice::new()];
+    for condition in conjunction {
+        let fields: Vec<u32> = event.at(&condition.path).collect();
+        let satisfying: Vec<u32> =
+            fields.iter().copied().filter(|&field| condition.is_satisfied_by(event, field)).collect();
+        let admits_absence = condition.admits_absence();
+        for choice in &mut choices {
+            forget_left_arrays(choice, event, &condition.path);
+        }
+        choices.sort_unstable();
+        choices.dedup();
+        let mut next = Vec::new();
+        for choice in choices {
+            for field in consistent(event, &choice, &satisfying) {
+                extend(&mut next, &choice, event, event.element_of(field));
+            }
+            if admits_absence && consistent(event, &choice, &fields).next().is_none() {
+                next.push(choice);
+            }
+            if next.len() > CHOICES_MAX {
+                next.sort_unstable();
+                next.dedup();
+                next.truncate(CHOICES_MAX);
+            }
+        }
+        choices = next;
+        if choices.is_empty() {
+            break;
+        }
+    }
+    choices
+}
+
+fn forget_left_arrays(choice: &mut Choice, event: &Event<'_>, path: &Path) {
+    for element in choice.iter_mut() {
+        while *element != ROOT && !event.array_begins(*element, path) {
+            *element = event.parent_of(*element);
+        }
+    }
+    choice.retain(|&element| element != ROOT);
+    choice.sort_unstable();
+    choice.dedup();
+}
+
+/// Those of `fields` that stand in no other element of an array than the choice has settled on.
+fn consistent<'a>(
+    event: &'a Event<'_>,
+    choice: &'a [u32],
+    fields: &'a [u32],
+) -> impl Iterator<Item = u32> + 'a {
+    let mut at = 0;
+    std::iter::from_fn(move || {
+        loop {
+            let field = *fields.get(at)?;
+            let allowed =
+                choice.iter().fold(field, |field, &element| event.skip_other_elements(element, field));
+            if allowed == field {
+                at += 1;
+                return Some(field);
+            }
+            at += fields[at..].partition_point(|&field| field < allowed);
+        }
+    })
+}
+
+/// Adds to `next` the choice narrowed to an element, unless it was the last one added.
+fn extend(next: &mut Vec<Choice>, choice: &Choice, event: &Event<'_>, element: u32) {
+    let mut narrowed = choice.clone();
+    let mut is_new = element != ROOT;
+    for settled in &mut narrowed {
+        match event.relation(*settled, element) {
+            Relation::Within => is_new = false,
+            Relation::Narrows => {
+                *settled = element;
+                is_new = false;
+            }
+            Relation::Independent => {}
+            Relation::Contradicts => return,
+        }
+    }
+    if is_new {
+        narrowed.push(element);
+    }
+    narrowed.sort_unstable();
+    narrowed.dedup();
+    if next.last() != Some(&narrowed) {
+        next.push(narrowed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Pattern;
+    use crate::event::{Event, Scalar};
+
+    fn matches(pattern: &str, event: &str) -> bool {
+        Pattern::parse(pattern).unwrap().matches(&Event::parse(event.as_bytes()).unwrap())
+    }
+
+    #[test]
+    fn conditions_on_elements_hold_in_one_element() {
+        let pattern = r#"{"items":{"name":["a"],"size":[2]}}"#;
+        assert!(matches(pattern, r#"{"items":[{"name":"b","size":1},{"name":"a","size":2}]}"#));
+        assert!(!matches(pattern, r#"{"items":[{"name":"a","size":1},{"name":"b","size":2}]}"#));
+        let nested = r#"{"a":{"b":{"x":[1]},"c":{"y":[2]},"z":[3]}}"#;
+        assert!(matches(nested, r#"{"a":[{"b":[{"x":0},{"x":1}],"c":[{"y":2}],"z":3}]}"#));
+        assert!(!matches(nested, r#"{"a":[{"b":[{"x":1}],"c":[{"y":2}]},{"z":3}]}"#));
+    }
+
+    #[test]
+    fn the_last_of_two_conditions_on_one_path_stands() {
+        assert!(matches(r#"{"x":["y"],"x":["z"]}"#, r#"{"x":"z"}"#));
+        assert!(!matches(r#"{"x":["y"],"x":["z"]}"#, r#"{"x":"y"}"#));
+        let inside_last = r#"{"a":["1"],"$or":[{"a":["2"]},{"b":["3"]}]}"#;
+        assert!(matches(inside_last, r#"{"a":"2"}"#));
+        assert!(!matches(inside_last, r#"{"a":"1"}"#));
+        assert!(matches(inside_last, r#"{"a":"1","b":"3"}"#));
+    }
+
+    #[test]
+    fn values_without_nesting_make_an_event() {
+        let pattern =
+            Pattern::parse(r#"{"store":["a"],"price":[{"numeric":[">=",100]}],"gone":[{"exists":false}]}"#);
+        let event = Event::flat([("store", Scalar::Text("a".into())), ("price", Scalar::number("1e2"))]);
+        assert!(pattern.unwrap().matches(&event));
+    }
+
+    #[test]
+    fn an_array_of_many_elements_takes_no_time_to_refuse() {
+        let elements: Vec<String> = (0..20_000).map(|n| format!(r#"{{"k":1,"l":{n},"m":1}}"#)).collect();
+        let event = format!(r#"{{"a":[{}],"b":[{}]}}"#, elements.join(","), elements.join(","));
+        assert!(!matches(r#"{"a":{"k":[1],"l":[-1],"m":[1]},"b":{"k":[1],"m":[1]}}"#, &event));
+        assert!(!matches(r#"{"a":{"k":[1],"m":[1]},"b":{"k":[1],"l":[{"exists":false}],"m":[1]}}"#, &event));
+    }
+
+    #[test]
+    fn hostile_nesting_is_refused_and_not_followed() {
+        let deep = |open: &str, close: &str, levels: usize| {
+            format!("{{\"a\":{}1{}}}", open.repeat(levels), close.repeat(levels))
+        };
+        assert!(Event::parse(deep("[", "]", 900).as_bytes()).is_ok());
+        assert!(Event::parse(deep("[", "]", 2_000_000).as_bytes()).is_err());
+        assert!(Event::parse(deep("{\"a\":", "}", 2_000_000).as_bytes()).is_err());
+        assert!(Pattern::parse(&deep("{\"a\":", "}", 30_000)).is_err());
+        let branch = r#"{"$or":[{"a":["1"]},{"b":["2"]}]"#;
+        let doubled = format!("{}{}{}", format!("{branch},\"c\":").repeat(12), branch, "}".repeat(13));
+        let error = Pattern::parse(&doubled).unwrap_err();
+        assert!(error.to_string().contains("more than 1000 rule combinations"), "{error}");
+    }
+}
