@@ -27,7 +27,7 @@ pub trait Backend: Send + Sync + 'static {
     /// What is known of an access key.
     fn credentials(&self, access_key: &str) -> Credentials;
 
-    /// Whether requests without credentials are let in.
+    /// Whether requests without credentials, or with incomplete ones, are let in.
     fn anonymous(&self) -> bool;
 
     /// Words what the model finds wrong with an input; `None` lets the operation see it all the same.
@@ -52,6 +52,8 @@ pub enum Credentials {
     Unchecked,
     /// Signatures are checked, and nobody has this key.
     Unknown,
+    /// Signatures are checked, and the session of this key has ended.
+    Expired,
     /// Signatures are checked against this.
     Known(Secret),
 }
@@ -109,6 +111,8 @@ pub struct PlainRequest {
     pub endpoint: Arc<str>,
     /// The address that the request came from.
     pub source_ip: IpAddr,
+    /// Whether the request carries a signature (for whatever service) by known credentials that holds.
+    pub verified: bool,
 }
 
 /// The answer to a [`PlainRequest`].

@@ -5,21 +5,24 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::header::{CONNECTION, DATE, HOST};
+use http::header::{CONNECTION, CONTENT_ENCODING, DATE, HOST};
 use http::{HeaderValue, Method, Request, Response, StatusCode, request::Parts};
 use hyper::body::Incoming;
 use pontoon_core::ids::format_uuid;
 use pontoon_core::shape::{DecodeError, OperationSchema, Protocol, ServiceSchema};
-use pontoon_core::{ApiError, Scope, Timestamp};
+use pontoon_core::{ApiError, Timestamp};
 
-use crate::backend::{Backend, Call, Credentials, PlainBody, PlainRequest, PlainResponse};
+use crate::admission::{Admitted, admit};
+use crate::backend::{Backend, Call, PlainBody, PlainRequest, PlainResponse};
 use crate::body::{self, Body, BodyError, Room, Taken};
 use crate::limits::Limits;
 use crate::protocol::query::form::{self, Pair};
 use crate::protocol::query::reader::with_implied_queue_url;
 use crate::protocol::{self, Answer, Failed, Source};
 use crate::routing::{Refusal, Route, Routed, Router};
-use crate::sigv4::scope::CredentialScope;
+use crate::sigv4::Family;
+use crate::sigv4::claim::Claimed;
+use crate::upload;
 
 /// Everything that answers requests; one for all connections.
 #[derive(Debug)]
@@ -34,7 +37,7 @@ pub(crate) struct Front<B> {
 struct Exchange<'r> {
     head: &'r Parts,
     request_id: Arc<str>,
-    signed: Option<CredentialScope>,
+    claimed: Claimed,
     source_ip: IpAddr,
 }
 
@@ -90,7 +93,7 @@ impl<B: Backend> Front<B> {
         let exchange = Exchange {
             head: &head,
             request_id: format_uuid(random_uuid()).into(),
-            signed: CredentialScope::of(&head),
+            claimed: Claimed::of(&head),
             source_ip,
         };
         let answer = match self.carry_out(&exchange, body).await {
@@ -117,7 +120,7 @@ impl<B: Backend> Front<B> {
     }
 
     async fn carry_out(&self, exchange: &Exchange<'_>, body: Incoming) -> Result<Answer, Failure> {
-        let signed_for = exchange.signed.as_ref().map(|scope| scope.service.as_str());
+        let signed_for = exchange.claimed.scope().map(|scope| scope.service.as_str());
         let mut taken = Taken::none(&self.room);
         match self.router.by_head(exchange.head, signed_for) {
             Route::Operation(routed) => {
@@ -188,7 +191,7 @@ impl<B: Backend> Front<B> {
         body::receive(headers, body, bytes_max, &self.limits, taken).await
     }
 
-    /// Decodes, checks and carries out an operation.
+    /// Checks, decodes and carries out an operation.
     async fn call(
         &self,
         exchange: &Exchange<'_>,
@@ -197,53 +200,60 @@ impl<B: Backend> Front<B> {
         form: &[Pair<'_>],
     ) -> Result<Answer, Failure> {
         let operation = routed.operation;
-        let scope = self.authenticate(exchange).map_err(|error| Failure::of(routed, error))?;
-        let bytes_max = self.limits.body_bytes_max(operation.service.id);
-        // S3 keeps a content encoding as the object's; everywhere else it is the transfer's.
-        let body = if operation.service.id == "s3" {
-            received.clone()
-        } else {
-            body::inflate(&exchange.head.headers, received.clone(), bytes_max)
-                .map_err(|error| Failure::of(routed, body_error(error, bytes_max)))?
-        };
-        let source = Source { head: exchange.head, body: &body, form };
-        let (request, violations) = protocol::decode(routed, &source)
-            .map_err(|error| Failure::of(routed, decode_failure(routed, &error)))?;
+        let fail = |error| Failure::of(routed, error);
+        let admitted = admit(
+            self.backend.as_ref(),
+            exchange.head,
+            &exchange.claimed,
+            Some(operation.service.id),
+            received,
+        );
+        let family = Family::of(operation.service, routed.protocol);
+        let admitted = admitted.map_err(|error| fail(error.told(family)))?;
+        let unwrapped = self.unwrap(exchange.head, routed, received, &admitted).map_err(fail)?;
+        let (head, body) = unwrapped.as_ref().map_or((exchange.head, received), |(head, body)| (head, body));
+        let (request, violations) = protocol::decode(routed, &Source { head, body, form })
+            .map_err(|error| fail(decode_failure(routed, &error)))?;
         if !violations.is_empty()
             && let Some(error) = self.backend.invalid(operation, &violations)
         {
-            return Err(Failure::of(routed, error));
+            return Err(fail(error));
         }
         let call = Call {
             operation,
             request,
-            scope,
-            access_key: exchange.signed.as_ref().map(|signed| signed.access_key.as_str().into()),
+            scope: admitted.scope,
+            access_key: admitted.access_key,
             request_id: Arc::clone(&exchange.request_id),
             endpoint: endpoint(exchange.head),
             trace_header: exchange.header("x-amzn-trace-id").map(Arc::from),
             source_ip: exchange.source_ip,
         };
-        match self.backend.call(call).await {
-            Ok(output) => {
-                Ok(protocol::encode(routed.protocol, operation, output.as_ref(), &exchange.request_id))
-            }
-            Err(error) => Err(Failure::of(routed, error)),
-        }
+        let output = self.backend.call(call).await.map_err(fail)?;
+        Ok(protocol::encode(routed.protocol, operation, output.as_ref(), &exchange.request_id))
     }
 
-    /// Whose request it is, and in which region.
-    fn authenticate(&self, exchange: &Exchange<'_>) -> Result<Scope, ApiError> {
-        let home = self.backend.home();
-        let Some(signed) = &exchange.signed else { return Ok(home) };
-        let region = signed.region.parse().unwrap_or(home.region);
-        let account = match self.backend.credentials(&signed.access_key) {
-            Credentials::Known(secret) => secret.account,
-            Credentials::Unchecked | Credentials::Unknown => {
-                signed.access_key.parse().unwrap_or(home.account)
-            }
-        };
-        Ok(Scope { account, region })
+    /// Undoes what is wrapped around a body; `None` if nothing is. S3 keeps a content encoding as the object's own, everywhere else it is
+    /// the transfer's.
+    fn unwrap(
+        &self,
+        head: &Parts,
+        routed: &Routed,
+        received: &Bytes,
+        admitted: &Admitted<'_>,
+    ) -> Result<Option<(Parts, Bytes)>, ApiError> {
+        let service = routed.operation.service.id;
+        if service == "s3" && routed.operation.input.payload.is_some() {
+            let mut head = head.clone();
+            let body = upload::unwrap(&mut head, received.clone(), admitted)?;
+            return Ok(Some((head, body)));
+        }
+        if service == "s3" || !head.headers.contains_key(CONTENT_ENCODING) {
+            return Ok(None);
+        }
+        let bytes_max = self.limits.body_bytes_max(service);
+        let body = body::inflate(&head.headers, received.clone(), bytes_max);
+        Ok(Some((head.clone(), body.map_err(|error| body_error(error, bytes_max))?)))
     }
 
     async fn answer_plain(&self, head: Parts, body: Incoming, source_ip: IpAddr) -> Response<Body> {
@@ -253,8 +263,12 @@ impl<B: Backend> Front<B> {
         let answer = match received {
             Ok(body) => {
                 let endpoint = endpoint(&head);
+                let claimed = Claimed::of(&head);
+                let admitted = admit(self.backend.as_ref(), &head, &claimed, None, &body);
+                let verified = admitted.is_ok_and(|admitted| admitted.verified);
                 let Parts { method, uri, headers, .. } = head;
-                self.backend.plain(PlainRequest { method, uri, headers, body, endpoint, source_ip }).await
+                let request = PlainRequest { method, uri, headers, body, endpoint, source_ip, verified };
+                self.backend.plain(request).await
             }
             Err(error) => {
                 let error = body_error(error, bytes_max);

@@ -7,14 +7,17 @@
 //! Invariant: every request that reaches the front gets an answer in the protocol that it was made in, whatever its bytes are; none makes the front panic,
 //! recurse without bound or hold more memory than [`Limits`] allows.
 
+mod admission;
 pub mod backend;
 pub mod body;
+mod checksum;
 mod exchange;
 pub mod limits;
 pub mod protocol;
 pub mod routing;
 mod server;
 pub mod sigv4;
+mod upload;
 
 pub use backend::{Backend, Call, Credentials, PlainBody, PlainRequest, PlainResponse, Secret};
 pub use limits::Limits;

@@ -3,4 +3,5 @@
 #![allow(clippy::unwrap_used, reason = "all of this is tests, but only functions marked so are known to be")]
 
 mod server;
+mod sigv4;
 mod toy;

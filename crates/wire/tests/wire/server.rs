@@ -8,7 +8,7 @@ use bytes::Bytes;
 use http::StatusCode;
 use pontoon_core::shape::{OperationSchema, Output, ServiceSchema, Violations};
 use pontoon_core::{ApiError, Timestamp};
-use pontoon_wire::{Backend, Call, Credentials, Limits, PlainRequest, PlainResponse, serve};
+use pontoon_wire::{Backend, Call, Credentials, Limits, PlainRequest, PlainResponse, Secret, serve};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
@@ -324,5 +324,94 @@ async fn account_and_region_come_from_the_credential_scope() {
         let answer = server.exchange(request("POST /", &headers, br#"{"Text":"who"}"#)).await;
         check(&answer, 200, &[], &format!(r#"{{"Text":"{account} eu-west-1 http://localhost:4566"}}"#));
     }
+    server.stop().await;
+}
+
+/// Lets in only who signs with the one key.
+struct Guarded;
+
+impl Backend for Guarded {
+    fn services(&self) -> &'static [&'static ServiceSchema] {
+        SERVICES
+    }
+    fn now(&self) -> Timestamp {
+        NOW
+    }
+    fn credentials(&self, access_key: &str) -> Credentials {
+        match access_key {
+            "AKIDEXAMPLE" => Credentials::Known(Secret {
+                key: "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY".into(),
+                session_token: None,
+                account: "111122223333".parse().unwrap(),
+            }),
+            "ASIDEXAMPLE" => Credentials::Expired,
+            _ => Credentials::Unknown,
+        }
+    }
+    fn anonymous(&self) -> bool {
+        false
+    }
+    fn invalid(&self, _: &'static OperationSchema, _: &Violations) -> Option<ApiError> {
+        None
+    }
+    async fn call(&self, call: Call) -> Result<Box<dyn Output>, ApiError> {
+        Echo.call(call).await
+    }
+    async fn plain(&self, request: PlainRequest) -> PlainResponse {
+        PlainResponse::new(StatusCode::OK, "text/plain", request.verified.to_string())
+    }
+}
+
+#[tokio::test]
+async fn only_signed_requests_pass_where_credentials_are_configured() {
+    let server = Server::with(Guarded, Limits::default()).await;
+    let signed = |key: &str| {
+        format!(
+            "x-amz-target: AmazonSQS.Echo\r\ncontent-type: application/x-amz-json-1.0\r\nx-amz-date: 20260131T123456Z\r\n\
+             authorization: AWS4-HMAC-SHA256 Credential={key}/20260131/us-east-1/sqs/aws4_request, \
+             SignedHeaders=content-type;host;x-amz-date;x-amz-target, \
+             Signature=beb779776ee11a5deec5e4d3c8cdd508e7eb5f50d17b28fe5cc2b5f519441c47\r\n"
+        )
+    };
+    let body = br#"{"Text":"hi"}"#;
+    let answer = server.exchange(request("POST /", &signed("AKIDEXAMPLE"), body)).await;
+    check(&answer, 200, &[], r#"{"Text":"hi"}"#);
+    let answer = server.exchange(request("POST /_pontoon/reset", &signed("AKIDEXAMPLE"), body)).await;
+    assert!(answer.ends_with("false"), "signed for another path: {answer}");
+    let answer = server.exchange(request("POST /", &signed("AKIDOTHER"), body)).await;
+    check(
+        &answer,
+        403,
+        &["x-amzn-query-error: InvalidClientTokenId;Sender\r\n"],
+        r#"{"__type":"com.amazon.coral.service#InvalidClientTokenId","message":"The security token included in the request is invalid."}"#,
+    );
+    let answer = server.exchange(request("POST /", &signed("ASIDEXAMPLE"), body)).await;
+    assert!(answer.contains("#ExpiredToken\""), "{answer}");
+    let headers = "x-amz-target: DynamoDB_20120810.Echo\r\n";
+    let answer = server.exchange(request("POST /", headers, b"{}")).await;
+    check(
+        &answer,
+        400,
+        &[],
+        r#"{"__type":"com.amazon.coral.service#MissingAuthenticationTokenException","message":"Request is missing Authentication Token"}"#,
+    );
+    let answer = server.exchange(request("PUT /bucket/key", "", b"")).await;
+    assert!(answer.contains("<Code>AccessDenied</Code><Message>Access Denied</Message>"), "{answer}");
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn chunked_uploads_arrive_plain_and_checked() {
+    let server = Server::start(Limits::default()).await;
+    let headers = "content-encoding: aws-chunked\r\nx-amz-content-sha256: STREAMING-UNSIGNED-PAYLOAD-TRAILER\r\n\
+                   x-amz-trailer: x-amz-checksum-crc32\r\nx-amz-decoded-content-length: 11\r\n";
+    let body = b"5\r\nhello\r\n6\r\n world\r\n0\r\nx-amz-checksum-crc32:DUoRhQ==\r\n\r\n";
+    let answer = server.exchange(request("PUT /bucket/object", headers, body)).await;
+    check(&answer, 200, &[], "hello world");
+    let wrong = b"5\r\nhello\r\n6\r\n World\r\n0\r\nx-amz-checksum-crc32:DUoRhQ==\r\n\r\n";
+    let answer = server.exchange(request("PUT /bucket/object", headers, wrong)).await;
+    assert!(answer.contains("<Code>BadDigest</Code>"), "{answer}");
+    let answer = server.exchange(request("PUT /bucket/object", headers, b"5\r\nhello\r\n0\r\n\r\n")).await;
+    assert!(answer.contains("<Code>IncompleteBody</Code>"), "{answer}");
     server.stop().await;
 }
