@@ -52,6 +52,18 @@ impl DataDirectory {
         self.path.join(name)
     }
 
+    /// Refuses the directory if something in it is missing.
+    pub(crate) fn expect(&self, name: &str) -> Result<(), StoreError> {
+        let path = self.join(name);
+        if path.try_exists().map_err(|e| failed("read", &path, &e))? {
+            return Ok(());
+        }
+        Err(StoreError::new(format!(
+            "{} is missing: restore the data directory from a copy, or choose another one",
+            path.display()
+        )))
+    }
+
     /// Whether the contents were being created or emptied when the process ended, and so are to be removed.
     pub(crate) fn is_emptying(&self) -> Result<bool, StoreError> {
         self.join(EMPTYING_FILE).try_exists().map_err(|e| failed("read", &self.path, &e))

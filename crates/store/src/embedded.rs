@@ -75,7 +75,8 @@ struct State {
 }
 
 impl<T: Tree> EmbeddedStore<T> {
-    /// Opens or creates the store in a data directory. `checkpoint_bytes` is how much memory the latest batches may take.
+    /// Opens or creates the store in a data directory. `checkpoint_bytes` is how much memory the latest batches may take; `open_tree` opens the
+    /// tree in a directory, which it creates if absent.
     pub(crate) fn open(
         dir: &Path,
         checkpoint_bytes: usize,
@@ -83,17 +84,20 @@ impl<T: Tree> EmbeddedStore<T> {
     ) -> Result<Self, StoreError> {
         let directory = DataDirectory::open(dir)?;
         let (tree_path, log_dir) = (directory.join(TREE), directory.join(LOG));
-        let emptying = directory.is_emptying()?;
-        if emptying {
+        let mut latest = Layer::default();
+        let (tree, log, last) = if directory.is_emptying()? {
             remove_all(&tree_path)?;
             remove_all(&log_dir)?;
-        }
-        let tree = open_tree(&tree_path)?;
-        let mut latest = Layer::default();
-        let (log, last) = Log::open(&log_dir, tree.applied()?, &mut |batch| latest.apply(batch))?;
-        if emptying {
+            let created = (open_tree(&tree_path)?, Log::create(&log_dir)?, Seq(0));
             directory.end_emptying()?;
-        }
+            created
+        } else {
+            directory.expect(TREE)?;
+            directory.expect(LOG)?;
+            let tree = open_tree(&tree_path)?;
+            let (log, last) = Log::open(&log_dir, tree.applied()?, &mut |batch| latest.apply(batch))?;
+            (tree, log, last)
+        };
         let state = State {
             latest,
             checkpoint: None,

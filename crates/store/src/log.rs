@@ -65,6 +65,12 @@ pub(crate) struct Log {
 }
 
 impl Log {
+    /// Creates the directory and an empty log in it.
+    pub(crate) fn create(dir: &Path) -> Result<Self, StoreError> {
+        fs::create_dir(dir).map_err(|e| failed("create", dir, &e))?;
+        Self::begin(dir, Seq(1), Salt::random())
+    }
+
     /// Opens the log in a directory, and hands every batch behind `tree` (the last one that the tree holds) to `replay`, in order. Returns the
     /// last batch's number too. A torn tail is cut.
     ///
@@ -75,12 +81,9 @@ impl Log {
         tree: Seq,
         replay: &mut dyn FnMut(Batch),
     ) -> Result<(Self, Seq), StoreError> {
-        fs::create_dir_all(dir).map_err(|e| failed("create", dir, &e))?;
         let mut segments = segments(dir)?;
         remove_unbegun(dir, &mut segments)?;
-        let Some(first) = segments.first() else {
-            return Ok((Self::begin(dir, Seq(tree.0 + 1), Salt::random())?, tree));
-        };
+        let first = segments.first().ok_or_else(|| damaged(dir, "it has no segment"))?;
         if first.0.0 > tree.0 + 1 {
             return Err(damaged(&first.1, "the segment before it is missing"));
         }
@@ -406,6 +409,22 @@ mod tests {
         Ok(last.0)
     }
 
+    /// A new log, in a directory that goes with the first.
+    fn create() -> (tempfile::TempDir, PathBuf, Log) {
+        let parent = tempfile::tempdir().unwrap();
+        let dir = parent.path().join("log");
+        let log = Log::create(&dir).unwrap();
+        (parent, dir, log)
+    }
+
+    /// A log's directory with one segment of these contents.
+    fn with_segment(name: &Path, contents: &[u8]) -> (tempfile::TempDir, PathBuf) {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join(name.file_name().unwrap());
+        fs::write(&path, contents).unwrap();
+        (dir, path)
+    }
+
     fn only_segment(dir: &Path) -> PathBuf {
         let mut segments = segments(dir).unwrap();
         assert_eq!(segments.len(), 1);
@@ -414,38 +433,35 @@ mod tests {
 
     #[test]
     fn what_was_appended_comes_back_behind_what_the_tree_holds() {
-        let dir = tempfile::tempdir().unwrap();
-        let (mut log, last) = Log::open(dir.path(), Seq(0), &mut |_| panic!("it is empty")).unwrap();
-        assert_eq!(last, Seq(0));
+        let (_parent, dir, mut log) = create();
+        assert_eq!(reopen(&dir, 0), Ok(0));
         append(&mut log, 1..=5);
-        assert_eq!(reopen(dir.path(), 0), Ok(5));
-        assert_eq!(reopen(dir.path(), 3), Ok(5));
-        assert_eq!(reopen(dir.path(), 5), Ok(5));
+        assert_eq!(reopen(&dir, 0), Ok(5));
+        assert_eq!(reopen(&dir, 3), Ok(5));
+        assert_eq!(reopen(&dir, 5), Ok(5));
         log.rotate(Seq(6), Salt::random()).unwrap();
         append(&mut log, 6..=8);
-        assert_eq!(reopen(dir.path(), 0), Ok(8));
-        Log::remove_older_segments(dir.path()).unwrap();
-        assert_eq!(reopen(dir.path(), 5), Ok(8));
-        let missing = reopen(dir.path(), 4).unwrap_err();
+        assert_eq!(reopen(&dir, 0), Ok(8));
+        Log::remove_older_segments(&dir).unwrap();
+        assert_eq!(reopen(&dir, 5), Ok(8));
+        let missing = reopen(&dir, 4).unwrap_err();
         assert!(missing.contains("the segment before it is missing"), "{missing}");
-        let behind = reopen(dir.path(), 9).unwrap_err();
+        let behind = reopen(&dir, 9).unwrap_err();
         assert!(behind.contains("it ends with batch 8, but batch 9 is known"), "{behind}");
     }
 
     #[test]
     fn a_segment_that_ends_anywhere_is_cut_behind_its_last_whole_batch_and_goes_on() {
-        let whole = tempfile::tempdir().unwrap();
-        let (mut log, _) = Log::open(whole.path(), Seq(0), &mut |_| ()).unwrap();
+        let (_parent, whole, mut log) = create();
         let mut ends = vec![log.bytes() as usize];
         for number in 1..=3 {
             append(&mut log, number..=number);
             ends.push(log.bytes() as usize);
         }
-        let contents = fs::read(only_segment(whole.path())).unwrap();
+        let segment = only_segment(&whole);
+        let contents = fs::read(&segment).unwrap();
         for length in ends[0]..contents.len() {
-            let dir = tempfile::tempdir().unwrap();
-            let path = dir.path().join(only_segment(whole.path()).file_name().unwrap());
-            fs::write(&path, &contents[..length]).unwrap();
+            let (dir, path) = with_segment(&segment, &contents[..length]);
             let survivors = ends.iter().filter(|end| **end <= length).count() as u64 - 1;
             assert_eq!(reopen(dir.path(), 0), Ok(survivors), "of {length} bytes");
             assert_eq!(fs::metadata(&path).unwrap().len(), ends[survivors as usize] as u64);
@@ -457,62 +473,72 @@ mod tests {
 
     #[test]
     fn a_batch_that_was_durable_and_is_damaged_is_refused_wherever_the_damage_is() {
-        let whole = tempfile::tempdir().unwrap();
-        let (mut log, _) = Log::open(whole.path(), Seq(0), &mut |_| ()).unwrap();
+        let (_parent, whole, mut log) = create();
         append(&mut log, 1..=2);
         let damageable = log.bytes() as usize;
         append(&mut log, 3..=3);
-        let contents = fs::read(only_segment(whole.path())).unwrap();
+        let segment = only_segment(&whole);
+        let contents = fs::read(&segment).unwrap();
         for at in 0..damageable {
-            let dir = tempfile::tempdir().unwrap();
-            let path = dir.path().join(only_segment(whole.path()).file_name().unwrap());
             let mut contents = contents.clone();
             contents[at] ^= 0x40;
-            fs::write(&path, &contents).unwrap();
+            let (dir, path) = with_segment(&segment, &contents);
             let refusal = reopen(dir.path(), 0).unwrap_err();
             assert!(refusal.contains("is damaged: ") && refusal.contains("from a copy"), "{at}: {refusal}");
             assert_eq!(fs::read(&path).unwrap(), contents, "what is refused is left as it is");
         }
     }
 
+    /// Power fails while a group is being synced: each sector of it has reached the disk or not, and the file has grown so far or not.
     #[test]
-    fn pages_of_an_unsynced_group_that_the_disk_wrote_out_of_order_are_a_torn_tail() {
-        let dir = tempfile::tempdir().unwrap();
-        let (mut log, _) = Log::open(dir.path(), Seq(0), &mut |_| ()).unwrap();
-        append(&mut log, 1..=2);
-        let synced = log.bytes() as usize;
-        // One group: none of its records was written after a sync of another.
-        let mut records = Vec::new();
-        for number in 3..=6 {
-            encode(&mut records, log.salt(), Seq(number), Seq(2), &batch(number)).unwrap();
+    fn an_unsynced_group_of_which_the_disk_wrote_any_sectors_leaves_a_prefix() {
+        const SECTOR_BYTES: usize = 512;
+        let mut survivors = Vec::new();
+        for seed in 0..300 {
+            let mut random = fastrand::Rng::with_seed(seed);
+            let (_parent, dir, mut log) = create();
+            let synced = random.u64(1..4);
+            append(&mut log, 1..=synced);
+            let synced_bytes = log.bytes() as usize;
+            let mut records = Vec::new();
+            for number in synced + 1..=synced + 40 {
+                encode(&mut records, log.salt(), Seq(number), Seq(synced), &batch(number)).unwrap();
+            }
+            log.append(&records).unwrap();
+            let path = only_segment(&dir);
+            let mut contents = fs::read(&path).unwrap();
+            contents.truncate(random.usize(synced_bytes..=contents.len()));
+            let length = contents.len();
+            for sector in (0..length).step_by(SECTOR_BYTES) {
+                if random.u8(..8) == 0 {
+                    let end = (sector + SECTOR_BYTES).min(length);
+                    contents[sector.max(synced_bytes).min(end)..end].fill(0);
+                }
+            }
+            fs::write(&path, &contents).unwrap();
+            let last = reopen(&dir, 0).unwrap();
+            assert!(last >= synced, "seed {seed}: {last} of {synced} synced");
+            survivors.push(last - synced);
         }
-        log.append(&records).unwrap();
-        let path = only_segment(dir.path());
-        let mut contents = fs::read(&path).unwrap();
-        contents[synced..synced + 50].fill(0);
-        fs::write(&path, &contents).unwrap();
-        assert_eq!(reopen(dir.path(), 0), Ok(2));
-        assert_eq!(fs::metadata(&path).unwrap().len(), synced as u64);
+        assert!(survivors.contains(&0) && survivors.iter().any(|count| *count > 20), "{survivors:?}");
     }
 
     #[test]
     fn a_segment_that_a_crash_kept_from_being_begun_is_dropped_and_one_before_it_must_be_whole() {
         for written in [&b""[..], b"PONTLOG", &[0; HEADER_BYTES]] {
-            let dir = tempfile::tempdir().unwrap();
-            let (mut log, _) = Log::open(dir.path(), Seq(0), &mut |_| ()).unwrap();
+            let (_parent, dir, mut log) = create();
             append(&mut log, 1..=3);
-            fs::write(dir.path().join("00000000000000000004.log"), written).unwrap();
-            assert_eq!(reopen(dir.path(), 0), Ok(3));
-            only_segment(dir.path());
+            fs::write(dir.join("00000000000000000004.log"), written).unwrap();
+            assert_eq!(reopen(&dir, 0), Ok(3));
+            only_segment(&dir);
         }
-        let dir = tempfile::tempdir().unwrap();
-        let (mut log, _) = Log::open(dir.path(), Seq(0), &mut |_| ()).unwrap();
+        let (_parent, dir, mut log) = create();
         append(&mut log, 1..=3);
         let length = log.bytes();
-        let first = only_segment(dir.path());
+        let first = only_segment(&dir);
         log.rotate(Seq(4), Salt::random()).unwrap();
         cut(&first, length - 1).unwrap();
-        let refusal = reopen(dir.path(), 0).unwrap_err();
+        let refusal = reopen(&dir, 0).unwrap_err();
         assert!(refusal.contains("batch 3 is broken, although the next segment was begun"), "{refusal}");
     }
 

@@ -3,8 +3,11 @@
 #![allow(clippy::unwrap_used, reason = "in a test a failure to unwrap is the failure")]
 
 use std::collections::BTreeMap;
+use std::fs;
 use std::ops::{Bound, ControlFlow};
+use std::path::Path;
 use std::sync::Arc;
+use std::thread;
 
 use bytes::Bytes;
 use pontoon_core::store::{Batch, Direction, KeyRange, Space, Store, StoreError, StoreRead};
@@ -243,6 +246,108 @@ fn clearing_removes_everything_for_good_and_the_store_goes_on() {
         let store = subject.reopen(store);
         assert_eq!(keys(&*store, &KeyRange::all(), Direction::Ascending), "after");
     });
+}
+
+#[test]
+fn snapshots_taken_while_others_write_and_sync_see_whole_batches_in_order() {
+    const BATCHES: u64 = 2_000;
+    let number =
+        |value: Option<Bytes>| value.map(|value| u64::from_be_bytes(value.as_ref().try_into().unwrap()));
+    on_every_store(|subject| {
+        let store = subject.open();
+        let last_seen = thread::scope(|scope| {
+            let reader = scope.spawn(|| {
+                let mut seen = 0;
+                while seen < BATCHES {
+                    let snapshot = store.snapshot();
+                    let first = number(snapshot.get(Space::Queue, b"first").unwrap());
+                    let second = number(snapshot.get(Space::Table, b"second").unwrap());
+                    assert_eq!(first, second, "half a batch");
+                    let now = first.unwrap_or(0);
+                    assert!(now >= seen, "batch {now} after batch {seen}");
+                    assert_eq!(
+                        scan(&*snapshot, Space::Log, &KeyRange::all(), Direction::Ascending).len() as u64,
+                        now
+                    );
+                    seen = now;
+                }
+                seen
+            });
+            let syncer = scope.spawn(|| while store.sync().unwrap().0 < BATCHES {});
+            for number in 1..=BATCHES {
+                let mut batch = Batch::new();
+                batch.put(Space::Queue, *b"first", number.to_be_bytes().to_vec());
+                batch.put(Space::Table, *b"second", number.to_be_bytes().to_vec());
+                batch.put(Space::Log, number.to_be_bytes(), vec![0; 100]);
+                store.apply(batch).unwrap();
+            }
+            syncer.join().unwrap();
+            reader.join().unwrap()
+        });
+        assert_eq!(last_seen, BATCHES);
+    });
+}
+
+fn refusal(dir: &Path) -> String {
+    match pontoon_store::open(&StoreConfig::new(dir)) {
+        Ok(_) => "opened".to_owned(),
+        Err(error) => error.message,
+    }
+}
+
+#[test]
+fn a_directory_that_is_open_or_damaged_is_refused_with_what_to_do() {
+    let mut subject = OnDisk::new(1);
+    let store = subject.open();
+    let dir = subject.dir.path();
+    assert!(refusal(dir).contains("is in use by process"), "{}", refusal(dir));
+    for number in 0..100 {
+        let key = format!("{number}");
+        store.apply(batch(&[(Space::Queue, &key, Some(&key))])).unwrap();
+        store.sync().unwrap();
+    }
+    drop(store);
+    let tree = dir.join("tree/tree.redb");
+    let whole = fs::read(&tree).unwrap();
+    for damage in [&whole[..100], &whole[..whole.len() / 2], &[b'x'; 10_000][..]] {
+        fs::write(&tree, damage).unwrap();
+        assert!(refusal(dir).contains("restore the data directory"), "{}", refusal(dir));
+    }
+    fs::remove_file(&tree).unwrap();
+    assert!(refusal(dir).contains("restore the data directory"), "{}", refusal(dir));
+    assert!(!tree.exists(), "a refused directory is left as it is");
+    fs::write(&tree, &whole).unwrap();
+    assert_eq!(refusal(dir), "opened");
+    for missing in ["log", "tree"] {
+        fs::rename(dir.join(missing), dir.join("away")).unwrap();
+        assert!(refusal(dir).contains(&format!("{missing} is missing")), "{}", refusal(dir));
+        fs::rename(dir.join("away"), dir.join(missing)).unwrap();
+    }
+    assert_eq!(refusal(dir), "opened");
+}
+
+#[test]
+fn after_a_failed_write_the_store_refuses_every_other_and_what_was_synced_is_there_after_a_reopen() {
+    let mut subject = OnDisk::new(1);
+    let store = subject.open();
+    store.apply(batch(&[(Space::Queue, "synced", Some("1"))])).unwrap();
+    store.sync().unwrap();
+    let log = subject.dir.path().join("log");
+    fs::rename(&log, log.with_extension("away")).unwrap();
+    let failure = (0..100).find_map(|_| {
+        let applied = store.apply(batch(&[(Space::Queue, "lost", Some("1"))]));
+        applied.and_then(|_| store.sync()).err()
+    });
+    assert!(failure.unwrap().message.contains("No such file"));
+    for refused in
+        [store.apply(Batch::new()).unwrap_err(), store.sync().unwrap_err(), store.clear().unwrap_err()]
+    {
+        assert!(refused.message.contains("the store has failed and takes no more writes"), "{refused}");
+    }
+    assert!(store.get(Space::Queue, b"synced").unwrap().is_some());
+    drop(store);
+    fs::rename(log.with_extension("away"), &log).unwrap();
+    assert!(subject.open().get(Space::Queue, b"synced").unwrap().is_some());
 }
 
 /// What a random history does.

@@ -1,6 +1,7 @@
 //! The tree on [redb](https://docs.rs/redb), a copy-on-write B+ tree in one file.
 
 use std::fs;
+use std::io::ErrorKind;
 use std::ops::{Bound, ControlFlow};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -8,7 +9,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use parking_lot::RwLock;
 use pontoon_core::store::{Direction, KeyRange, Seq, Space, StoreError, StoreRead};
-use redb::{Database, ReadOnlyTable, ReadableDatabase, TableDefinition, TableError, WriteTransaction};
+use redb::{Database, ReadOnlyTable, ReadableDatabase, TableDefinition, WriteTransaction};
 
 use super::Tree;
 use crate::directory::{self, sync_directory};
@@ -35,19 +36,23 @@ pub(crate) struct RedbTree {
 }
 
 impl RedbTree {
-    /// Opens the tree in a directory, or creates both. `cache_bytes` is how much of the file is kept in memory.
+    /// Opens the tree in a directory, or creates both if the directory is absent. `cache_bytes` is how much of the file is kept in memory.
     pub(crate) fn open(dir: &Path, cache_bytes: u64) -> Result<Self, StoreError> {
-        fs::create_dir_all(dir).map_err(|e| directory::failed("create", dir, &e))?;
         let path = dir.join(FILE);
-        let cache_bytes = usize::try_from(cache_bytes).unwrap_or(usize::MAX);
-        let database = Database::builder()
-            .set_cache_size(cache_bytes)
-            .create(&path)
-            .map_err(|e| failed("open", &path, e.into()))?;
-        if !has_tables(&database).map_err(|e| failed("read", &path, e))? {
-            change(&database, create_tables).map_err(|e| failed("write", &path, e))?;
-            sync_directory(dir)?;
-        }
+        let mut builder = Database::builder();
+        builder.set_cache_size(usize::try_from(cache_bytes).unwrap_or(usize::MAX));
+        let database = match fs::create_dir(dir) {
+            Ok(()) => {
+                let database = builder.create(&path).map_err(|e| failed("create", &path, e.into()))?;
+                change(&database, create_tables).map_err(|e| failed("write", &path, e))?;
+                sync_directory(dir)?;
+                database
+            }
+            Err(e) if e.kind() == ErrorKind::AlreadyExists => {
+                builder.open(&path).map_err(|e| failed("open", &path, e.into()))?
+            }
+            Err(e) => return Err(directory::failed("create", dir, &e)),
+        };
         let committed = Committed::now(&path, &database)?;
         Ok(Self { path, database, committed: RwLock::new(Arc::new(committed)) })
     }
@@ -59,14 +64,6 @@ impl RedbTree {
         change(&self.database, writes).map_err(|e| failed("write", &self.path, e))?;
         *self.committed.write() = Arc::new(Committed::now(&self.path, &self.database)?);
         Ok(())
-    }
-}
-
-fn has_tables(database: &Database) -> Result<bool, redb::Error> {
-    match database.begin_read()?.open_table(LAST) {
-        Ok(_) => Ok(true),
-        Err(TableError::TableDoesNotExist(_)) => Ok(false),
-        Err(error) => Err(error.into()),
     }
 }
 
@@ -200,12 +197,19 @@ impl StoreRead for Committed {
     }
 }
 
+const DAMAGED: &str = "it is damaged: restore the data directory from a copy, or start with another one";
+
 fn failed(what: &str, path: &Path, error: redb::Error) -> StoreError {
     let advice = match &error {
+        redb::Error::Io(e) if e.kind() == ErrorKind::NotFound => "restore the data directory from a copy",
+        // It has another header, or is shorter than that says.
+        redb::Error::Io(e) if matches!(e.kind(), ErrorKind::InvalidData | ErrorKind::UnexpectedEof) => {
+            DAMAGED
+        }
         redb::Error::Io(_) | redb::Error::PreviousIo => "check its disk, then start again",
         redb::Error::DatabaseAlreadyOpen => "stop the other process that uses it",
         redb::Error::UpgradeRequired(_) => "it was written by another version of Pontoon: run that one",
-        _ => "it is damaged: restore the data directory from a copy, or start with another one",
+        _ => DAMAGED,
     };
     StoreError::new(format!("cannot {what} {}: {error}: {advice}", path.display()))
 }
