@@ -209,6 +209,38 @@ impl shape::Request for Request {
 
 codec::request_from_any!(Request);
 
+/// Writes the input itself.
+impl shape::Encode for Request {
+    fn encode(&self, to: &mut dyn shape::Writer) {
+        match self {
+            Self::CancelUpdateStack(input) => input.encode(to),
+            Self::ContinueUpdateRollback(input) => input.encode(to),
+            Self::CreateChangeSet(input) => input.encode(to),
+            Self::CreateStack(input) => input.encode(to),
+            Self::DeleteChangeSet(input) => input.encode(to),
+            Self::DeleteStack(input) => input.encode(to),
+            Self::DescribeChangeSet(input) => input.encode(to),
+            Self::DescribeStackEvents(input) => input.encode(to),
+            Self::DescribeStackResource(input) => input.encode(to),
+            Self::DescribeStackResources(input) => input.encode(to),
+            Self::DescribeStacks(input) => input.encode(to),
+            Self::ExecuteChangeSet(input) => input.encode(to),
+            Self::GetStackPolicy(input) => input.encode(to),
+            Self::GetTemplate(input) => input.encode(to),
+            Self::GetTemplateSummary(input) => input.encode(to),
+            Self::ListChangeSets(input) => input.encode(to),
+            Self::ListExports(input) => input.encode(to),
+            Self::ListImports(input) => input.encode(to),
+            Self::ListStackResources(input) => input.encode(to),
+            Self::ListStacks(input) => input.encode(to),
+            Self::SetStackPolicy(input) => input.encode(to),
+            Self::UpdateStack(input) => input.encode(to),
+            Self::UpdateTerminationProtection(input) => input.encode(to),
+            Self::ValidateTemplate(input) => input.encode(to),
+        }
+    }
+}
+
 /// What implements the service: one method for each supported operation.
 pub trait Handler {
     /// The service's errors.
@@ -497,6 +529,45 @@ pub fn call(
         }
         Request::ValidateTemplate(input) => codec::erase(handler.validate_template(step, input)),
     }
+}
+
+/// Reads the output of the operation of this name, if it is supported; tests make outputs so.
+///
+/// # Errors
+/// If it is malformed.
+#[cfg(feature = "decode-outputs")]
+pub fn decode_output(
+    operation: &str,
+    from: &mut dyn shape::Reader,
+) -> Result<Option<Box<dyn shape::Output>>, shape::DecodeError> {
+    use shape::Decode;
+    Ok(Some(match operation {
+        "CancelUpdateStack" => Box::new(CancelUpdateStackOutput::decode(from)?),
+        "ContinueUpdateRollback" => Box::new(ContinueUpdateRollbackOutput::decode(from)?),
+        "CreateChangeSet" => Box::new(CreateChangeSetOutput::decode(from)?),
+        "CreateStack" => Box::new(CreateStackOutput::decode(from)?),
+        "DeleteChangeSet" => Box::new(DeleteChangeSetOutput::decode(from)?),
+        "DeleteStack" => Box::new(DeleteStackOutput::decode(from)?),
+        "DescribeChangeSet" => Box::new(DescribeChangeSetOutput::decode(from)?),
+        "DescribeStackEvents" => Box::new(DescribeStackEventsOutput::decode(from)?),
+        "DescribeStackResource" => Box::new(DescribeStackResourceOutput::decode(from)?),
+        "DescribeStackResources" => Box::new(DescribeStackResourcesOutput::decode(from)?),
+        "DescribeStacks" => Box::new(DescribeStacksOutput::decode(from)?),
+        "ExecuteChangeSet" => Box::new(ExecuteChangeSetOutput::decode(from)?),
+        "GetStackPolicy" => Box::new(GetStackPolicyOutput::decode(from)?),
+        "GetTemplate" => Box::new(GetTemplateOutput::decode(from)?),
+        "GetTemplateSummary" => Box::new(GetTemplateSummaryOutput::decode(from)?),
+        "ListChangeSets" => Box::new(ListChangeSetsOutput::decode(from)?),
+        "ListExports" => Box::new(ListExportsOutput::decode(from)?),
+        "ListImports" => Box::new(ListImportsOutput::decode(from)?),
+        "ListStackResources" => Box::new(ListStackResourcesOutput::decode(from)?),
+        "ListStacks" => Box::new(ListStacksOutput::decode(from)?),
+        "SetStackPolicy" => Box::new(SetStackPolicyOutput::decode(from)?),
+        "UpdateStack" => Box::new(UpdateStackOutput::decode(from)?),
+        "UpdateTerminationProtection" => Box::new(UpdateTerminationProtectionOutput::decode(from)?),
+        "ValidateTemplate" => Box::new(ValidateTemplateOutput::decode(from)?),
+        _ => return Ok(None),
+    }))
 }
 
 /// The supported operations, one static each.

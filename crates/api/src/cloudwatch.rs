@@ -138,6 +138,29 @@ impl shape::Request for Request {
 
 codec::request_from_any!(Request);
 
+/// Writes the input itself.
+impl shape::Encode for Request {
+    fn encode(&self, to: &mut dyn shape::Writer) {
+        match self {
+            Self::DeleteAlarms(input) => input.encode(to),
+            Self::DescribeAlarmHistory(input) => input.encode(to),
+            Self::DescribeAlarms(input) => input.encode(to),
+            Self::DescribeAlarmsForMetric(input) => input.encode(to),
+            Self::DisableAlarmActions(input) => input.encode(to),
+            Self::EnableAlarmActions(input) => input.encode(to),
+            Self::GetMetricData(input) => input.encode(to),
+            Self::GetMetricStatistics(input) => input.encode(to),
+            Self::ListMetrics(input) => input.encode(to),
+            Self::ListTagsForResource(input) => input.encode(to),
+            Self::PutMetricAlarm(input) => input.encode(to),
+            Self::PutMetricData(input) => input.encode(to),
+            Self::SetAlarmState(input) => input.encode(to),
+            Self::TagResource(input) => input.encode(to),
+            Self::UntagResource(input) => input.encode(to),
+        }
+    }
+}
+
 /// What implements the service: one method for each supported operation.
 pub trait Handler {
     /// The service's errors.
@@ -327,6 +350,36 @@ pub fn call(
         Request::TagResource(input) => codec::erase(handler.tag_resource(step, input)),
         Request::UntagResource(input) => codec::erase(handler.untag_resource(step, input)),
     }
+}
+
+/// Reads the output of the operation of this name, if it is supported; tests make outputs so.
+///
+/// # Errors
+/// If it is malformed.
+#[cfg(feature = "decode-outputs")]
+pub fn decode_output(
+    operation: &str,
+    from: &mut dyn shape::Reader,
+) -> Result<Option<Box<dyn shape::Output>>, shape::DecodeError> {
+    use shape::Decode;
+    Ok(Some(match operation {
+        "DeleteAlarms" => Box::new(DeleteAlarmsOutput::decode(from)?),
+        "DescribeAlarmHistory" => Box::new(DescribeAlarmHistoryOutput::decode(from)?),
+        "DescribeAlarms" => Box::new(DescribeAlarmsOutput::decode(from)?),
+        "DescribeAlarmsForMetric" => Box::new(DescribeAlarmsForMetricOutput::decode(from)?),
+        "DisableAlarmActions" => Box::new(DisableAlarmActionsOutput::decode(from)?),
+        "EnableAlarmActions" => Box::new(EnableAlarmActionsOutput::decode(from)?),
+        "GetMetricData" => Box::new(GetMetricDataOutput::decode(from)?),
+        "GetMetricStatistics" => Box::new(GetMetricStatisticsOutput::decode(from)?),
+        "ListMetrics" => Box::new(ListMetricsOutput::decode(from)?),
+        "ListTagsForResource" => Box::new(ListTagsForResourceOutput::decode(from)?),
+        "PutMetricAlarm" => Box::new(PutMetricAlarmOutput::decode(from)?),
+        "PutMetricData" => Box::new(PutMetricDataOutput::decode(from)?),
+        "SetAlarmState" => Box::new(SetAlarmStateOutput::decode(from)?),
+        "TagResource" => Box::new(TagResourceOutput::decode(from)?),
+        "UntagResource" => Box::new(UntagResourceOutput::decode(from)?),
+        _ => return Ok(None),
+    }))
 }
 
 /// The supported operations, one static each.

@@ -173,6 +173,37 @@ impl shape::Request for Request {
 
 codec::request_from_any!(Request);
 
+/// Writes the input itself.
+impl shape::Encode for Request {
+    fn encode(&self, to: &mut dyn shape::Writer) {
+        match self {
+            Self::BatchGetItem(input) => input.encode(to),
+            Self::BatchWriteItem(input) => input.encode(to),
+            Self::CreateTable(input) => input.encode(to),
+            Self::DeleteItem(input) => input.encode(to),
+            Self::DeleteTable(input) => input.encode(to),
+            Self::DescribeContinuousBackups(input) => input.encode(to),
+            Self::DescribeEndpoints(input) => input.encode(to),
+            Self::DescribeLimits(input) => input.encode(to),
+            Self::DescribeTable(input) => input.encode(to),
+            Self::DescribeTimeToLive(input) => input.encode(to),
+            Self::GetItem(input) => input.encode(to),
+            Self::ListTables(input) => input.encode(to),
+            Self::ListTagsOfResource(input) => input.encode(to),
+            Self::PutItem(input) => input.encode(to),
+            Self::Query(input) => input.encode(to),
+            Self::Scan(input) => input.encode(to),
+            Self::TagResource(input) => input.encode(to),
+            Self::TransactGetItems(input) => input.encode(to),
+            Self::TransactWriteItems(input) => input.encode(to),
+            Self::UntagResource(input) => input.encode(to),
+            Self::UpdateItem(input) => input.encode(to),
+            Self::UpdateTable(input) => input.encode(to),
+            Self::UpdateTimeToLive(input) => input.encode(to),
+        }
+    }
+}
+
 /// What implements the service: one method for each supported operation.
 pub trait Handler {
     /// The service's errors.
@@ -442,6 +473,44 @@ pub fn call(
         Request::UpdateTable(input) => codec::erase(handler.update_table(step, input)),
         Request::UpdateTimeToLive(input) => codec::erase(handler.update_time_to_live(step, input)),
     }
+}
+
+/// Reads the output of the operation of this name, if it is supported; tests make outputs so.
+///
+/// # Errors
+/// If it is malformed.
+#[cfg(feature = "decode-outputs")]
+pub fn decode_output(
+    operation: &str,
+    from: &mut dyn shape::Reader,
+) -> Result<Option<Box<dyn shape::Output>>, shape::DecodeError> {
+    use shape::Decode;
+    Ok(Some(match operation {
+        "BatchGetItem" => Box::new(BatchGetItemOutput::decode(from)?),
+        "BatchWriteItem" => Box::new(BatchWriteItemOutput::decode(from)?),
+        "CreateTable" => Box::new(CreateTableOutput::decode(from)?),
+        "DeleteItem" => Box::new(DeleteItemOutput::decode(from)?),
+        "DeleteTable" => Box::new(DeleteTableOutput::decode(from)?),
+        "DescribeContinuousBackups" => Box::new(DescribeContinuousBackupsOutput::decode(from)?),
+        "DescribeEndpoints" => Box::new(DescribeEndpointsOutput::decode(from)?),
+        "DescribeLimits" => Box::new(DescribeLimitsOutput::decode(from)?),
+        "DescribeTable" => Box::new(DescribeTableOutput::decode(from)?),
+        "DescribeTimeToLive" => Box::new(DescribeTimeToLiveOutput::decode(from)?),
+        "GetItem" => Box::new(GetItemOutput::decode(from)?),
+        "ListTables" => Box::new(ListTablesOutput::decode(from)?),
+        "ListTagsOfResource" => Box::new(ListTagsOfResourceOutput::decode(from)?),
+        "PutItem" => Box::new(PutItemOutput::decode(from)?),
+        "Query" => Box::new(QueryOutput::decode(from)?),
+        "Scan" => Box::new(ScanOutput::decode(from)?),
+        "TagResource" => Box::new(TagResourceOutput::decode(from)?),
+        "TransactGetItems" => Box::new(TransactGetItemsOutput::decode(from)?),
+        "TransactWriteItems" => Box::new(TransactWriteItemsOutput::decode(from)?),
+        "UntagResource" => Box::new(UntagResourceOutput::decode(from)?),
+        "UpdateItem" => Box::new(UpdateItemOutput::decode(from)?),
+        "UpdateTable" => Box::new(UpdateTableOutput::decode(from)?),
+        "UpdateTimeToLive" => Box::new(UpdateTimeToLiveOutput::decode(from)?),
+        _ => return Ok(None),
+    }))
 }
 
 /// The supported operations, one static each.

@@ -170,6 +170,36 @@ impl shape::Request for Request {
 
 codec::request_from_any!(Request);
 
+/// Writes the input itself.
+impl shape::Encode for Request {
+    fn encode(&self, to: &mut dyn shape::Writer) {
+        match self {
+            Self::CreateEventBus(input) => input.encode(to),
+            Self::DeleteEventBus(input) => input.encode(to),
+            Self::DeleteRule(input) => input.encode(to),
+            Self::DescribeEventBus(input) => input.encode(to),
+            Self::DescribeRule(input) => input.encode(to),
+            Self::DisableRule(input) => input.encode(to),
+            Self::EnableRule(input) => input.encode(to),
+            Self::ListEventBuses(input) => input.encode(to),
+            Self::ListRuleNamesByTarget(input) => input.encode(to),
+            Self::ListRules(input) => input.encode(to),
+            Self::ListTagsForResource(input) => input.encode(to),
+            Self::ListTargetsByRule(input) => input.encode(to),
+            Self::PutEvents(input) => input.encode(to),
+            Self::PutPermission(input) => input.encode(to),
+            Self::PutRule(input) => input.encode(to),
+            Self::PutTargets(input) => input.encode(to),
+            Self::RemovePermission(input) => input.encode(to),
+            Self::RemoveTargets(input) => input.encode(to),
+            Self::TagResource(input) => input.encode(to),
+            Self::TestEventPattern(input) => input.encode(to),
+            Self::UntagResource(input) => input.encode(to),
+            Self::UpdateEventBus(input) => input.encode(to),
+        }
+    }
+}
+
 /// What implements the service: one method for each supported operation.
 pub trait Handler {
     /// The service's errors.
@@ -434,6 +464,43 @@ pub fn call(
         Request::UntagResource(input) => codec::erase(handler.untag_resource(step, input)),
         Request::UpdateEventBus(input) => codec::erase(handler.update_event_bus(step, input)),
     }
+}
+
+/// Reads the output of the operation of this name, if it is supported; tests make outputs so.
+///
+/// # Errors
+/// If it is malformed.
+#[cfg(feature = "decode-outputs")]
+pub fn decode_output(
+    operation: &str,
+    from: &mut dyn shape::Reader,
+) -> Result<Option<Box<dyn shape::Output>>, shape::DecodeError> {
+    use shape::Decode;
+    Ok(Some(match operation {
+        "CreateEventBus" => Box::new(CreateEventBusOutput::decode(from)?),
+        "DeleteEventBus" => Box::new(DeleteEventBusOutput::decode(from)?),
+        "DeleteRule" => Box::new(DeleteRuleOutput::decode(from)?),
+        "DescribeEventBus" => Box::new(DescribeEventBusOutput::decode(from)?),
+        "DescribeRule" => Box::new(DescribeRuleOutput::decode(from)?),
+        "DisableRule" => Box::new(DisableRuleOutput::decode(from)?),
+        "EnableRule" => Box::new(EnableRuleOutput::decode(from)?),
+        "ListEventBuses" => Box::new(ListEventBusesOutput::decode(from)?),
+        "ListRuleNamesByTarget" => Box::new(ListRuleNamesByTargetOutput::decode(from)?),
+        "ListRules" => Box::new(ListRulesOutput::decode(from)?),
+        "ListTagsForResource" => Box::new(ListTagsForResourceOutput::decode(from)?),
+        "ListTargetsByRule" => Box::new(ListTargetsByRuleOutput::decode(from)?),
+        "PutEvents" => Box::new(PutEventsOutput::decode(from)?),
+        "PutPermission" => Box::new(PutPermissionOutput::decode(from)?),
+        "PutRule" => Box::new(PutRuleOutput::decode(from)?),
+        "PutTargets" => Box::new(PutTargetsOutput::decode(from)?),
+        "RemovePermission" => Box::new(RemovePermissionOutput::decode(from)?),
+        "RemoveTargets" => Box::new(RemoveTargetsOutput::decode(from)?),
+        "TagResource" => Box::new(TagResourceOutput::decode(from)?),
+        "TestEventPattern" => Box::new(TestEventPatternOutput::decode(from)?),
+        "UntagResource" => Box::new(UntagResourceOutput::decode(from)?),
+        "UpdateEventBus" => Box::new(UpdateEventBusOutput::decode(from)?),
+        _ => return Ok(None),
+    }))
 }
 
 /// The supported operations, one static each.

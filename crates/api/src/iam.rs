@@ -304,6 +304,41 @@ impl shape::Request for Request {
 
 codec::request_from_any!(Request);
 
+/// Writes the input itself.
+impl shape::Encode for Request {
+    fn encode(&self, to: &mut dyn shape::Writer) {
+        match self {
+            Self::AttachRolePolicy(input) => input.encode(to),
+            Self::CreatePolicy(input) => input.encode(to),
+            Self::CreatePolicyVersion(input) => input.encode(to),
+            Self::CreateRole(input) => input.encode(to),
+            Self::CreateUser(input) => input.encode(to),
+            Self::DeletePolicy(input) => input.encode(to),
+            Self::DeletePolicyVersion(input) => input.encode(to),
+            Self::DeleteRole(input) => input.encode(to),
+            Self::DeleteRolePolicy(input) => input.encode(to),
+            Self::DetachRolePolicy(input) => input.encode(to),
+            Self::GetPolicy(input) => input.encode(to),
+            Self::GetPolicyVersion(input) => input.encode(to),
+            Self::GetRole(input) => input.encode(to),
+            Self::GetRolePolicy(input) => input.encode(to),
+            Self::GetUser(input) => input.encode(to),
+            Self::ListAttachedRolePolicies(input) => input.encode(to),
+            Self::ListInstanceProfilesForRole(input) => input.encode(to),
+            Self::ListPolicies(input) => input.encode(to),
+            Self::ListPolicyVersions(input) => input.encode(to),
+            Self::ListRolePolicies(input) => input.encode(to),
+            Self::ListRoleTags(input) => input.encode(to),
+            Self::ListRoles(input) => input.encode(to),
+            Self::PutRolePolicy(input) => input.encode(to),
+            Self::TagRole(input) => input.encode(to),
+            Self::UntagRole(input) => input.encode(to),
+            Self::UpdateAssumeRolePolicy(input) => input.encode(to),
+            Self::UpdateRole(input) => input.encode(to),
+        }
+    }
+}
+
 /// What implements the service: one method for each supported operation.
 pub trait Handler {
     /// The service's errors.
@@ -629,6 +664,48 @@ pub fn call(
         }
         Request::UpdateRole(input) => codec::erase(handler.update_role(step, input)),
     }
+}
+
+/// Reads the output of the operation of this name, if it is supported; tests make outputs so.
+///
+/// # Errors
+/// If it is malformed.
+#[cfg(feature = "decode-outputs")]
+pub fn decode_output(
+    operation: &str,
+    from: &mut dyn shape::Reader,
+) -> Result<Option<Box<dyn shape::Output>>, shape::DecodeError> {
+    use shape::Decode;
+    Ok(Some(match operation {
+        "AttachRolePolicy" => Box::new(AttachRolePolicyOutput::decode(from)?),
+        "CreatePolicy" => Box::new(CreatePolicyOutput::decode(from)?),
+        "CreatePolicyVersion" => Box::new(CreatePolicyVersionOutput::decode(from)?),
+        "CreateRole" => Box::new(CreateRoleOutput::decode(from)?),
+        "CreateUser" => Box::new(CreateUserOutput::decode(from)?),
+        "DeletePolicy" => Box::new(DeletePolicyOutput::decode(from)?),
+        "DeletePolicyVersion" => Box::new(DeletePolicyVersionOutput::decode(from)?),
+        "DeleteRole" => Box::new(DeleteRoleOutput::decode(from)?),
+        "DeleteRolePolicy" => Box::new(DeleteRolePolicyOutput::decode(from)?),
+        "DetachRolePolicy" => Box::new(DetachRolePolicyOutput::decode(from)?),
+        "GetPolicy" => Box::new(GetPolicyOutput::decode(from)?),
+        "GetPolicyVersion" => Box::new(GetPolicyVersionOutput::decode(from)?),
+        "GetRole" => Box::new(GetRoleOutput::decode(from)?),
+        "GetRolePolicy" => Box::new(GetRolePolicyOutput::decode(from)?),
+        "GetUser" => Box::new(GetUserOutput::decode(from)?),
+        "ListAttachedRolePolicies" => Box::new(ListAttachedRolePoliciesOutput::decode(from)?),
+        "ListInstanceProfilesForRole" => Box::new(ListInstanceProfilesForRoleOutput::decode(from)?),
+        "ListPolicies" => Box::new(ListPoliciesOutput::decode(from)?),
+        "ListPolicyVersions" => Box::new(ListPolicyVersionsOutput::decode(from)?),
+        "ListRolePolicies" => Box::new(ListRolePoliciesOutput::decode(from)?),
+        "ListRoleTags" => Box::new(ListRoleTagsOutput::decode(from)?),
+        "ListRoles" => Box::new(ListRolesOutput::decode(from)?),
+        "PutRolePolicy" => Box::new(PutRolePolicyOutput::decode(from)?),
+        "TagRole" => Box::new(TagRoleOutput::decode(from)?),
+        "UntagRole" => Box::new(UntagRoleOutput::decode(from)?),
+        "UpdateAssumeRolePolicy" => Box::new(UpdateAssumeRolePolicyOutput::decode(from)?),
+        "UpdateRole" => Box::new(UpdateRoleOutput::decode(from)?),
+        _ => return Ok(None),
+    }))
 }
 
 /// The supported operations, one static each.

@@ -246,6 +246,52 @@ impl shape::Request for Request {
 
 codec::request_from_any!(Request);
 
+/// Writes the input itself.
+impl shape::Encode for Request {
+    fn encode(&self, to: &mut dyn shape::Writer) {
+        match self {
+            Self::AddPermission(input) => input.encode(to),
+            Self::CreateAlias(input) => input.encode(to),
+            Self::CreateEventSourceMapping(input) => input.encode(to),
+            Self::CreateFunction(input) => input.encode(to),
+            Self::DeleteAlias(input) => input.encode(to),
+            Self::DeleteEventSourceMapping(input) => input.encode(to),
+            Self::DeleteFunction(input) => input.encode(to),
+            Self::DeleteFunctionConcurrency(input) => input.encode(to),
+            Self::DeleteFunctionEventInvokeConfig(input) => input.encode(to),
+            Self::GetAccountSettings(input) => input.encode(to),
+            Self::GetAlias(input) => input.encode(to),
+            Self::GetEventSourceMapping(input) => input.encode(to),
+            Self::GetFunction(input) => input.encode(to),
+            Self::GetFunctionCodeSigningConfig(input) => input.encode(to),
+            Self::GetFunctionConcurrency(input) => input.encode(to),
+            Self::GetFunctionConfiguration(input) => input.encode(to),
+            Self::GetFunctionEventInvokeConfig(input) => input.encode(to),
+            Self::GetFunctionRecursionConfig(input) => input.encode(to),
+            Self::GetPolicy(input) => input.encode(to),
+            Self::GetRuntimeManagementConfig(input) => input.encode(to),
+            Self::Invoke(input) => input.encode(to),
+            Self::ListAliases(input) => input.encode(to),
+            Self::ListEventSourceMappings(input) => input.encode(to),
+            Self::ListFunctionEventInvokeConfigs(input) => input.encode(to),
+            Self::ListFunctions(input) => input.encode(to),
+            Self::ListTags(input) => input.encode(to),
+            Self::ListVersionsByFunction(input) => input.encode(to),
+            Self::PublishVersion(input) => input.encode(to),
+            Self::PutFunctionConcurrency(input) => input.encode(to),
+            Self::PutFunctionEventInvokeConfig(input) => input.encode(to),
+            Self::RemovePermission(input) => input.encode(to),
+            Self::TagResource(input) => input.encode(to),
+            Self::UntagResource(input) => input.encode(to),
+            Self::UpdateAlias(input) => input.encode(to),
+            Self::UpdateEventSourceMapping(input) => input.encode(to),
+            Self::UpdateFunctionCode(input) => input.encode(to),
+            Self::UpdateFunctionConfiguration(input) => input.encode(to),
+            Self::UpdateFunctionEventInvokeConfig(input) => input.encode(to),
+        }
+    }
+}
+
 /// What implements the service: one method for each supported operation.
 pub trait Handler {
     /// The service's errors.
@@ -715,6 +761,59 @@ pub fn call(
             codec::erase(handler.update_function_event_invoke_config(step, input))
         }
     }
+}
+
+/// Reads the output of the operation of this name, if it is supported; tests make outputs so.
+///
+/// # Errors
+/// If it is malformed.
+#[cfg(feature = "decode-outputs")]
+pub fn decode_output(
+    operation: &str,
+    from: &mut dyn shape::Reader,
+) -> Result<Option<Box<dyn shape::Output>>, shape::DecodeError> {
+    use shape::Decode;
+    Ok(Some(match operation {
+        "AddPermission" => Box::new(AddPermissionOutput::decode(from)?),
+        "CreateAlias" => Box::new(CreateAliasOutput::decode(from)?),
+        "CreateEventSourceMapping" => Box::new(CreateEventSourceMappingOutput::decode(from)?),
+        "CreateFunction" => Box::new(CreateFunctionOutput::decode(from)?),
+        "DeleteAlias" => Box::new(DeleteAliasOutput::decode(from)?),
+        "DeleteEventSourceMapping" => Box::new(DeleteEventSourceMappingOutput::decode(from)?),
+        "DeleteFunction" => Box::new(DeleteFunctionOutput::decode(from)?),
+        "DeleteFunctionConcurrency" => Box::new(DeleteFunctionConcurrencyOutput::decode(from)?),
+        "DeleteFunctionEventInvokeConfig" => Box::new(DeleteFunctionEventInvokeConfigOutput::decode(from)?),
+        "GetAccountSettings" => Box::new(GetAccountSettingsOutput::decode(from)?),
+        "GetAlias" => Box::new(GetAliasOutput::decode(from)?),
+        "GetEventSourceMapping" => Box::new(GetEventSourceMappingOutput::decode(from)?),
+        "GetFunction" => Box::new(GetFunctionOutput::decode(from)?),
+        "GetFunctionCodeSigningConfig" => Box::new(GetFunctionCodeSigningConfigOutput::decode(from)?),
+        "GetFunctionConcurrency" => Box::new(GetFunctionConcurrencyOutput::decode(from)?),
+        "GetFunctionConfiguration" => Box::new(GetFunctionConfigurationOutput::decode(from)?),
+        "GetFunctionEventInvokeConfig" => Box::new(GetFunctionEventInvokeConfigOutput::decode(from)?),
+        "GetFunctionRecursionConfig" => Box::new(GetFunctionRecursionConfigOutput::decode(from)?),
+        "GetPolicy" => Box::new(GetPolicyOutput::decode(from)?),
+        "GetRuntimeManagementConfig" => Box::new(GetRuntimeManagementConfigOutput::decode(from)?),
+        "Invoke" => Box::new(InvokeOutput::decode(from)?),
+        "ListAliases" => Box::new(ListAliasesOutput::decode(from)?),
+        "ListEventSourceMappings" => Box::new(ListEventSourceMappingsOutput::decode(from)?),
+        "ListFunctionEventInvokeConfigs" => Box::new(ListFunctionEventInvokeConfigsOutput::decode(from)?),
+        "ListFunctions" => Box::new(ListFunctionsOutput::decode(from)?),
+        "ListTags" => Box::new(ListTagsOutput::decode(from)?),
+        "ListVersionsByFunction" => Box::new(ListVersionsByFunctionOutput::decode(from)?),
+        "PublishVersion" => Box::new(PublishVersionOutput::decode(from)?),
+        "PutFunctionConcurrency" => Box::new(PutFunctionConcurrencyOutput::decode(from)?),
+        "PutFunctionEventInvokeConfig" => Box::new(PutFunctionEventInvokeConfigOutput::decode(from)?),
+        "RemovePermission" => Box::new(RemovePermissionOutput::decode(from)?),
+        "TagResource" => Box::new(TagResourceOutput::decode(from)?),
+        "UntagResource" => Box::new(UntagResourceOutput::decode(from)?),
+        "UpdateAlias" => Box::new(UpdateAliasOutput::decode(from)?),
+        "UpdateEventSourceMapping" => Box::new(UpdateEventSourceMappingOutput::decode(from)?),
+        "UpdateFunctionCode" => Box::new(UpdateFunctionCodeOutput::decode(from)?),
+        "UpdateFunctionConfiguration" => Box::new(UpdateFunctionConfigurationOutput::decode(from)?),
+        "UpdateFunctionEventInvokeConfig" => Box::new(UpdateFunctionEventInvokeConfigOutput::decode(from)?),
+        _ => return Ok(None),
+    }))
 }
 
 /// The supported operations, one static each.

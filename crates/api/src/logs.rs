@@ -220,6 +220,34 @@ impl shape::Request for Request {
 
 codec::request_from_any!(Request);
 
+/// Writes the input itself.
+impl shape::Encode for Request {
+    fn encode(&self, to: &mut dyn shape::Writer) {
+        match self {
+            Self::CreateLogGroup(input) => input.encode(to),
+            Self::CreateLogStream(input) => input.encode(to),
+            Self::DeleteLogGroup(input) => input.encode(to),
+            Self::DeleteLogStream(input) => input.encode(to),
+            Self::DeleteResourcePolicy(input) => input.encode(to),
+            Self::DeleteRetentionPolicy(input) => input.encode(to),
+            Self::DescribeLogGroups(input) => input.encode(to),
+            Self::DescribeLogStreams(input) => input.encode(to),
+            Self::DescribeResourcePolicies(input) => input.encode(to),
+            Self::FilterLogEvents(input) => input.encode(to),
+            Self::GetLogEvents(input) => input.encode(to),
+            Self::ListTagsForResource(input) => input.encode(to),
+            Self::ListTagsLogGroup(input) => input.encode(to),
+            Self::PutLogEvents(input) => input.encode(to),
+            Self::PutResourcePolicy(input) => input.encode(to),
+            Self::PutRetentionPolicy(input) => input.encode(to),
+            Self::TagLogGroup(input) => input.encode(to),
+            Self::TagResource(input) => input.encode(to),
+            Self::UntagLogGroup(input) => input.encode(to),
+            Self::UntagResource(input) => input.encode(to),
+        }
+    }
+}
+
 /// What implements the service: one method for each supported operation.
 pub trait Handler {
     /// The service's errors.
@@ -464,6 +492,41 @@ pub fn call(
         Request::UntagLogGroup(input) => codec::erase(handler.untag_log_group(step, input)),
         Request::UntagResource(input) => codec::erase(handler.untag_resource(step, input)),
     }
+}
+
+/// Reads the output of the operation of this name, if it is supported; tests make outputs so.
+///
+/// # Errors
+/// If it is malformed.
+#[cfg(feature = "decode-outputs")]
+pub fn decode_output(
+    operation: &str,
+    from: &mut dyn shape::Reader,
+) -> Result<Option<Box<dyn shape::Output>>, shape::DecodeError> {
+    use shape::Decode;
+    Ok(Some(match operation {
+        "CreateLogGroup" => Box::new(CreateLogGroupOutput::decode(from)?),
+        "CreateLogStream" => Box::new(CreateLogStreamOutput::decode(from)?),
+        "DeleteLogGroup" => Box::new(DeleteLogGroupOutput::decode(from)?),
+        "DeleteLogStream" => Box::new(DeleteLogStreamOutput::decode(from)?),
+        "DeleteResourcePolicy" => Box::new(DeleteResourcePolicyOutput::decode(from)?),
+        "DeleteRetentionPolicy" => Box::new(DeleteRetentionPolicyOutput::decode(from)?),
+        "DescribeLogGroups" => Box::new(DescribeLogGroupsOutput::decode(from)?),
+        "DescribeLogStreams" => Box::new(DescribeLogStreamsOutput::decode(from)?),
+        "DescribeResourcePolicies" => Box::new(DescribeResourcePoliciesOutput::decode(from)?),
+        "FilterLogEvents" => Box::new(FilterLogEventsOutput::decode(from)?),
+        "GetLogEvents" => Box::new(GetLogEventsOutput::decode(from)?),
+        "ListTagsForResource" => Box::new(ListTagsForResourceOutput::decode(from)?),
+        "ListTagsLogGroup" => Box::new(ListTagsLogGroupOutput::decode(from)?),
+        "PutLogEvents" => Box::new(PutLogEventsOutput::decode(from)?),
+        "PutResourcePolicy" => Box::new(PutResourcePolicyOutput::decode(from)?),
+        "PutRetentionPolicy" => Box::new(PutRetentionPolicyOutput::decode(from)?),
+        "TagLogGroup" => Box::new(TagLogGroupOutput::decode(from)?),
+        "TagResource" => Box::new(TagResourceOutput::decode(from)?),
+        "UntagLogGroup" => Box::new(UntagLogGroupOutput::decode(from)?),
+        "UntagResource" => Box::new(UntagResourceOutput::decode(from)?),
+        _ => return Ok(None),
+    }))
 }
 
 /// The supported operations, one static each.

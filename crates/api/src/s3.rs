@@ -233,6 +233,39 @@ impl shape::Request for Request {
 
 codec::request_from_any!(Request);
 
+/// Writes the input itself.
+impl shape::Encode for Request {
+    fn encode(&self, to: &mut dyn shape::Writer) {
+        match self {
+            Self::AbortMultipartUpload(input) => input.encode(to),
+            Self::CompleteMultipartUpload(input) => input.encode(to),
+            Self::CopyObject(input) => input.encode(to),
+            Self::CreateBucket(input) => input.encode(to),
+            Self::CreateMultipartUpload(input) => input.encode(to),
+            Self::DeleteBucket(input) => input.encode(to),
+            Self::DeleteBucketPolicy(input) => input.encode(to),
+            Self::DeleteBucketTagging(input) => input.encode(to),
+            Self::DeleteObject(input) => input.encode(to),
+            Self::DeleteObjects(input) => input.encode(to),
+            Self::GetBucketLocation(input) => input.encode(to),
+            Self::GetBucketPolicy(input) => input.encode(to),
+            Self::GetBucketTagging(input) => input.encode(to),
+            Self::GetBucketVersioning(input) => input.encode(to),
+            Self::GetObject(input) => input.encode(to),
+            Self::HeadBucket(input) => input.encode(to),
+            Self::HeadObject(input) => input.encode(to),
+            Self::ListBuckets(input) => input.encode(to),
+            Self::ListObjects(input) => input.encode(to),
+            Self::ListObjectsV2(input) => input.encode(to),
+            Self::PutBucketPolicy(input) => input.encode(to),
+            Self::PutBucketTagging(input) => input.encode(to),
+            Self::PutBucketVersioning(input) => input.encode(to),
+            Self::PutObject(input) => input.encode(to),
+            Self::UploadPart(input) => input.encode(to),
+        }
+    }
+}
+
 /// What implements the service: one method for each supported operation.
 pub trait Handler {
     /// The service's errors.
@@ -532,6 +565,46 @@ pub fn call(
         Request::PutObject(input) => codec::erase(handler.put_object(step, input)),
         Request::UploadPart(input) => codec::erase(handler.upload_part(step, input)),
     }
+}
+
+/// Reads the output of the operation of this name, if it is supported; tests make outputs so.
+///
+/// # Errors
+/// If it is malformed.
+#[cfg(feature = "decode-outputs")]
+pub fn decode_output(
+    operation: &str,
+    from: &mut dyn shape::Reader,
+) -> Result<Option<Box<dyn shape::Output>>, shape::DecodeError> {
+    use shape::Decode;
+    Ok(Some(match operation {
+        "AbortMultipartUpload" => Box::new(AbortMultipartUploadOutput::decode(from)?),
+        "CompleteMultipartUpload" => Box::new(CompleteMultipartUploadOutput::decode(from)?),
+        "CopyObject" => Box::new(CopyObjectOutput::decode(from)?),
+        "CreateBucket" => Box::new(CreateBucketOutput::decode(from)?),
+        "CreateMultipartUpload" => Box::new(CreateMultipartUploadOutput::decode(from)?),
+        "DeleteBucket" => Box::new(DeleteBucketOutput::decode(from)?),
+        "DeleteBucketPolicy" => Box::new(DeleteBucketPolicyOutput::decode(from)?),
+        "DeleteBucketTagging" => Box::new(DeleteBucketTaggingOutput::decode(from)?),
+        "DeleteObject" => Box::new(DeleteObjectOutput::decode(from)?),
+        "DeleteObjects" => Box::new(DeleteObjectsOutput::decode(from)?),
+        "GetBucketLocation" => Box::new(GetBucketLocationOutput::decode(from)?),
+        "GetBucketPolicy" => Box::new(GetBucketPolicyOutput::decode(from)?),
+        "GetBucketTagging" => Box::new(GetBucketTaggingOutput::decode(from)?),
+        "GetBucketVersioning" => Box::new(GetBucketVersioningOutput::decode(from)?),
+        "GetObject" => Box::new(GetObjectOutput::decode(from)?),
+        "HeadBucket" => Box::new(HeadBucketOutput::decode(from)?),
+        "HeadObject" => Box::new(HeadObjectOutput::decode(from)?),
+        "ListBuckets" => Box::new(ListBucketsOutput::decode(from)?),
+        "ListObjects" => Box::new(ListObjectsOutput::decode(from)?),
+        "ListObjectsV2" => Box::new(ListObjectsV2Output::decode(from)?),
+        "PutBucketPolicy" => Box::new(PutBucketPolicyOutput::decode(from)?),
+        "PutBucketTagging" => Box::new(PutBucketTaggingOutput::decode(from)?),
+        "PutBucketVersioning" => Box::new(PutBucketVersioningOutput::decode(from)?),
+        "PutObject" => Box::new(PutObjectOutput::decode(from)?),
+        "UploadPart" => Box::new(UploadPartOutput::decode(from)?),
+        _ => return Ok(None),
+    }))
 }
 
 /// The supported operations, one static each.

@@ -146,6 +146,33 @@ impl shape::Request for Request {
 
 codec::request_from_any!(Request);
 
+/// Writes the input itself.
+impl shape::Encode for Request {
+    fn encode(&self, to: &mut dyn shape::Writer) {
+        match self {
+            Self::AddPermission(input) => input.encode(to),
+            Self::ConfirmSubscription(input) => input.encode(to),
+            Self::CreateTopic(input) => input.encode(to),
+            Self::DeleteTopic(input) => input.encode(to),
+            Self::GetSubscriptionAttributes(input) => input.encode(to),
+            Self::GetTopicAttributes(input) => input.encode(to),
+            Self::ListSubscriptions(input) => input.encode(to),
+            Self::ListSubscriptionsByTopic(input) => input.encode(to),
+            Self::ListTagsForResource(input) => input.encode(to),
+            Self::ListTopics(input) => input.encode(to),
+            Self::Publish(input) => input.encode(to),
+            Self::PublishBatch(input) => input.encode(to),
+            Self::RemovePermission(input) => input.encode(to),
+            Self::SetSubscriptionAttributes(input) => input.encode(to),
+            Self::SetTopicAttributes(input) => input.encode(to),
+            Self::Subscribe(input) => input.encode(to),
+            Self::TagResource(input) => input.encode(to),
+            Self::Unsubscribe(input) => input.encode(to),
+            Self::UntagResource(input) => input.encode(to),
+        }
+    }
+}
+
 /// What implements the service: one method for each supported operation.
 pub trait Handler {
     /// The service's errors.
@@ -383,6 +410,40 @@ pub fn call(
         Request::Unsubscribe(input) => codec::erase(handler.unsubscribe(step, input)),
         Request::UntagResource(input) => codec::erase(handler.untag_resource(step, input)),
     }
+}
+
+/// Reads the output of the operation of this name, if it is supported; tests make outputs so.
+///
+/// # Errors
+/// If it is malformed.
+#[cfg(feature = "decode-outputs")]
+pub fn decode_output(
+    operation: &str,
+    from: &mut dyn shape::Reader,
+) -> Result<Option<Box<dyn shape::Output>>, shape::DecodeError> {
+    use shape::Decode;
+    Ok(Some(match operation {
+        "AddPermission" => Box::new(AddPermissionOutput::decode(from)?),
+        "ConfirmSubscription" => Box::new(ConfirmSubscriptionOutput::decode(from)?),
+        "CreateTopic" => Box::new(CreateTopicOutput::decode(from)?),
+        "DeleteTopic" => Box::new(DeleteTopicOutput::decode(from)?),
+        "GetSubscriptionAttributes" => Box::new(GetSubscriptionAttributesOutput::decode(from)?),
+        "GetTopicAttributes" => Box::new(GetTopicAttributesOutput::decode(from)?),
+        "ListSubscriptions" => Box::new(ListSubscriptionsOutput::decode(from)?),
+        "ListSubscriptionsByTopic" => Box::new(ListSubscriptionsByTopicOutput::decode(from)?),
+        "ListTagsForResource" => Box::new(ListTagsForResourceOutput::decode(from)?),
+        "ListTopics" => Box::new(ListTopicsOutput::decode(from)?),
+        "Publish" => Box::new(PublishOutput::decode(from)?),
+        "PublishBatch" => Box::new(PublishBatchOutput::decode(from)?),
+        "RemovePermission" => Box::new(RemovePermissionOutput::decode(from)?),
+        "SetSubscriptionAttributes" => Box::new(SetSubscriptionAttributesOutput::decode(from)?),
+        "SetTopicAttributes" => Box::new(SetTopicAttributesOutput::decode(from)?),
+        "Subscribe" => Box::new(SubscribeOutput::decode(from)?),
+        "TagResource" => Box::new(TagResourceOutput::decode(from)?),
+        "Unsubscribe" => Box::new(UnsubscribeOutput::decode(from)?),
+        "UntagResource" => Box::new(UntagResourceOutput::decode(from)?),
+        _ => return Ok(None),
+    }))
 }
 
 /// The supported operations, one static each.

@@ -138,6 +138,37 @@ impl shape::Request for Request {
 
 codec::request_from_any!(Request);
 
+/// Writes the input itself.
+impl shape::Encode for Request {
+    fn encode(&self, to: &mut dyn shape::Writer) {
+        match self {
+            Self::AddPermission(input) => input.encode(to),
+            Self::CancelMessageMoveTask(input) => input.encode(to),
+            Self::ChangeMessageVisibility(input) => input.encode(to),
+            Self::ChangeMessageVisibilityBatch(input) => input.encode(to),
+            Self::CreateQueue(input) => input.encode(to),
+            Self::DeleteMessage(input) => input.encode(to),
+            Self::DeleteMessageBatch(input) => input.encode(to),
+            Self::DeleteQueue(input) => input.encode(to),
+            Self::GetQueueAttributes(input) => input.encode(to),
+            Self::GetQueueUrl(input) => input.encode(to),
+            Self::ListDeadLetterSourceQueues(input) => input.encode(to),
+            Self::ListMessageMoveTasks(input) => input.encode(to),
+            Self::ListQueueTags(input) => input.encode(to),
+            Self::ListQueues(input) => input.encode(to),
+            Self::PurgeQueue(input) => input.encode(to),
+            Self::ReceiveMessage(input) => input.encode(to),
+            Self::RemovePermission(input) => input.encode(to),
+            Self::SendMessage(input) => input.encode(to),
+            Self::SendMessageBatch(input) => input.encode(to),
+            Self::SetQueueAttributes(input) => input.encode(to),
+            Self::StartMessageMoveTask(input) => input.encode(to),
+            Self::TagQueue(input) => input.encode(to),
+            Self::UntagQueue(input) => input.encode(to),
+        }
+    }
+}
+
 /// What implements the service: one method for each supported operation.
 pub trait Handler {
     /// The service's errors.
@@ -419,6 +450,44 @@ pub fn call(
         Request::TagQueue(input) => codec::erase(handler.tag_queue(step, input)),
         Request::UntagQueue(input) => codec::erase(handler.untag_queue(step, input)),
     }
+}
+
+/// Reads the output of the operation of this name, if it is supported; tests make outputs so.
+///
+/// # Errors
+/// If it is malformed.
+#[cfg(feature = "decode-outputs")]
+pub fn decode_output(
+    operation: &str,
+    from: &mut dyn shape::Reader,
+) -> Result<Option<Box<dyn shape::Output>>, shape::DecodeError> {
+    use shape::Decode;
+    Ok(Some(match operation {
+        "AddPermission" => Box::new(AddPermissionOutput::decode(from)?),
+        "CancelMessageMoveTask" => Box::new(CancelMessageMoveTaskOutput::decode(from)?),
+        "ChangeMessageVisibility" => Box::new(ChangeMessageVisibilityOutput::decode(from)?),
+        "ChangeMessageVisibilityBatch" => Box::new(ChangeMessageVisibilityBatchOutput::decode(from)?),
+        "CreateQueue" => Box::new(CreateQueueOutput::decode(from)?),
+        "DeleteMessage" => Box::new(DeleteMessageOutput::decode(from)?),
+        "DeleteMessageBatch" => Box::new(DeleteMessageBatchOutput::decode(from)?),
+        "DeleteQueue" => Box::new(DeleteQueueOutput::decode(from)?),
+        "GetQueueAttributes" => Box::new(GetQueueAttributesOutput::decode(from)?),
+        "GetQueueUrl" => Box::new(GetQueueUrlOutput::decode(from)?),
+        "ListDeadLetterSourceQueues" => Box::new(ListDeadLetterSourceQueuesOutput::decode(from)?),
+        "ListMessageMoveTasks" => Box::new(ListMessageMoveTasksOutput::decode(from)?),
+        "ListQueueTags" => Box::new(ListQueueTagsOutput::decode(from)?),
+        "ListQueues" => Box::new(ListQueuesOutput::decode(from)?),
+        "PurgeQueue" => Box::new(PurgeQueueOutput::decode(from)?),
+        "ReceiveMessage" => Box::new(ReceiveMessageOutput::decode(from)?),
+        "RemovePermission" => Box::new(RemovePermissionOutput::decode(from)?),
+        "SendMessage" => Box::new(SendMessageOutput::decode(from)?),
+        "SendMessageBatch" => Box::new(SendMessageBatchOutput::decode(from)?),
+        "SetQueueAttributes" => Box::new(SetQueueAttributesOutput::decode(from)?),
+        "StartMessageMoveTask" => Box::new(StartMessageMoveTaskOutput::decode(from)?),
+        "TagQueue" => Box::new(TagQueueOutput::decode(from)?),
+        "UntagQueue" => Box::new(UntagQueueOutput::decode(from)?),
+        _ => return Ok(None),
+    }))
 }
 
 /// The supported operations, one static each.

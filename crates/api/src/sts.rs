@@ -61,6 +61,16 @@ impl shape::Request for Request {
 
 codec::request_from_any!(Request);
 
+/// Writes the input itself.
+impl shape::Encode for Request {
+    fn encode(&self, to: &mut dyn shape::Writer) {
+        match self {
+            Self::AssumeRole(input) => input.encode(to),
+            Self::GetCallerIdentity(input) => input.encode(to),
+        }
+    }
+}
+
 /// What implements the service: one method for each supported operation.
 pub trait Handler {
     /// The service's errors.
@@ -105,6 +115,23 @@ pub fn call(
         Request::AssumeRole(input) => codec::erase(handler.assume_role(step, input)),
         Request::GetCallerIdentity(input) => codec::erase(handler.get_caller_identity(step, input)),
     }
+}
+
+/// Reads the output of the operation of this name, if it is supported; tests make outputs so.
+///
+/// # Errors
+/// If it is malformed.
+#[cfg(feature = "decode-outputs")]
+pub fn decode_output(
+    operation: &str,
+    from: &mut dyn shape::Reader,
+) -> Result<Option<Box<dyn shape::Output>>, shape::DecodeError> {
+    use shape::Decode;
+    Ok(Some(match operation {
+        "AssumeRole" => Box::new(AssumeRoleOutput::decode(from)?),
+        "GetCallerIdentity" => Box::new(GetCallerIdentityOutput::decode(from)?),
+        _ => return Ok(None),
+    }))
 }
 
 /// The supported operations, one static each.

@@ -20,6 +20,8 @@ pub struct Plan<'m> {
     pub types: BTreeMap<&'m str, String>,
     /// Shapes that inputs reach: those that are decoded and validated.
     pub inputs: BTreeSet<String>,
+    /// Shapes that outputs reach.
+    pub outputs: BTreeSet<String>,
     /// Shapes that demand something of what is inside them: required members or constrained values.
     pub inner: BTreeSet<String>,
 }
@@ -42,7 +44,10 @@ impl<'m> Plan<'m> {
     pub fn new(source: &'m Source, model: &'m Model) -> Result<Self, String> {
         let inputs =
             model.reachable(model.operations.values().filter_map(|operation| operation.input.as_ref()));
-        let mut plan = Self { source, model, types: BTreeMap::new(), inputs, inner: BTreeSet::new() };
+        let outputs =
+            model.reachable(model.operations.values().filter_map(|operation| operation.output.as_ref()));
+        let mut plan =
+            Self { source, model, types: BTreeMap::new(), inputs, outputs, inner: BTreeSet::new() };
         plan.find_inner();
         for (name, shape) in &model.shapes {
             if shape.is_type() {

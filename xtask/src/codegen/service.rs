@@ -20,6 +20,7 @@ pub fn code(plan: &Plan<'_>) -> String {
     service(&mut text, plan);
     request(&mut text, plan);
     handler(&mut text, plan);
+    outputs(&mut text, plan);
     operations(&mut text, plan);
     text
 }
@@ -79,7 +80,15 @@ fn request(text: &mut String, plan: &Plan<'_>) {
     for name in plan.model.operations.keys() {
         let _ = writeln!(text, "Self::{name}(_) => &operations::{},", names::screaming(name));
     }
-    text.push_str("}\n}\n\ncodec::request_any!();\n}\n\ncodec::request_from_any!(Request);\n\n");
+    text.push_str(
+        "}\n}\n\ncodec::request_any!();\n}\n\ncodec::request_from_any!(Request);\n\n\
+         /// Writes the input itself.\nimpl shape::Encode for Request {\n\
+         fn encode(&self, to: &mut dyn shape::Writer) {\nmatch self {\n",
+    );
+    for name in plan.model.operations.keys() {
+        let _ = writeln!(text, "Self::{name}(input) => input.encode(to),");
+    }
+    text.push_str("}\n}\n}\n\n");
 }
 
 fn handler(text: &mut String, plan: &Plan<'_>) {
@@ -111,6 +120,21 @@ fn handler(text: &mut String, plan: &Plan<'_>) {
         );
     }
     text.push_str("}\n}\n\n");
+}
+
+/// A function that reads any output, for tests of the wire: they must make outputs of every operation.
+fn outputs(text: &mut String, plan: &Plan<'_>) {
+    text.push_str(
+        "/// Reads the output of the operation of this name, if it is supported; tests make outputs so.\n///\n/// # Errors\n\
+         /// If it is malformed.\n#[cfg(feature = \"decode-outputs\")]\n\
+         pub fn decode_output(operation: &str, from: &mut dyn shape::Reader) \
+         -> Result<Option<Box<dyn shape::Output>>, shape::DecodeError> {\nuse shape::Decode;\n\
+         Ok(Some(match operation {\n",
+    );
+    for name in plan.model.operations.keys() {
+        let _ = writeln!(text, "{name:?} => Box::new({name}Output::decode(from)?),");
+    }
+    text.push_str("_ => return Ok(None),\n}))\n}\n\n");
 }
 
 fn operations(text: &mut String, plan: &Plan<'_>) {

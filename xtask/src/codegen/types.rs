@@ -122,7 +122,7 @@ fn structure(text: &mut String, plan: &Plan<'_>, shape_name: &str, name: &str, s
         }
     }
     text.push_str("});\n}\n}\n\n");
-    if !plan.inputs.contains(shape_name) {
+    if !gate(text, plan, shape_name) {
         return;
     }
     let _ = write!(
@@ -151,6 +151,14 @@ fn structure(text: &mut String, plan: &Plan<'_>, shape_name: &str, name: &str, s
         }
     }
     text.push_str("Ok(())\n})?;\nOk(value)\n}\n}\n\n");
+}
+
+/// Whether the type is read at all. What outputs alone hold is read by tests only, behind a feature.
+fn gate(text: &mut String, plan: &Plan<'_>, shape: &str) -> bool {
+    if !plan.inputs.contains(shape) && plan.outputs.contains(shape) {
+        text.push_str("#[cfg(feature = \"decode-outputs\")]\n");
+    }
+    plan.inputs.contains(shape) || plan.outputs.contains(shape)
 }
 
 fn empty(text: &mut String, name: &str, about: &str) {
@@ -185,7 +193,7 @@ fn union(text: &mut String, plan: &Plan<'_>, shape_name: &str, name: &str, shape
         let _ = writeln!(text, "Self::{}(value) => to.member({index}, {value}),", names::variant(member));
     }
     text.push_str("});\n}\n}\n\n");
-    if !plan.inputs.contains(shape_name) {
+    if !gate(text, plan, shape_name) {
         return;
     }
     let _ = write!(

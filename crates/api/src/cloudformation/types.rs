@@ -73,6 +73,23 @@ impl Encode for Change {
     }
 }
 
+#[cfg(feature = "decode-outputs")]
+impl Decode for Change {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::CHANGE, &mut |index, from| {
+            match index {
+                0 => value.r#type = Some(from.string()?),
+                1 => value.hook_invocation_count = Some(codec::integer(from)?),
+                2 => value.resource_change = Some(ResourceChange::decode(from)?),
+                _ => {}
+            }
+            Ok(())
+        })?;
+        Ok(value)
+    }
+}
+
 /// The model's `ChangeSetSummary`.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct ChangeSetSummary {
@@ -147,6 +164,33 @@ impl Encode for ChangeSetSummary {
                 to.member(12, value);
             }
         });
+    }
+}
+
+#[cfg(feature = "decode-outputs")]
+impl Decode for ChangeSetSummary {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::CHANGE_SET_SUMMARY, &mut |index, from| {
+            match index {
+                0 => value.stack_id = Some(from.string()?),
+                1 => value.stack_name = Some(from.string()?),
+                2 => value.change_set_id = Some(from.string()?),
+                3 => value.change_set_name = Some(from.string()?),
+                4 => value.execution_status = Some(from.string()?),
+                5 => value.status = Some(from.string()?),
+                6 => value.status_reason = Some(from.string()?),
+                7 => value.creation_time = Some(from.timestamp(TimestampFormat::Default)?),
+                8 => value.description = Some(from.string()?),
+                9 => value.include_nested_stacks = Some(from.bool()?),
+                10 => value.parent_change_set_id = Some(from.string()?),
+                11 => value.root_change_set_id = Some(from.string()?),
+                12 => value.import_existing_resources = Some(from.bool()?),
+                _ => {}
+            }
+            Ok(())
+        })?;
+        Ok(value)
     }
 }
 
@@ -387,6 +431,22 @@ impl Encode for CreateChangeSetOutput {
     }
 }
 
+#[cfg(feature = "decode-outputs")]
+impl Decode for CreateChangeSetOutput {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::CREATE_CHANGE_SET_OUTPUT, &mut |index, from| {
+            match index {
+                0 => value.id = Some(from.string()?),
+                1 => value.stack_id = Some(from.string()?),
+                _ => {}
+            }
+            Ok(())
+        })?;
+        Ok(value)
+    }
+}
+
 /// Input of `CreateStack`.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct CreateStackInput {
@@ -548,6 +608,22 @@ impl Encode for CreateStackOutput {
                 to.member(1, value);
             }
         });
+    }
+}
+
+#[cfg(feature = "decode-outputs")]
+impl Decode for CreateStackOutput {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::CREATE_STACK_OUTPUT, &mut |index, from| {
+            match index {
+                0 => value.stack_id = Some(from.string()?),
+                1 => value.operation_id = Some(from.string()?),
+                _ => {}
+            }
+            Ok(())
+        })?;
+        Ok(value)
     }
 }
 
@@ -822,6 +898,51 @@ impl Encode for DescribeChangeSetOutput {
     }
 }
 
+#[cfg(feature = "decode-outputs")]
+impl Decode for DescribeChangeSetOutput {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::DESCRIBE_CHANGE_SET_OUTPUT, &mut |index, from| {
+            match index {
+                0 => value.change_set_name = Some(from.string()?),
+                1 => value.change_set_id = Some(from.string()?),
+                2 => value.stack_id = Some(from.string()?),
+                3 => value.stack_name = Some(from.string()?),
+                4 => value.description = Some(from.string()?),
+                5 => {
+                    value.parameters = Some(codec::list(from, &schema::PARAMETERS, false, Parameter::decode)?)
+                }
+                6 => value.creation_time = Some(from.timestamp(TimestampFormat::Default)?),
+                7 => value.execution_status = Some(from.string()?),
+                8 => value.status = Some(from.string()?),
+                9 => value.status_reason = Some(from.string()?),
+                10 => value.stack_drift_status = Some(from.string()?),
+                11 => {
+                    value.notification_arns =
+                        Some(codec::list(from, &schema::NOTIFICATION_ARNS, false, |from| from.string())?)
+                }
+                12 => value.rollback_configuration = Some(RollbackConfiguration::decode(from)?),
+                13 => {
+                    value.capabilities =
+                        Some(codec::list(from, &schema::CAPABILITIES, false, |from| from.string())?)
+                }
+                14 => value.tags = Some(codec::list(from, &schema::TAGS, false, Tag::decode)?),
+                15 => value.changes = Some(codec::list(from, &schema::CHANGES, false, Change::decode)?),
+                16 => value.next_token = Some(from.string()?),
+                17 => value.include_nested_stacks = Some(from.bool()?),
+                18 => value.parent_change_set_id = Some(from.string()?),
+                19 => value.root_change_set_id = Some(from.string()?),
+                20 => value.on_stack_failure = Some(from.string()?),
+                21 => value.import_existing_resources = Some(from.bool()?),
+                22 => value.deployment_mode = Some(from.string()?),
+                _ => {}
+            }
+            Ok(())
+        })?;
+        Ok(value)
+    }
+}
+
 /// Input of `DescribeStackEvents`.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct DescribeStackEventsInput {
@@ -879,6 +1000,25 @@ impl Encode for DescribeStackEventsOutput {
     }
 }
 
+#[cfg(feature = "decode-outputs")]
+impl Decode for DescribeStackEventsOutput {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::DESCRIBE_STACK_EVENTS_OUTPUT, &mut |index, from| {
+            match index {
+                0 => {
+                    value.stack_events =
+                        Some(codec::list(from, &schema::STACK_EVENTS, false, StackEvent::decode)?)
+                }
+                1 => value.next_token = Some(from.string()?),
+                _ => {}
+            }
+            Ok(())
+        })?;
+        Ok(value)
+    }
+}
+
 /// Input of `DescribeStackResource`.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct DescribeStackResourceInput {
@@ -926,6 +1066,20 @@ impl Encode for DescribeStackResourceOutput {
                 to.member(0, value);
             }
         });
+    }
+}
+
+#[cfg(feature = "decode-outputs")]
+impl Decode for DescribeStackResourceOutput {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::DESCRIBE_STACK_RESOURCE_OUTPUT, &mut |index, from| {
+            if index == 0 {
+                value.stack_resource_detail = Some(StackResourceDetail::decode(from)?);
+            }
+            Ok(())
+        })?;
+        Ok(value)
     }
 }
 
@@ -989,6 +1143,21 @@ impl Encode for DescribeStackResourcesOutput {
     }
 }
 
+#[cfg(feature = "decode-outputs")]
+impl Decode for DescribeStackResourcesOutput {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::DESCRIBE_STACK_RESOURCES_OUTPUT, &mut |index, from| {
+            if index == 0 {
+                value.stack_resources =
+                    Some(codec::list(from, &schema::STACK_RESOURCES, false, StackResource::decode)?);
+            }
+            Ok(())
+        })?;
+        Ok(value)
+    }
+}
+
 /// Input of `DescribeStacks`.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct DescribeStacksInput {
@@ -1045,6 +1214,22 @@ impl Encode for DescribeStacksOutput {
                 to.member(1, value);
             }
         });
+    }
+}
+
+#[cfg(feature = "decode-outputs")]
+impl Decode for DescribeStacksOutput {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::DESCRIBE_STACKS_OUTPUT, &mut |index, from| {
+            match index {
+                0 => value.stacks = Some(codec::list(from, &schema::STACKS, false, Stack::decode)?),
+                1 => value.next_token = Some(from.string()?),
+                _ => {}
+            }
+            Ok(())
+        })?;
+        Ok(value)
     }
 }
 
@@ -1134,6 +1319,23 @@ impl Encode for Export {
     }
 }
 
+#[cfg(feature = "decode-outputs")]
+impl Decode for Export {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::EXPORT, &mut |index, from| {
+            match index {
+                0 => value.exporting_stack_id = Some(from.string()?),
+                1 => value.name = Some(from.string()?),
+                2 => value.value = Some(from.string()?),
+                _ => {}
+            }
+            Ok(())
+        })?;
+        Ok(value)
+    }
+}
+
 /// Input of `GetStackPolicy`.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct GetStackPolicyInput {
@@ -1176,6 +1378,20 @@ impl Encode for GetStackPolicyOutput {
                 to.member(0, value);
             }
         });
+    }
+}
+
+#[cfg(feature = "decode-outputs")]
+impl Decode for GetStackPolicyOutput {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::GET_STACK_POLICY_OUTPUT, &mut |index, from| {
+            if index == 0 {
+                value.stack_policy_body = Some(from.string()?);
+            }
+            Ok(())
+        })?;
+        Ok(value)
     }
 }
 
@@ -1241,6 +1457,25 @@ impl Encode for GetTemplateOutput {
                 to.member(1, &codec::List(&schema::STAGE_LIST, false, value, Encode::encode));
             }
         });
+    }
+}
+
+#[cfg(feature = "decode-outputs")]
+impl Decode for GetTemplateOutput {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::GET_TEMPLATE_OUTPUT, &mut |index, from| {
+            match index {
+                0 => value.template_body = Some(from.string()?),
+                1 => {
+                    value.stages_available =
+                        Some(codec::list(from, &schema::STAGE_LIST, false, |from| from.string())?)
+                }
+                _ => {}
+            }
+            Ok(())
+        })?;
+        Ok(value)
     }
 }
 
@@ -1370,6 +1605,53 @@ impl Encode for GetTemplateSummaryOutput {
     }
 }
 
+#[cfg(feature = "decode-outputs")]
+impl Decode for GetTemplateSummaryOutput {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::GET_TEMPLATE_SUMMARY_OUTPUT, &mut |index, from| {
+            match index {
+                0 => {
+                    value.parameters = Some(codec::list(
+                        from,
+                        &schema::PARAMETER_DECLARATIONS,
+                        false,
+                        ParameterDeclaration::decode,
+                    )?)
+                }
+                1 => value.description = Some(from.string()?),
+                2 => {
+                    value.capabilities =
+                        Some(codec::list(from, &schema::CAPABILITIES, false, |from| from.string())?)
+                }
+                3 => value.capabilities_reason = Some(from.string()?),
+                4 => {
+                    value.resource_types =
+                        Some(codec::list(from, &schema::RESOURCE_TYPES, false, |from| from.string())?)
+                }
+                5 => value.version = Some(from.string()?),
+                6 => value.metadata = Some(from.string()?),
+                7 => {
+                    value.declared_transforms =
+                        Some(codec::list(from, &schema::TRANSFORMS_LIST, false, |from| from.string())?)
+                }
+                8 => {
+                    value.resource_identifier_summaries = Some(codec::list(
+                        from,
+                        &schema::RESOURCE_IDENTIFIER_SUMMARIES,
+                        false,
+                        ResourceIdentifierSummary::decode,
+                    )?)
+                }
+                9 => value.warnings = Some(Warnings::decode(from)?),
+                _ => {}
+            }
+            Ok(())
+        })?;
+        Ok(value)
+    }
+}
+
 /// Input of `ListChangeSets`.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct ListChangeSetsInput {
@@ -1427,6 +1709,29 @@ impl Encode for ListChangeSetsOutput {
     }
 }
 
+#[cfg(feature = "decode-outputs")]
+impl Decode for ListChangeSetsOutput {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::LIST_CHANGE_SETS_OUTPUT, &mut |index, from| {
+            match index {
+                0 => {
+                    value.summaries = Some(codec::list(
+                        from,
+                        &schema::CHANGE_SET_SUMMARIES,
+                        false,
+                        ChangeSetSummary::decode,
+                    )?)
+                }
+                1 => value.next_token = Some(from.string()?),
+                _ => {}
+            }
+            Ok(())
+        })?;
+        Ok(value)
+    }
+}
+
 /// Input of `ListExports`.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct ListExportsInput {
@@ -1476,6 +1781,22 @@ impl Encode for ListExportsOutput {
                 to.member(1, value);
             }
         });
+    }
+}
+
+#[cfg(feature = "decode-outputs")]
+impl Decode for ListExportsOutput {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::LIST_EXPORTS_OUTPUT, &mut |index, from| {
+            match index {
+                0 => value.exports = Some(codec::list(from, &schema::EXPORTS, false, Export::decode)?),
+                1 => value.next_token = Some(from.string()?),
+                _ => {}
+            }
+            Ok(())
+        })?;
+        Ok(value)
     }
 }
 
@@ -1536,6 +1857,22 @@ impl Encode for ListImportsOutput {
     }
 }
 
+#[cfg(feature = "decode-outputs")]
+impl Decode for ListImportsOutput {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::LIST_IMPORTS_OUTPUT, &mut |index, from| {
+            match index {
+                0 => value.imports = Some(codec::list(from, &schema::IMPORTS, false, |from| from.string())?),
+                1 => value.next_token = Some(from.string()?),
+                _ => {}
+            }
+            Ok(())
+        })?;
+        Ok(value)
+    }
+}
+
 /// Input of `ListStackResources`.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct ListStackResourcesInput {
@@ -1590,6 +1927,29 @@ impl Encode for ListStackResourcesOutput {
                 to.member(1, value);
             }
         });
+    }
+}
+
+#[cfg(feature = "decode-outputs")]
+impl Decode for ListStackResourcesOutput {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::LIST_STACK_RESOURCES_OUTPUT, &mut |index, from| {
+            match index {
+                0 => {
+                    value.stack_resource_summaries = Some(codec::list(
+                        from,
+                        &schema::STACK_RESOURCE_SUMMARIES,
+                        false,
+                        StackResourceSummary::decode,
+                    )?)
+                }
+                1 => value.next_token = Some(from.string()?),
+                _ => {}
+            }
+            Ok(())
+        })?;
+        Ok(value)
     }
 }
 
@@ -1655,6 +2015,25 @@ impl Encode for ListStacksOutput {
     }
 }
 
+#[cfg(feature = "decode-outputs")]
+impl Decode for ListStacksOutput {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::LIST_STACKS_OUTPUT, &mut |index, from| {
+            match index {
+                0 => {
+                    value.stack_summaries =
+                        Some(codec::list(from, &schema::STACK_SUMMARIES, false, StackSummary::decode)?)
+                }
+                1 => value.next_token = Some(from.string()?),
+                _ => {}
+            }
+            Ok(())
+        })?;
+        Ok(value)
+    }
+}
+
 /// The model's `LiveResourceDrift`.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct LiveResourceDrift {
@@ -1682,6 +2061,23 @@ impl Encode for LiveResourceDrift {
     }
 }
 
+#[cfg(feature = "decode-outputs")]
+impl Decode for LiveResourceDrift {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::LIVE_RESOURCE_DRIFT, &mut |index, from| {
+            match index {
+                0 => value.previous_value = Some(from.string()?),
+                1 => value.actual_value = Some(from.string()?),
+                2 => value.drift_detection_timestamp = Some(from.timestamp(TimestampFormat::Default)?),
+                _ => {}
+            }
+            Ok(())
+        })?;
+        Ok(value)
+    }
+}
+
 /// The model's `ModuleInfo`.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct ModuleInfo {
@@ -1704,6 +2100,22 @@ impl Encode for ModuleInfo {
     }
 }
 
+#[cfg(feature = "decode-outputs")]
+impl Decode for ModuleInfo {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::MODULE_INFO, &mut |index, from| {
+            match index {
+                0 => value.type_hierarchy = Some(from.string()?),
+                1 => value.logical_id_hierarchy = Some(from.string()?),
+                _ => {}
+            }
+            Ok(())
+        })?;
+        Ok(value)
+    }
+}
+
 /// The model's `OperationEntry`.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct OperationEntry {
@@ -1723,6 +2135,22 @@ impl Encode for OperationEntry {
                 to.member(1, value);
             }
         });
+    }
+}
+
+#[cfg(feature = "decode-outputs")]
+impl Decode for OperationEntry {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::OPERATION_ENTRY, &mut |index, from| {
+            match index {
+                0 => value.operation_type = Some(from.string()?),
+                1 => value.operation_id = Some(from.string()?),
+                _ => {}
+            }
+            Ok(())
+        })?;
+        Ok(value)
     }
 }
 
@@ -1755,6 +2183,24 @@ impl Encode for Output {
                 to.member(3, value);
             }
         });
+    }
+}
+
+#[cfg(feature = "decode-outputs")]
+impl Decode for Output {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::OUTPUT, &mut |index, from| {
+            match index {
+                0 => value.output_key = Some(from.string()?),
+                1 => value.output_value = Some(from.string()?),
+                2 => value.description = Some(from.string()?),
+                3 => value.export_name = Some(from.string()?),
+                _ => {}
+            }
+            Ok(())
+        })?;
+        Ok(value)
     }
 }
 
@@ -1824,6 +2270,21 @@ impl Encode for ParameterConstraints {
     }
 }
 
+#[cfg(feature = "decode-outputs")]
+impl Decode for ParameterConstraints {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::PARAMETER_CONSTRAINTS, &mut |index, from| {
+            if index == 0 {
+                value.allowed_values =
+                    Some(codec::list(from, &schema::ALLOWED_VALUES, false, |from| from.string())?);
+            }
+            Ok(())
+        })?;
+        Ok(value)
+    }
+}
+
 /// The model's `ParameterDeclaration`.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct ParameterDeclaration {
@@ -1863,6 +2324,26 @@ impl Encode for ParameterDeclaration {
                 to.member(5, value);
             }
         });
+    }
+}
+
+#[cfg(feature = "decode-outputs")]
+impl Decode for ParameterDeclaration {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::PARAMETER_DECLARATION, &mut |index, from| {
+            match index {
+                0 => value.parameter_key = Some(from.string()?),
+                1 => value.default_value = Some(from.string()?),
+                2 => value.parameter_type = Some(from.string()?),
+                3 => value.no_echo = Some(from.bool()?),
+                4 => value.description = Some(from.string()?),
+                5 => value.parameter_constraints = Some(ParameterConstraints::decode(from)?),
+                _ => {}
+            }
+            Ok(())
+        })?;
+        Ok(value)
     }
 }
 
@@ -1956,6 +2437,49 @@ impl Encode for ResourceChange {
     }
 }
 
+#[cfg(feature = "decode-outputs")]
+impl Decode for ResourceChange {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::RESOURCE_CHANGE, &mut |index, from| {
+            match index {
+                0 => value.policy_action = Some(from.string()?),
+                1 => value.action = Some(from.string()?),
+                2 => value.logical_resource_id = Some(from.string()?),
+                3 => value.physical_resource_id = Some(from.string()?),
+                4 => value.resource_type = Some(from.string()?),
+                5 => value.replacement = Some(from.string()?),
+                6 => value.scope = Some(codec::list(from, &schema::SCOPE, false, |from| from.string())?),
+                7 => value.resource_drift_status = Some(from.string()?),
+                8 => {
+                    value.resource_drift_ignored_attributes = Some(codec::list(
+                        from,
+                        &schema::RESOURCE_DRIFT_IGNORED_ATTRIBUTES,
+                        false,
+                        ResourceDriftIgnoredAttribute::decode,
+                    )?)
+                }
+                9 => {
+                    value.details = Some(codec::list(
+                        from,
+                        &schema::RESOURCE_CHANGE_DETAILS,
+                        false,
+                        ResourceChangeDetail::decode,
+                    )?)
+                }
+                10 => value.change_set_id = Some(from.string()?),
+                11 => value.module_info = Some(ModuleInfo::decode(from)?),
+                12 => value.before_context = Some(from.string()?),
+                13 => value.after_context = Some(from.string()?),
+                14 => value.previous_deployment_context = Some(from.string()?),
+                _ => {}
+            }
+            Ok(())
+        })?;
+        Ok(value)
+    }
+}
+
 /// The model's `ResourceChangeDetail`.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct ResourceChangeDetail {
@@ -1988,6 +2512,24 @@ impl Encode for ResourceChangeDetail {
     }
 }
 
+#[cfg(feature = "decode-outputs")]
+impl Decode for ResourceChangeDetail {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::RESOURCE_CHANGE_DETAIL, &mut |index, from| {
+            match index {
+                0 => value.target = Some(ResourceTargetDefinition::decode(from)?),
+                1 => value.evaluation = Some(from.string()?),
+                2 => value.change_source = Some(from.string()?),
+                3 => value.causing_entity = Some(from.string()?),
+                _ => {}
+            }
+            Ok(())
+        })?;
+        Ok(value)
+    }
+}
+
 /// The model's `ResourceDriftIgnoredAttribute`.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct ResourceDriftIgnoredAttribute {
@@ -2007,6 +2549,22 @@ impl Encode for ResourceDriftIgnoredAttribute {
                 to.member(1, value);
             }
         });
+    }
+}
+
+#[cfg(feature = "decode-outputs")]
+impl Decode for ResourceDriftIgnoredAttribute {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::RESOURCE_DRIFT_IGNORED_ATTRIBUTE, &mut |index, from| {
+            match index {
+                0 => value.path = Some(from.string()?),
+                1 => value.reason = Some(from.string()?),
+                _ => {}
+            }
+            Ok(())
+        })?;
+        Ok(value)
     }
 }
 
@@ -2034,6 +2592,29 @@ impl Encode for ResourceIdentifierSummary {
                 to.member(2, &codec::List(&schema::RESOURCE_IDENTIFIERS, false, value, Encode::encode));
             }
         });
+    }
+}
+
+#[cfg(feature = "decode-outputs")]
+impl Decode for ResourceIdentifierSummary {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::RESOURCE_IDENTIFIER_SUMMARY, &mut |index, from| {
+            match index {
+                0 => value.resource_type = Some(from.string()?),
+                1 => {
+                    value.logical_resource_ids =
+                        Some(codec::list(from, &schema::LOGICAL_RESOURCE_IDS, false, |from| from.string())?)
+                }
+                2 => {
+                    value.resource_identifiers =
+                        Some(codec::list(from, &schema::RESOURCE_IDENTIFIERS, false, |from| from.string())?)
+                }
+                _ => {}
+            }
+            Ok(())
+        })?;
+        Ok(value)
     }
 }
 
@@ -2096,6 +2677,30 @@ impl Encode for ResourceTargetDefinition {
                 to.member(9, value);
             }
         });
+    }
+}
+
+#[cfg(feature = "decode-outputs")]
+impl Decode for ResourceTargetDefinition {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::RESOURCE_TARGET_DEFINITION, &mut |index, from| {
+            match index {
+                0 => value.attribute = Some(from.string()?),
+                1 => value.name = Some(from.string()?),
+                2 => value.requires_recreation = Some(from.string()?),
+                3 => value.path = Some(from.string()?),
+                4 => value.before_value = Some(from.string()?),
+                5 => value.after_value = Some(from.string()?),
+                6 => value.before_value_from = Some(from.string()?),
+                7 => value.after_value_from = Some(from.string()?),
+                8 => value.drift = Some(LiveResourceDrift::decode(from)?),
+                9 => value.attribute_change_type = Some(from.string()?),
+                _ => {}
+            }
+            Ok(())
+        })?;
+        Ok(value)
     }
 }
 
@@ -2399,6 +3004,57 @@ impl Encode for Stack {
     }
 }
 
+#[cfg(feature = "decode-outputs")]
+impl Decode for Stack {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::STACK, &mut |index, from| {
+            match index {
+                0 => value.stack_id = Some(from.string()?),
+                1 => value.stack_name = from.string()?,
+                2 => value.change_set_id = Some(from.string()?),
+                3 => value.description = Some(from.string()?),
+                4 => {
+                    value.parameters = Some(codec::list(from, &schema::PARAMETERS, false, Parameter::decode)?)
+                }
+                5 => value.creation_time = from.timestamp(TimestampFormat::Default)?,
+                6 => value.deletion_time = Some(from.timestamp(TimestampFormat::Default)?),
+                7 => value.last_updated_time = Some(from.timestamp(TimestampFormat::Default)?),
+                8 => value.rollback_configuration = Some(RollbackConfiguration::decode(from)?),
+                9 => value.stack_status = from.string()?,
+                10 => value.stack_status_reason = Some(from.string()?),
+                11 => value.disable_rollback = Some(from.bool()?),
+                12 => {
+                    value.notification_arns =
+                        Some(codec::list(from, &schema::NOTIFICATION_ARNS, false, |from| from.string())?)
+                }
+                13 => value.timeout_in_minutes = Some(codec::integer(from)?),
+                14 => {
+                    value.capabilities =
+                        Some(codec::list(from, &schema::CAPABILITIES, false, |from| from.string())?)
+                }
+                15 => value.outputs = Some(codec::list(from, &schema::OUTPUTS, false, Output::decode)?),
+                16 => value.role_arn = Some(from.string()?),
+                17 => value.tags = Some(codec::list(from, &schema::TAGS, false, Tag::decode)?),
+                18 => value.enable_termination_protection = Some(from.bool()?),
+                19 => value.parent_id = Some(from.string()?),
+                20 => value.root_id = Some(from.string()?),
+                21 => value.drift_information = Some(StackDriftInformation::decode(from)?),
+                22 => value.retain_except_on_create = Some(from.bool()?),
+                23 => value.deletion_mode = Some(from.string()?),
+                24 => value.detailed_status = Some(from.string()?),
+                25 => {
+                    value.last_operations =
+                        Some(codec::list(from, &schema::LAST_OPERATIONS, false, OperationEntry::decode)?)
+                }
+                _ => {}
+            }
+            Ok(())
+        })?;
+        Ok(value)
+    }
+}
+
 /// The model's `StackDriftInformation`.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct StackDriftInformation {
@@ -2419,6 +3075,22 @@ impl Encode for StackDriftInformation {
     }
 }
 
+#[cfg(feature = "decode-outputs")]
+impl Decode for StackDriftInformation {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::STACK_DRIFT_INFORMATION, &mut |index, from| {
+            match index {
+                0 => value.stack_drift_status = from.string()?,
+                1 => value.last_check_timestamp = Some(from.timestamp(TimestampFormat::Default)?),
+                _ => {}
+            }
+            Ok(())
+        })?;
+        Ok(value)
+    }
+}
+
 /// The model's `StackDriftInformationSummary`.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct StackDriftInformationSummary {
@@ -2436,6 +3108,22 @@ impl Encode for StackDriftInformationSummary {
                 to.member(1, &TimestampIn(TimestampFormat::Default, *value));
             }
         });
+    }
+}
+
+#[cfg(feature = "decode-outputs")]
+impl Decode for StackDriftInformationSummary {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::STACK_DRIFT_INFORMATION_SUMMARY, &mut |index, from| {
+            match index {
+                0 => value.stack_drift_status = from.string()?,
+                1 => value.last_check_timestamp = Some(from.timestamp(TimestampFormat::Default)?),
+                _ => {}
+            }
+            Ok(())
+        })?;
+        Ok(value)
     }
 }
 
@@ -2538,6 +3226,39 @@ impl Encode for StackEvent {
     }
 }
 
+#[cfg(feature = "decode-outputs")]
+impl Decode for StackEvent {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::STACK_EVENT, &mut |index, from| {
+            match index {
+                0 => value.stack_id = from.string()?,
+                1 => value.event_id = from.string()?,
+                2 => value.stack_name = from.string()?,
+                3 => value.operation_id = Some(from.string()?),
+                4 => value.logical_resource_id = Some(from.string()?),
+                5 => value.physical_resource_id = Some(from.string()?),
+                6 => value.resource_type = Some(from.string()?),
+                7 => value.timestamp = from.timestamp(TimestampFormat::Default)?,
+                8 => value.resource_status = Some(from.string()?),
+                9 => value.resource_status_reason = Some(from.string()?),
+                10 => value.resource_properties = Some(from.string()?),
+                11 => value.client_request_token = Some(from.string()?),
+                12 => value.hook_type = Some(from.string()?),
+                13 => value.hook_status = Some(from.string()?),
+                14 => value.hook_status_reason = Some(from.string()?),
+                15 => value.hook_invocation_point = Some(from.string()?),
+                16 => value.hook_invocation_id = Some(from.string()?),
+                17 => value.hook_failure_mode = Some(from.string()?),
+                18 => value.detailed_status = Some(from.string()?),
+                _ => {}
+            }
+            Ok(())
+        })?;
+        Ok(value)
+    }
+}
+
 /// The model's `StackResource`.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct StackResource {
@@ -2594,6 +3315,31 @@ impl Encode for StackResource {
                 to.member(10, value);
             }
         });
+    }
+}
+
+#[cfg(feature = "decode-outputs")]
+impl Decode for StackResource {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::STACK_RESOURCE, &mut |index, from| {
+            match index {
+                0 => value.stack_name = Some(from.string()?),
+                1 => value.stack_id = Some(from.string()?),
+                2 => value.logical_resource_id = from.string()?,
+                3 => value.physical_resource_id = Some(from.string()?),
+                4 => value.resource_type = from.string()?,
+                5 => value.timestamp = from.timestamp(TimestampFormat::Default)?,
+                6 => value.resource_status = from.string()?,
+                7 => value.resource_status_reason = Some(from.string()?),
+                8 => value.description = Some(from.string()?),
+                9 => value.drift_information = Some(StackResourceDriftInformation::decode(from)?),
+                10 => value.module_info = Some(ModuleInfo::decode(from)?),
+                _ => {}
+            }
+            Ok(())
+        })?;
+        Ok(value)
     }
 }
 
@@ -2661,6 +3407,32 @@ impl Encode for StackResourceDetail {
     }
 }
 
+#[cfg(feature = "decode-outputs")]
+impl Decode for StackResourceDetail {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::STACK_RESOURCE_DETAIL, &mut |index, from| {
+            match index {
+                0 => value.stack_name = Some(from.string()?),
+                1 => value.stack_id = Some(from.string()?),
+                2 => value.logical_resource_id = from.string()?,
+                3 => value.physical_resource_id = Some(from.string()?),
+                4 => value.resource_type = from.string()?,
+                5 => value.last_updated_timestamp = from.timestamp(TimestampFormat::Default)?,
+                6 => value.resource_status = from.string()?,
+                7 => value.resource_status_reason = Some(from.string()?),
+                8 => value.description = Some(from.string()?),
+                9 => value.metadata = Some(from.string()?),
+                10 => value.drift_information = Some(StackResourceDriftInformation::decode(from)?),
+                11 => value.module_info = Some(ModuleInfo::decode(from)?),
+                _ => {}
+            }
+            Ok(())
+        })?;
+        Ok(value)
+    }
+}
+
 /// The model's `StackResourceDriftInformation`.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct StackResourceDriftInformation {
@@ -2681,6 +3453,22 @@ impl Encode for StackResourceDriftInformation {
     }
 }
 
+#[cfg(feature = "decode-outputs")]
+impl Decode for StackResourceDriftInformation {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::STACK_RESOURCE_DRIFT_INFORMATION, &mut |index, from| {
+            match index {
+                0 => value.stack_resource_drift_status = from.string()?,
+                1 => value.last_check_timestamp = Some(from.timestamp(TimestampFormat::Default)?),
+                _ => {}
+            }
+            Ok(())
+        })?;
+        Ok(value)
+    }
+}
+
 /// The model's `StackResourceDriftInformationSummary`.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct StackResourceDriftInformationSummary {
@@ -2698,6 +3486,22 @@ impl Encode for StackResourceDriftInformationSummary {
                 to.member(1, &TimestampIn(TimestampFormat::Default, *value));
             }
         });
+    }
+}
+
+#[cfg(feature = "decode-outputs")]
+impl Decode for StackResourceDriftInformationSummary {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::STACK_RESOURCE_DRIFT_INFORMATION_SUMMARY, &mut |index, from| {
+            match index {
+                0 => value.stack_resource_drift_status = from.string()?,
+                1 => value.last_check_timestamp = Some(from.timestamp(TimestampFormat::Default)?),
+                _ => {}
+            }
+            Ok(())
+        })?;
+        Ok(value)
     }
 }
 
@@ -2742,6 +3546,28 @@ impl Encode for StackResourceSummary {
                 to.member(7, value);
             }
         });
+    }
+}
+
+#[cfg(feature = "decode-outputs")]
+impl Decode for StackResourceSummary {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::STACK_RESOURCE_SUMMARY, &mut |index, from| {
+            match index {
+                0 => value.logical_resource_id = from.string()?,
+                1 => value.physical_resource_id = Some(from.string()?),
+                2 => value.resource_type = from.string()?,
+                3 => value.last_updated_timestamp = from.timestamp(TimestampFormat::Default)?,
+                4 => value.resource_status = from.string()?,
+                5 => value.resource_status_reason = Some(from.string()?),
+                6 => value.drift_information = Some(StackResourceDriftInformationSummary::decode(from)?),
+                7 => value.module_info = Some(ModuleInfo::decode(from)?),
+                _ => {}
+            }
+            Ok(())
+        })?;
+        Ok(value)
     }
 }
 
@@ -2811,6 +3637,35 @@ impl Encode for StackSummary {
     }
 }
 
+#[cfg(feature = "decode-outputs")]
+impl Decode for StackSummary {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::STACK_SUMMARY, &mut |index, from| {
+            match index {
+                0 => value.stack_id = Some(from.string()?),
+                1 => value.stack_name = from.string()?,
+                2 => value.template_description = Some(from.string()?),
+                3 => value.creation_time = from.timestamp(TimestampFormat::Default)?,
+                4 => value.last_updated_time = Some(from.timestamp(TimestampFormat::Default)?),
+                5 => value.deletion_time = Some(from.timestamp(TimestampFormat::Default)?),
+                6 => value.stack_status = from.string()?,
+                7 => value.stack_status_reason = Some(from.string()?),
+                8 => value.parent_id = Some(from.string()?),
+                9 => value.root_id = Some(from.string()?),
+                10 => value.drift_information = Some(StackDriftInformationSummary::decode(from)?),
+                11 => {
+                    value.last_operations =
+                        Some(codec::list(from, &schema::LAST_OPERATIONS, false, OperationEntry::decode)?)
+                }
+                _ => {}
+            }
+            Ok(())
+        })?;
+        Ok(value)
+    }
+}
+
 /// The model's `Tag`.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Tag {
@@ -2873,6 +3728,24 @@ impl Encode for TemplateParameter {
                 to.member(3, value);
             }
         });
+    }
+}
+
+#[cfg(feature = "decode-outputs")]
+impl Decode for TemplateParameter {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::TEMPLATE_PARAMETER, &mut |index, from| {
+            match index {
+                0 => value.parameter_key = Some(from.string()?),
+                1 => value.default_value = Some(from.string()?),
+                2 => value.no_echo = Some(from.bool()?),
+                3 => value.description = Some(from.string()?),
+                _ => {}
+            }
+            Ok(())
+        })?;
+        Ok(value)
     }
 }
 
@@ -3070,6 +3943,22 @@ impl Encode for UpdateStackOutput {
     }
 }
 
+#[cfg(feature = "decode-outputs")]
+impl Decode for UpdateStackOutput {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::UPDATE_STACK_OUTPUT, &mut |index, from| {
+            match index {
+                0 => value.stack_id = Some(from.string()?),
+                1 => value.operation_id = Some(from.string()?),
+                _ => {}
+            }
+            Ok(())
+        })?;
+        Ok(value)
+    }
+}
+
 /// Input of `UpdateTerminationProtection`.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct UpdateTerminationProtectionInput {
@@ -3117,6 +4006,20 @@ impl Encode for UpdateTerminationProtectionOutput {
                 to.member(0, value);
             }
         });
+    }
+}
+
+#[cfg(feature = "decode-outputs")]
+impl Decode for UpdateTerminationProtectionOutput {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::UPDATE_TERMINATION_PROTECTION_OUTPUT, &mut |index, from| {
+            if index == 0 {
+                value.stack_id = Some(from.string()?);
+            }
+            Ok(())
+        })?;
+        Ok(value)
     }
 }
 
@@ -3194,6 +4097,38 @@ impl Encode for ValidateTemplateOutput {
     }
 }
 
+#[cfg(feature = "decode-outputs")]
+impl Decode for ValidateTemplateOutput {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::VALIDATE_TEMPLATE_OUTPUT, &mut |index, from| {
+            match index {
+                0 => {
+                    value.parameters = Some(codec::list(
+                        from,
+                        &schema::TEMPLATE_PARAMETERS,
+                        false,
+                        TemplateParameter::decode,
+                    )?)
+                }
+                1 => value.description = Some(from.string()?),
+                2 => {
+                    value.capabilities =
+                        Some(codec::list(from, &schema::CAPABILITIES, false, |from| from.string())?)
+                }
+                3 => value.capabilities_reason = Some(from.string()?),
+                4 => {
+                    value.declared_transforms =
+                        Some(codec::list(from, &schema::TRANSFORMS_LIST, false, |from| from.string())?)
+                }
+                _ => {}
+            }
+            Ok(())
+        })?;
+        Ok(value)
+    }
+}
+
 /// The model's `Warnings`.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Warnings {
@@ -3208,6 +4143,21 @@ impl Encode for Warnings {
                 to.member(0, &codec::List(&schema::RESOURCE_TYPES, false, value, Encode::encode));
             }
         });
+    }
+}
+
+#[cfg(feature = "decode-outputs")]
+impl Decode for Warnings {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::WARNINGS, &mut |index, from| {
+            if index == 0 {
+                value.unrecognized_resource_types =
+                    Some(codec::list(from, &schema::RESOURCE_TYPES, false, |from| from.string())?);
+            }
+            Ok(())
+        })?;
+        Ok(value)
     }
 }
 

@@ -63,6 +63,31 @@ impl Encode for AlarmHistoryItem {
     }
 }
 
+#[cfg(feature = "decode-outputs")]
+impl Decode for AlarmHistoryItem {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::ALARM_HISTORY_ITEM, &mut |index, from| {
+            match index {
+                0 => value.alarm_name = Some(from.string()?),
+                1 => value.alarm_contributor_id = Some(from.string()?),
+                2 => value.alarm_type = Some(from.string()?),
+                3 => value.timestamp = Some(from.timestamp(TimestampFormat::Default)?),
+                4 => value.history_item_type = Some(from.string()?),
+                5 => value.history_summary = Some(from.string()?),
+                6 => value.history_data = Some(from.string()?),
+                7 => {
+                    value.alarm_contributor_attributes =
+                        Some(codec::map(from, &schema::CONTRIBUTOR_ATTRIBUTES, false, |from| from.string())?)
+                }
+                _ => {}
+            }
+            Ok(())
+        })?;
+        Ok(value)
+    }
+}
+
 /// The model's `AlarmPromQLCriteria`.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct AlarmPromQLCriteria {
@@ -211,6 +236,51 @@ impl Encode for CompositeAlarm {
     }
 }
 
+#[cfg(feature = "decode-outputs")]
+impl Decode for CompositeAlarm {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::COMPOSITE_ALARM, &mut |index, from| {
+            match index {
+                0 => value.actions_enabled = Some(from.bool()?),
+                1 => {
+                    value.alarm_actions =
+                        Some(codec::list(from, &schema::RESOURCE_LIST, false, |from| from.string())?)
+                }
+                2 => value.alarm_arn = Some(from.string()?),
+                3 => {
+                    value.alarm_configuration_updated_timestamp =
+                        Some(from.timestamp(TimestampFormat::Default)?)
+                }
+                4 => value.alarm_description = Some(from.string()?),
+                5 => value.alarm_name = Some(from.string()?),
+                6 => value.alarm_rule = Some(from.string()?),
+                7 => {
+                    value.insufficient_data_actions =
+                        Some(codec::list(from, &schema::RESOURCE_LIST, false, |from| from.string())?)
+                }
+                8 => {
+                    value.ok_actions =
+                        Some(codec::list(from, &schema::RESOURCE_LIST, false, |from| from.string())?)
+                }
+                9 => value.state_reason = Some(from.string()?),
+                10 => value.state_reason_data = Some(from.string()?),
+                11 => value.state_updated_timestamp = Some(from.timestamp(TimestampFormat::Default)?),
+                12 => value.state_value = Some(from.string()?),
+                13 => value.state_transitioned_timestamp = Some(from.timestamp(TimestampFormat::Default)?),
+                14 => value.actions_suppressed_by = Some(from.string()?),
+                15 => value.actions_suppressed_reason = Some(from.string()?),
+                16 => value.actions_suppressor = Some(from.string()?),
+                17 => value.actions_suppressor_wait_period = Some(codec::integer(from)?),
+                18 => value.actions_suppressor_extension_period = Some(codec::integer(from)?),
+                _ => {}
+            }
+            Ok(())
+        })?;
+        Ok(value)
+    }
+}
+
 /// The model's `Datapoint`.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Datapoint {
@@ -260,6 +330,31 @@ impl Encode for Datapoint {
                 to.member(7, &codec::Map(&schema::DATAPOINT_VALUE_MAP, false, value, Encode::encode));
             }
         });
+    }
+}
+
+#[cfg(feature = "decode-outputs")]
+impl Decode for Datapoint {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::DATAPOINT, &mut |index, from| {
+            match index {
+                0 => value.timestamp = Some(from.timestamp(TimestampFormat::Default)?),
+                1 => value.sample_count = Some(from.double()?),
+                2 => value.average = Some(from.double()?),
+                3 => value.sum = Some(from.double()?),
+                4 => value.minimum = Some(from.double()?),
+                5 => value.maximum = Some(from.double()?),
+                6 => value.unit = Some(from.string()?),
+                7 => {
+                    value.extended_statistics =
+                        Some(codec::map(from, &schema::DATAPOINT_VALUE_MAP, false, |from| from.double())?)
+                }
+                _ => {}
+            }
+            Ok(())
+        })?;
+        Ok(value)
     }
 }
 
@@ -395,6 +490,29 @@ impl Encode for DescribeAlarmHistoryOutput {
     }
 }
 
+#[cfg(feature = "decode-outputs")]
+impl Decode for DescribeAlarmHistoryOutput {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::DESCRIBE_ALARM_HISTORY_OUTPUT, &mut |index, from| {
+            match index {
+                0 => {
+                    value.alarm_history_items = Some(codec::list(
+                        from,
+                        &schema::ALARM_HISTORY_ITEMS,
+                        false,
+                        AlarmHistoryItem::decode,
+                    )?)
+                }
+                1 => value.next_token = Some(from.string()?),
+                _ => {}
+            }
+            Ok(())
+        })?;
+        Ok(value)
+    }
+}
+
 /// Input of `DescribeAlarmsForMetric`.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct DescribeAlarmsForMetricInput {
@@ -474,6 +592,21 @@ impl Encode for DescribeAlarmsForMetricOutput {
                 to.member(0, &codec::List(&schema::METRIC_ALARMS, false, value, Encode::encode));
             }
         });
+    }
+}
+
+#[cfg(feature = "decode-outputs")]
+impl Decode for DescribeAlarmsForMetricOutput {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::DESCRIBE_ALARMS_FOR_METRIC_OUTPUT, &mut |index, from| {
+            if index == 0 {
+                value.metric_alarms =
+                    Some(codec::list(from, &schema::METRIC_ALARMS, false, MetricAlarm::decode)?);
+            }
+            Ok(())
+        })?;
+        Ok(value)
     }
 }
 
@@ -586,6 +719,29 @@ impl Encode for DescribeAlarmsOutput {
                 to.member(2, value);
             }
         });
+    }
+}
+
+#[cfg(feature = "decode-outputs")]
+impl Decode for DescribeAlarmsOutput {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::DESCRIBE_ALARMS_OUTPUT, &mut |index, from| {
+            match index {
+                0 => {
+                    value.composite_alarms =
+                        Some(codec::list(from, &schema::COMPOSITE_ALARMS, false, CompositeAlarm::decode)?)
+                }
+                1 => {
+                    value.metric_alarms =
+                        Some(codec::list(from, &schema::METRIC_ALARMS, false, MetricAlarm::decode)?)
+                }
+                2 => value.next_token = Some(from.string()?),
+                _ => {}
+            }
+            Ok(())
+        })?;
+        Ok(value)
     }
 }
 
@@ -931,6 +1087,37 @@ impl Encode for GetMetricDataOutput {
     }
 }
 
+#[cfg(feature = "decode-outputs")]
+impl Decode for GetMetricDataOutput {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::GET_METRIC_DATA_OUTPUT, &mut |index, from| {
+            match index {
+                0 => {
+                    value.metric_data_results = Some(codec::list(
+                        from,
+                        &schema::METRIC_DATA_RESULTS,
+                        false,
+                        MetricDataResult::decode,
+                    )?)
+                }
+                1 => value.next_token = Some(from.string()?),
+                2 => {
+                    value.messages = Some(codec::list(
+                        from,
+                        &schema::METRIC_DATA_RESULT_MESSAGES,
+                        false,
+                        MessageData::decode,
+                    )?)
+                }
+                _ => {}
+            }
+            Ok(())
+        })?;
+        Ok(value)
+    }
+}
+
 /// Input of `GetMetricStatistics`.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct GetMetricStatisticsInput {
@@ -1027,6 +1214,24 @@ impl Encode for GetMetricStatisticsOutput {
                 to.member(1, &codec::List(&schema::DATAPOINTS, false, value, Encode::encode));
             }
         });
+    }
+}
+
+#[cfg(feature = "decode-outputs")]
+impl Decode for GetMetricStatisticsOutput {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::GET_METRIC_STATISTICS_OUTPUT, &mut |index, from| {
+            match index {
+                0 => value.label = Some(from.string()?),
+                1 => {
+                    value.datapoints = Some(codec::list(from, &schema::DATAPOINTS, false, Datapoint::decode)?)
+                }
+                _ => {}
+            }
+            Ok(())
+        })?;
+        Ok(value)
     }
 }
 
@@ -1157,6 +1362,26 @@ impl Encode for ListMetricsOutput {
     }
 }
 
+#[cfg(feature = "decode-outputs")]
+impl Decode for ListMetricsOutput {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::LIST_METRICS_OUTPUT, &mut |index, from| {
+            match index {
+                0 => value.metrics = Some(codec::list(from, &schema::METRICS, false, Metric::decode)?),
+                1 => value.next_token = Some(from.string()?),
+                2 => {
+                    value.owning_accounts =
+                        Some(codec::list(from, &schema::OWNING_ACCOUNTS, false, |from| from.string())?)
+                }
+                _ => {}
+            }
+            Ok(())
+        })?;
+        Ok(value)
+    }
+}
+
 /// Input of `ListTagsForResource`.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct ListTagsForResourceInput {
@@ -1202,6 +1427,20 @@ impl Encode for ListTagsForResourceOutput {
     }
 }
 
+#[cfg(feature = "decode-outputs")]
+impl Decode for ListTagsForResourceOutput {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::LIST_TAGS_FOR_RESOURCE_OUTPUT, &mut |index, from| {
+            if index == 0 {
+                value.tags = Some(codec::list(from, &schema::TAG_LIST, false, Tag::decode)?);
+            }
+            Ok(())
+        })?;
+        Ok(value)
+    }
+}
+
 /// The model's `MessageData`.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct MessageData {
@@ -1221,6 +1460,22 @@ impl Encode for MessageData {
                 to.member(1, value);
             }
         });
+    }
+}
+
+#[cfg(feature = "decode-outputs")]
+impl Decode for MessageData {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::MESSAGE_DATA, &mut |index, from| {
+            match index {
+                0 => value.code = Some(from.string()?),
+                1 => value.value = Some(from.string()?),
+                _ => {}
+            }
+            Ok(())
+        })?;
+        Ok(value)
     }
 }
 
@@ -1436,6 +1691,68 @@ impl Encode for MetricAlarm {
     }
 }
 
+#[cfg(feature = "decode-outputs")]
+impl Decode for MetricAlarm {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::METRIC_ALARM, &mut |index, from| {
+            match index {
+                0 => value.alarm_name = Some(from.string()?),
+                1 => value.alarm_arn = Some(from.string()?),
+                2 => value.alarm_description = Some(from.string()?),
+                3 => {
+                    value.alarm_configuration_updated_timestamp =
+                        Some(from.timestamp(TimestampFormat::Default)?)
+                }
+                4 => value.actions_enabled = Some(from.bool()?),
+                5 => {
+                    value.ok_actions =
+                        Some(codec::list(from, &schema::RESOURCE_LIST, false, |from| from.string())?)
+                }
+                6 => {
+                    value.alarm_actions =
+                        Some(codec::list(from, &schema::RESOURCE_LIST, false, |from| from.string())?)
+                }
+                7 => {
+                    value.insufficient_data_actions =
+                        Some(codec::list(from, &schema::RESOURCE_LIST, false, |from| from.string())?)
+                }
+                8 => value.state_value = Some(from.string()?),
+                9 => value.state_reason = Some(from.string()?),
+                10 => value.state_reason_data = Some(from.string()?),
+                11 => value.state_updated_timestamp = Some(from.timestamp(TimestampFormat::Default)?),
+                12 => value.metric_name = Some(from.string()?),
+                13 => value.namespace = Some(from.string()?),
+                14 => value.statistic = Some(from.string()?),
+                15 => value.extended_statistic = Some(from.string()?),
+                16 => {
+                    value.dimensions = Some(codec::list(from, &schema::DIMENSIONS, false, Dimension::decode)?)
+                }
+                17 => value.period = Some(codec::integer(from)?),
+                18 => value.unit = Some(from.string()?),
+                19 => value.evaluation_periods = Some(codec::integer(from)?),
+                20 => value.datapoints_to_alarm = Some(codec::integer(from)?),
+                21 => value.threshold = Some(from.double()?),
+                22 => value.comparison_operator = Some(from.string()?),
+                23 => value.treat_missing_data = Some(from.string()?),
+                24 => value.evaluate_low_sample_count_percentile = Some(from.string()?),
+                25 => {
+                    value.metrics =
+                        Some(codec::list(from, &schema::METRIC_DATA_QUERIES, false, MetricDataQuery::decode)?)
+                }
+                26 => value.threshold_metric_id = Some(from.string()?),
+                27 => value.evaluation_state = Some(from.string()?),
+                28 => value.state_transitioned_timestamp = Some(from.timestamp(TimestampFormat::Default)?),
+                29 => value.evaluation_criteria = Some(EvaluationCriteria::decode(from)?),
+                30 => value.evaluation_interval = Some(codec::integer(from)?),
+                _ => {}
+            }
+            Ok(())
+        })?;
+        Ok(value)
+    }
+}
+
 /// The model's `MetricDataQuery`.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct MetricDataQuery {
@@ -1548,6 +1865,40 @@ impl Encode for MetricDataResult {
                 );
             }
         });
+    }
+}
+
+#[cfg(feature = "decode-outputs")]
+impl Decode for MetricDataResult {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::METRIC_DATA_RESULT, &mut |index, from| {
+            match index {
+                0 => value.id = Some(from.string()?),
+                1 => value.label = Some(from.string()?),
+                2 => {
+                    value.timestamps = Some(codec::list(from, &schema::TIMESTAMPS, false, |from| {
+                        from.timestamp(TimestampFormat::Default)
+                    })?)
+                }
+                3 => {
+                    value.values =
+                        Some(codec::list(from, &schema::DATAPOINT_VALUES, false, |from| from.double())?)
+                }
+                4 => value.status_code = Some(from.string()?),
+                5 => {
+                    value.messages = Some(codec::list(
+                        from,
+                        &schema::METRIC_DATA_RESULT_MESSAGES,
+                        false,
+                        MessageData::decode,
+                    )?)
+                }
+                _ => {}
+            }
+            Ok(())
+        })?;
+        Ok(value)
     }
 }
 

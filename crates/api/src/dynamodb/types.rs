@@ -39,6 +39,23 @@ impl Encode for ArchivalSummary {
     }
 }
 
+#[cfg(feature = "decode-outputs")]
+impl Decode for ArchivalSummary {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::ARCHIVAL_SUMMARY, &mut |index, from| {
+            match index {
+                0 => value.archival_date_time = Some(from.timestamp(TimestampFormat::Default)?),
+                1 => value.archival_reason = Some(from.string()?),
+                2 => value.archival_backup_arn = Some(from.string()?),
+                _ => {}
+            }
+            Ok(())
+        })?;
+        Ok(value)
+    }
+}
+
 /// The model's `AttributeDefinition`.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct AttributeDefinition {
@@ -275,6 +292,44 @@ impl Encode for BatchGetItemOutput {
     }
 }
 
+#[cfg(feature = "decode-outputs")]
+impl Decode for BatchGetItemOutput {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::BATCH_GET_ITEM_OUTPUT, &mut |index, from| {
+            match index {
+                0 => {
+                    value.responses =
+                        Some(codec::map(from, &schema::BATCH_GET_RESPONSE_MAP, false, |from| {
+                            codec::list(from, &schema::ITEM_LIST, false, |from| {
+                                codec::map(from, &schema::ATTRIBUTE_MAP, false, AttributeValue::decode)
+                            })
+                        })?)
+                }
+                1 => {
+                    value.unprocessed_keys = Some(codec::map(
+                        from,
+                        &schema::BATCH_GET_REQUEST_MAP,
+                        false,
+                        KeysAndAttributes::decode,
+                    )?)
+                }
+                2 => {
+                    value.consumed_capacity = Some(codec::list(
+                        from,
+                        &schema::CONSUMED_CAPACITY_MULTIPLE,
+                        false,
+                        ConsumedCapacity::decode,
+                    )?)
+                }
+                _ => {}
+            }
+            Ok(())
+        })?;
+        Ok(value)
+    }
+}
+
 /// Input of `BatchWriteItem`.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct BatchWriteItemInput {
@@ -367,6 +422,45 @@ impl Encode for BatchWriteItemOutput {
     }
 }
 
+#[cfg(feature = "decode-outputs")]
+impl Decode for BatchWriteItemOutput {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::BATCH_WRITE_ITEM_OUTPUT, &mut |index, from| {
+            match index {
+                0 => {
+                    value.unprocessed_items =
+                        Some(codec::map(from, &schema::BATCH_WRITE_ITEM_REQUEST_MAP, false, |from| {
+                            codec::list(from, &schema::WRITE_REQUESTS, false, WriteRequest::decode)
+                        })?)
+                }
+                1 => {
+                    value.item_collection_metrics =
+                        Some(codec::map(from, &schema::ITEM_COLLECTION_METRICS_PER_TABLE, false, |from| {
+                            codec::list(
+                                from,
+                                &schema::ITEM_COLLECTION_METRICS_MULTIPLE,
+                                false,
+                                ItemCollectionMetrics::decode,
+                            )
+                        })?)
+                }
+                2 => {
+                    value.consumed_capacity = Some(codec::list(
+                        from,
+                        &schema::CONSUMED_CAPACITY_MULTIPLE,
+                        false,
+                        ConsumedCapacity::decode,
+                    )?)
+                }
+                _ => {}
+            }
+            Ok(())
+        })?;
+        Ok(value)
+    }
+}
+
 /// The model's `BillingModeSummary`.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct BillingModeSummary {
@@ -386,6 +480,25 @@ impl Encode for BillingModeSummary {
                 to.member(1, &TimestampIn(TimestampFormat::Default, *value));
             }
         });
+    }
+}
+
+#[cfg(feature = "decode-outputs")]
+impl Decode for BillingModeSummary {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::BILLING_MODE_SUMMARY, &mut |index, from| {
+            match index {
+                0 => value.billing_mode = Some(from.string()?),
+                1 => {
+                    value.last_update_to_pay_per_request_date_time =
+                        Some(from.timestamp(TimestampFormat::Default)?)
+                }
+                _ => {}
+            }
+            Ok(())
+        })?;
+        Ok(value)
     }
 }
 
@@ -440,6 +553,23 @@ impl Encode for Capacity {
                 to.member(2, value);
             }
         });
+    }
+}
+
+#[cfg(feature = "decode-outputs")]
+impl Decode for Capacity {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::CAPACITY, &mut |index, from| {
+            match index {
+                0 => value.read_capacity_units = Some(from.double()?),
+                1 => value.write_capacity_units = Some(from.double()?),
+                2 => value.capacity_units = Some(from.double()?),
+                _ => {}
+            }
+            Ok(())
+        })?;
+        Ok(value)
     }
 }
 
@@ -624,6 +754,41 @@ impl Encode for ConsumedCapacity {
     }
 }
 
+#[cfg(feature = "decode-outputs")]
+impl Decode for ConsumedCapacity {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::CONSUMED_CAPACITY, &mut |index, from| {
+            match index {
+                0 => value.table_name = Some(from.string()?),
+                1 => value.capacity_units = Some(from.double()?),
+                2 => value.read_capacity_units = Some(from.double()?),
+                3 => value.write_capacity_units = Some(from.double()?),
+                4 => value.table = Some(Capacity::decode(from)?),
+                5 => {
+                    value.local_secondary_indexes = Some(codec::map(
+                        from,
+                        &schema::SECONDARY_INDEXES_CAPACITY_MAP,
+                        false,
+                        Capacity::decode,
+                    )?)
+                }
+                6 => {
+                    value.global_secondary_indexes = Some(codec::map(
+                        from,
+                        &schema::SECONDARY_INDEXES_CAPACITY_MAP,
+                        false,
+                        Capacity::decode,
+                    )?)
+                }
+                _ => {}
+            }
+            Ok(())
+        })?;
+        Ok(value)
+    }
+}
+
 /// The model's `ContinuousBackupsDescription`.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct ContinuousBackupsDescription {
@@ -641,6 +806,25 @@ impl Encode for ContinuousBackupsDescription {
                 to.member(1, value);
             }
         });
+    }
+}
+
+#[cfg(feature = "decode-outputs")]
+impl Decode for ContinuousBackupsDescription {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::CONTINUOUS_BACKUPS_DESCRIPTION, &mut |index, from| {
+            match index {
+                0 => value.continuous_backups_status = from.string()?,
+                1 => {
+                    value.point_in_time_recovery_description =
+                        Some(PointInTimeRecoveryDescription::decode(from)?)
+                }
+                _ => {}
+            }
+            Ok(())
+        })?;
+        Ok(value)
     }
 }
 
@@ -970,6 +1154,20 @@ impl Encode for CreateTableOutput {
     }
 }
 
+#[cfg(feature = "decode-outputs")]
+impl Decode for CreateTableOutput {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::CREATE_TABLE_OUTPUT, &mut |index, from| {
+            if index == 0 {
+                value.table_description = Some(TableDescription::decode(from)?);
+            }
+            Ok(())
+        })?;
+        Ok(value)
+    }
+}
+
 /// The model's `Delete`.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Delete {
@@ -1240,6 +1438,26 @@ impl Encode for DeleteItemOutput {
     }
 }
 
+#[cfg(feature = "decode-outputs")]
+impl Decode for DeleteItemOutput {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::DELETE_ITEM_OUTPUT, &mut |index, from| {
+            match index {
+                0 => {
+                    value.attributes =
+                        Some(codec::map(from, &schema::ATTRIBUTE_MAP, false, AttributeValue::decode)?)
+                }
+                1 => value.consumed_capacity = Some(ConsumedCapacity::decode(from)?),
+                2 => value.item_collection_metrics = Some(ItemCollectionMetrics::decode(from)?),
+                _ => {}
+            }
+            Ok(())
+        })?;
+        Ok(value)
+    }
+}
+
 /// The model's `DeleteReplicationGroupMemberAction`.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct DeleteReplicationGroupMemberAction {
@@ -1341,6 +1559,20 @@ impl Encode for DeleteTableOutput {
     }
 }
 
+#[cfg(feature = "decode-outputs")]
+impl Decode for DeleteTableOutput {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::DELETE_TABLE_OUTPUT, &mut |index, from| {
+            if index == 0 {
+                value.table_description = Some(TableDescription::decode(from)?);
+            }
+            Ok(())
+        })?;
+        Ok(value)
+    }
+}
+
 /// Input of `DescribeContinuousBackups`.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct DescribeContinuousBackupsInput {
@@ -1386,6 +1618,20 @@ impl Encode for DescribeContinuousBackupsOutput {
     }
 }
 
+#[cfg(feature = "decode-outputs")]
+impl Decode for DescribeContinuousBackupsOutput {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::DESCRIBE_CONTINUOUS_BACKUPS_OUTPUT, &mut |index, from| {
+            if index == 0 {
+                value.continuous_backups_description = Some(ContinuousBackupsDescription::decode(from)?);
+            }
+            Ok(())
+        })?;
+        Ok(value)
+    }
+}
+
 /// Input of `DescribeEndpoints`.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct DescribeEndpointsInput {}
@@ -1404,6 +1650,20 @@ impl Encode for DescribeEndpointsOutput {
         to.structure(&schema::DESCRIBE_ENDPOINTS_OUTPUT, &mut |to| {
             to.member(0, &codec::List(&schema::ENDPOINTS, false, &self.endpoints, Encode::encode));
         });
+    }
+}
+
+#[cfg(feature = "decode-outputs")]
+impl Decode for DescribeEndpointsOutput {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::DESCRIBE_ENDPOINTS_OUTPUT, &mut |index, from| {
+            if index == 0 {
+                value.endpoints = codec::list(from, &schema::ENDPOINTS, false, Endpoint::decode)?;
+            }
+            Ok(())
+        })?;
+        Ok(value)
     }
 }
 
@@ -1442,6 +1702,24 @@ impl Encode for DescribeLimitsOutput {
                 to.member(3, value);
             }
         });
+    }
+}
+
+#[cfg(feature = "decode-outputs")]
+impl Decode for DescribeLimitsOutput {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::DESCRIBE_LIMITS_OUTPUT, &mut |index, from| {
+            match index {
+                0 => value.account_max_read_capacity_units = Some(from.integer()?),
+                1 => value.account_max_write_capacity_units = Some(from.integer()?),
+                2 => value.table_max_read_capacity_units = Some(from.integer()?),
+                3 => value.table_max_write_capacity_units = Some(from.integer()?),
+                _ => {}
+            }
+            Ok(())
+        })?;
+        Ok(value)
     }
 }
 
@@ -1490,6 +1768,20 @@ impl Encode for DescribeTableOutput {
     }
 }
 
+#[cfg(feature = "decode-outputs")]
+impl Decode for DescribeTableOutput {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::DESCRIBE_TABLE_OUTPUT, &mut |index, from| {
+            if index == 0 {
+                value.table = Some(TableDescription::decode(from)?);
+            }
+            Ok(())
+        })?;
+        Ok(value)
+    }
+}
+
 /// Input of `DescribeTimeToLive`.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct DescribeTimeToLiveInput {
@@ -1535,6 +1827,20 @@ impl Encode for DescribeTimeToLiveOutput {
     }
 }
 
+#[cfg(feature = "decode-outputs")]
+impl Decode for DescribeTimeToLiveOutput {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::DESCRIBE_TIME_TO_LIVE_OUTPUT, &mut |index, from| {
+            if index == 0 {
+                value.time_to_live_description = Some(TimeToLiveDescription::decode(from)?);
+            }
+            Ok(())
+        })?;
+        Ok(value)
+    }
+}
+
 /// The model's `Endpoint`.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Endpoint {
@@ -1550,6 +1856,22 @@ impl Encode for Endpoint {
             to.member(0, &self.address);
             to.member(1, &self.cache_period_in_minutes);
         });
+    }
+}
+
+#[cfg(feature = "decode-outputs")]
+impl Decode for Endpoint {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::ENDPOINT, &mut |index, from| {
+            match index {
+                0 => value.address = from.string()?,
+                1 => value.cache_period_in_minutes = from.integer()?,
+                _ => {}
+            }
+            Ok(())
+        })?;
+        Ok(value)
     }
 }
 
@@ -1754,6 +2076,25 @@ impl Encode for GetItemOutput {
     }
 }
 
+#[cfg(feature = "decode-outputs")]
+impl Decode for GetItemOutput {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::GET_ITEM_OUTPUT, &mut |index, from| {
+            match index {
+                0 => {
+                    value.item =
+                        Some(codec::map(from, &schema::ATTRIBUTE_MAP, false, AttributeValue::decode)?)
+                }
+                1 => value.consumed_capacity = Some(ConsumedCapacity::decode(from)?),
+                _ => {}
+            }
+            Ok(())
+        })?;
+        Ok(value)
+    }
+}
+
 /// The model's `GlobalSecondaryIndex`.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct GlobalSecondaryIndex {
@@ -1879,6 +2220,36 @@ impl Encode for GlobalSecondaryIndexDescription {
     }
 }
 
+#[cfg(feature = "decode-outputs")]
+impl Decode for GlobalSecondaryIndexDescription {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::GLOBAL_SECONDARY_INDEX_DESCRIPTION, &mut |index, from| {
+            match index {
+                0 => value.index_name = Some(from.string()?),
+                1 => {
+                    value.key_schema =
+                        Some(codec::list(from, &schema::KEY_SCHEMA, false, KeySchemaElement::decode)?)
+                }
+                2 => value.projection = Some(Projection::decode(from)?),
+                3 => value.index_status = Some(from.string()?),
+                4 => value.backfilling = Some(from.bool()?),
+                5 => value.provisioned_throughput = Some(ProvisionedThroughputDescription::decode(from)?),
+                6 => value.index_size_bytes = Some(from.integer()?),
+                7 => value.item_count = Some(from.integer()?),
+                8 => value.index_arn = Some(from.string()?),
+                9 => value.on_demand_throughput = Some(OnDemandThroughput::decode(from)?),
+                10 => {
+                    value.warm_throughput = Some(GlobalSecondaryIndexWarmThroughputDescription::decode(from)?)
+                }
+                _ => {}
+            }
+            Ok(())
+        })?;
+        Ok(value)
+    }
+}
+
 /// The model's `GlobalSecondaryIndexUpdate`.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct GlobalSecondaryIndexUpdate {
@@ -1949,6 +2320,23 @@ impl Encode for GlobalSecondaryIndexWarmThroughputDescription {
     }
 }
 
+#[cfg(feature = "decode-outputs")]
+impl Decode for GlobalSecondaryIndexWarmThroughputDescription {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::GLOBAL_SECONDARY_INDEX_WARM_THROUGHPUT_DESCRIPTION, &mut |index, from| {
+            match index {
+                0 => value.read_units_per_second = Some(from.integer()?),
+                1 => value.write_units_per_second = Some(from.integer()?),
+                2 => value.status = Some(from.string()?),
+                _ => {}
+            }
+            Ok(())
+        })?;
+        Ok(value)
+    }
+}
+
 /// The model's `GlobalTableWitnessDescription`.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct GlobalTableWitnessDescription {
@@ -1968,6 +2356,22 @@ impl Encode for GlobalTableWitnessDescription {
                 to.member(1, value);
             }
         });
+    }
+}
+
+#[cfg(feature = "decode-outputs")]
+impl Decode for GlobalTableWitnessDescription {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::GLOBAL_TABLE_WITNESS_DESCRIPTION, &mut |index, from| {
+            match index {
+                0 => value.region_name = Some(from.string()?),
+                1 => value.witness_status = Some(from.string()?),
+                _ => {}
+            }
+            Ok(())
+        })?;
+        Ok(value)
     }
 }
 
@@ -2036,6 +2440,36 @@ impl Encode for ItemCollectionMetrics {
     }
 }
 
+#[cfg(feature = "decode-outputs")]
+impl Decode for ItemCollectionMetrics {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::ITEM_COLLECTION_METRICS, &mut |index, from| {
+            match index {
+                0 => {
+                    value.item_collection_key = Some(codec::map(
+                        from,
+                        &schema::ITEM_COLLECTION_KEY_ATTRIBUTE_MAP,
+                        false,
+                        AttributeValue::decode,
+                    )?)
+                }
+                1 => {
+                    value.size_estimate_range_gb = Some(codec::list(
+                        from,
+                        &schema::ITEM_COLLECTION_SIZE_ESTIMATE_RANGE,
+                        false,
+                        |from| from.double(),
+                    )?)
+                }
+                _ => {}
+            }
+            Ok(())
+        })?;
+        Ok(value)
+    }
+}
+
 /// The model's `ItemResponse`.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct ItemResponse {
@@ -2050,6 +2484,20 @@ impl Encode for ItemResponse {
                 to.member(0, &codec::Map(&schema::ATTRIBUTE_MAP, false, value, Encode::encode));
             }
         });
+    }
+}
+
+#[cfg(feature = "decode-outputs")]
+impl Decode for ItemResponse {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::ITEM_RESPONSE, &mut |index, from| {
+            if index == 0 {
+                value.item = Some(codec::map(from, &schema::ATTRIBUTE_MAP, false, AttributeValue::decode)?);
+            }
+            Ok(())
+        })?;
+        Ok(value)
     }
 }
 
@@ -2218,6 +2666,25 @@ impl Encode for ListTablesOutput {
     }
 }
 
+#[cfg(feature = "decode-outputs")]
+impl Decode for ListTablesOutput {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::LIST_TABLES_OUTPUT, &mut |index, from| {
+            match index {
+                0 => {
+                    value.table_names =
+                        Some(codec::list(from, &schema::TABLE_NAME_LIST, false, |from| from.string())?)
+                }
+                1 => value.last_evaluated_table_name = Some(from.string()?),
+                _ => {}
+            }
+            Ok(())
+        })?;
+        Ok(value)
+    }
+}
+
 /// Input of `ListTagsOfResource`.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct ListTagsOfResourceInput {
@@ -2272,6 +2739,22 @@ impl Encode for ListTagsOfResourceOutput {
                 to.member(1, value);
             }
         });
+    }
+}
+
+#[cfg(feature = "decode-outputs")]
+impl Decode for ListTagsOfResourceOutput {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::LIST_TAGS_OF_RESOURCE_OUTPUT, &mut |index, from| {
+            match index {
+                0 => value.tags = Some(codec::list(from, &schema::TAG_LIST, false, Tag::decode)?),
+                1 => value.next_token = Some(from.string()?),
+                _ => {}
+            }
+            Ok(())
+        })?;
+        Ok(value)
     }
 }
 
@@ -2354,6 +2837,29 @@ impl Encode for LocalSecondaryIndexDescription {
                 to.member(5, value);
             }
         });
+    }
+}
+
+#[cfg(feature = "decode-outputs")]
+impl Decode for LocalSecondaryIndexDescription {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::LOCAL_SECONDARY_INDEX_DESCRIPTION, &mut |index, from| {
+            match index {
+                0 => value.index_name = Some(from.string()?),
+                1 => {
+                    value.key_schema =
+                        Some(codec::list(from, &schema::KEY_SCHEMA, false, KeySchemaElement::decode)?)
+                }
+                2 => value.projection = Some(Projection::decode(from)?),
+                3 => value.index_size_bytes = Some(from.integer()?),
+                4 => value.item_count = Some(from.integer()?),
+                5 => value.index_arn = Some(from.string()?),
+                _ => {}
+            }
+            Ok(())
+        })?;
+        Ok(value)
     }
 }
 
@@ -2453,6 +2959,24 @@ impl Encode for PointInTimeRecoveryDescription {
                 to.member(3, &TimestampIn(TimestampFormat::Default, *value));
             }
         });
+    }
+}
+
+#[cfg(feature = "decode-outputs")]
+impl Decode for PointInTimeRecoveryDescription {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::POINT_IN_TIME_RECOVERY_DESCRIPTION, &mut |index, from| {
+            match index {
+                0 => value.point_in_time_recovery_status = Some(from.string()?),
+                1 => value.recovery_period_in_days = Some(codec::integer(from)?),
+                2 => value.earliest_restorable_date_time = Some(from.timestamp(TimestampFormat::Default)?),
+                3 => value.latest_restorable_date_time = Some(from.timestamp(TimestampFormat::Default)?),
+                _ => {}
+            }
+            Ok(())
+        })?;
+        Ok(value)
     }
 }
 
@@ -2568,6 +3092,25 @@ impl Encode for ProvisionedThroughputDescription {
                 to.member(4, value);
             }
         });
+    }
+}
+
+#[cfg(feature = "decode-outputs")]
+impl Decode for ProvisionedThroughputDescription {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::PROVISIONED_THROUGHPUT_DESCRIPTION, &mut |index, from| {
+            match index {
+                0 => value.last_increase_date_time = Some(from.timestamp(TimestampFormat::Default)?),
+                1 => value.last_decrease_date_time = Some(from.timestamp(TimestampFormat::Default)?),
+                2 => value.number_of_decreases_today = Some(from.integer()?),
+                3 => value.read_capacity_units = Some(from.integer()?),
+                4 => value.write_capacity_units = Some(from.integer()?),
+                _ => {}
+            }
+            Ok(())
+        })?;
+        Ok(value)
     }
 }
 
@@ -2852,6 +3395,26 @@ impl Encode for PutItemOutput {
     }
 }
 
+#[cfg(feature = "decode-outputs")]
+impl Decode for PutItemOutput {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::PUT_ITEM_OUTPUT, &mut |index, from| {
+            match index {
+                0 => {
+                    value.attributes =
+                        Some(codec::map(from, &schema::ATTRIBUTE_MAP, false, AttributeValue::decode)?)
+                }
+                1 => value.consumed_capacity = Some(ConsumedCapacity::decode(from)?),
+                2 => value.item_collection_metrics = Some(ItemCollectionMetrics::decode(from)?),
+                _ => {}
+            }
+            Ok(())
+        })?;
+        Ok(value)
+    }
+}
+
 /// The model's `PutRequest`.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct PutRequest {
@@ -3081,6 +3644,32 @@ impl Encode for QueryOutput {
     }
 }
 
+#[cfg(feature = "decode-outputs")]
+impl Decode for QueryOutput {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::QUERY_OUTPUT, &mut |index, from| {
+            match index {
+                0 => {
+                    value.items = Some(codec::list(from, &schema::ITEM_LIST, false, |from| {
+                        codec::map(from, &schema::ATTRIBUTE_MAP, false, AttributeValue::decode)
+                    })?)
+                }
+                1 => value.count = Some(codec::integer(from)?),
+                2 => value.scanned_count = Some(codec::integer(from)?),
+                3 => {
+                    value.last_evaluated_key =
+                        Some(codec::map(from, &schema::KEY, false, AttributeValue::decode)?)
+                }
+                4 => value.consumed_capacity = Some(ConsumedCapacity::decode(from)?),
+                _ => {}
+            }
+            Ok(())
+        })?;
+        Ok(value)
+    }
+}
+
 /// The model's `ReplicaDescription`.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct ReplicaDescription {
@@ -3166,6 +3755,42 @@ impl Encode for ReplicaDescription {
     }
 }
 
+#[cfg(feature = "decode-outputs")]
+impl Decode for ReplicaDescription {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::REPLICA_DESCRIPTION, &mut |index, from| {
+            match index {
+                0 => value.region_name = Some(from.string()?),
+                1 => value.replica_status = Some(from.string()?),
+                2 => value.replica_arn = Some(from.string()?),
+                3 => value.replica_status_description = Some(from.string()?),
+                4 => value.replica_status_percent_progress = Some(from.string()?),
+                5 => value.kms_master_key_id = Some(from.string()?),
+                6 => {
+                    value.provisioned_throughput_override = Some(ProvisionedThroughputOverride::decode(from)?)
+                }
+                7 => value.on_demand_throughput_override = Some(OnDemandThroughputOverride::decode(from)?),
+                8 => value.warm_throughput = Some(TableWarmThroughputDescription::decode(from)?),
+                9 => {
+                    value.global_secondary_indexes = Some(codec::list(
+                        from,
+                        &schema::REPLICA_GLOBAL_SECONDARY_INDEX_DESCRIPTION_LIST,
+                        false,
+                        ReplicaGlobalSecondaryIndexDescription::decode,
+                    )?)
+                }
+                10 => value.replica_inaccessible_date_time = Some(from.timestamp(TimestampFormat::Default)?),
+                11 => value.replica_table_class_summary = Some(TableClassSummary::decode(from)?),
+                12 => value.global_table_settings_replication_mode = Some(from.string()?),
+                _ => {}
+            }
+            Ok(())
+        })?;
+        Ok(value)
+    }
+}
+
 /// The model's `ReplicaGlobalSecondaryIndex`.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct ReplicaGlobalSecondaryIndex {
@@ -3238,6 +3863,28 @@ impl Encode for ReplicaGlobalSecondaryIndexDescription {
                 to.member(3, value);
             }
         });
+    }
+}
+
+#[cfg(feature = "decode-outputs")]
+impl Decode for ReplicaGlobalSecondaryIndexDescription {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::REPLICA_GLOBAL_SECONDARY_INDEX_DESCRIPTION, &mut |index, from| {
+            match index {
+                0 => value.index_name = Some(from.string()?),
+                1 => {
+                    value.provisioned_throughput_override = Some(ProvisionedThroughputOverride::decode(from)?)
+                }
+                2 => value.on_demand_throughput_override = Some(OnDemandThroughputOverride::decode(from)?),
+                3 => {
+                    value.warm_throughput = Some(GlobalSecondaryIndexWarmThroughputDescription::decode(from)?)
+                }
+                _ => {}
+            }
+            Ok(())
+        })?;
+        Ok(value)
     }
 }
 
@@ -3329,6 +3976,24 @@ impl Encode for RestoreSummary {
     }
 }
 
+#[cfg(feature = "decode-outputs")]
+impl Decode for RestoreSummary {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::RESTORE_SUMMARY, &mut |index, from| {
+            match index {
+                0 => value.source_backup_arn = Some(from.string()?),
+                1 => value.source_table_arn = Some(from.string()?),
+                2 => value.restore_date_time = from.timestamp(TimestampFormat::Default)?,
+                3 => value.restore_in_progress = from.bool()?,
+                _ => {}
+            }
+            Ok(())
+        })?;
+        Ok(value)
+    }
+}
+
 /// The model's `SSEDescription`.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct SSEDescription {
@@ -3358,6 +4023,26 @@ impl Encode for SSEDescription {
                 to.member(3, &TimestampIn(TimestampFormat::Default, *value));
             }
         });
+    }
+}
+
+#[cfg(feature = "decode-outputs")]
+impl Decode for SSEDescription {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::SSE_DESCRIPTION, &mut |index, from| {
+            match index {
+                0 => value.status = Some(from.string()?),
+                1 => value.sse_type = Some(from.string()?),
+                2 => value.kms_master_key_arn = Some(from.string()?),
+                3 => {
+                    value.inaccessible_encryption_date_time = Some(from.timestamp(TimestampFormat::Default)?)
+                }
+                _ => {}
+            }
+            Ok(())
+        })?;
+        Ok(value)
     }
 }
 
@@ -3592,6 +4277,32 @@ impl Encode for ScanOutput {
     }
 }
 
+#[cfg(feature = "decode-outputs")]
+impl Decode for ScanOutput {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::SCAN_OUTPUT, &mut |index, from| {
+            match index {
+                0 => {
+                    value.items = Some(codec::list(from, &schema::ITEM_LIST, false, |from| {
+                        codec::map(from, &schema::ATTRIBUTE_MAP, false, AttributeValue::decode)
+                    })?)
+                }
+                1 => value.count = Some(codec::integer(from)?),
+                2 => value.scanned_count = Some(codec::integer(from)?),
+                3 => {
+                    value.last_evaluated_key =
+                        Some(codec::map(from, &schema::KEY, false, AttributeValue::decode)?)
+                }
+                4 => value.consumed_capacity = Some(ConsumedCapacity::decode(from)?),
+                _ => {}
+            }
+            Ok(())
+        })?;
+        Ok(value)
+    }
+}
+
 /// The model's `StreamSpecification`.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct StreamSpecification {
@@ -3646,6 +4357,22 @@ impl Encode for TableClassSummary {
                 to.member(1, &TimestampIn(TimestampFormat::Default, *value));
             }
         });
+    }
+}
+
+#[cfg(feature = "decode-outputs")]
+impl Decode for TableClassSummary {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::TABLE_CLASS_SUMMARY, &mut |index, from| {
+            match index {
+                0 => value.table_class = Some(from.string()?),
+                1 => value.last_update_date_time = Some(from.timestamp(TimestampFormat::Default)?),
+                _ => {}
+            }
+            Ok(())
+        })?;
+        Ok(value)
     }
 }
 
@@ -3825,6 +4552,86 @@ impl Encode for TableDescription {
     }
 }
 
+#[cfg(feature = "decode-outputs")]
+impl Decode for TableDescription {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::TABLE_DESCRIPTION, &mut |index, from| {
+            match index {
+                0 => {
+                    value.attribute_definitions = Some(codec::list(
+                        from,
+                        &schema::ATTRIBUTE_DEFINITIONS,
+                        false,
+                        AttributeDefinition::decode,
+                    )?)
+                }
+                1 => value.table_name = Some(from.string()?),
+                2 => {
+                    value.key_schema =
+                        Some(codec::list(from, &schema::KEY_SCHEMA, false, KeySchemaElement::decode)?)
+                }
+                3 => value.table_status = Some(from.string()?),
+                4 => value.creation_date_time = Some(from.timestamp(TimestampFormat::Default)?),
+                5 => value.provisioned_throughput = Some(ProvisionedThroughputDescription::decode(from)?),
+                6 => value.table_size_bytes = Some(from.integer()?),
+                7 => value.item_count = Some(from.integer()?),
+                8 => value.table_arn = Some(from.string()?),
+                9 => value.table_id = Some(from.string()?),
+                10 => value.billing_mode_summary = Some(BillingModeSummary::decode(from)?),
+                11 => {
+                    value.local_secondary_indexes = Some(codec::list(
+                        from,
+                        &schema::LOCAL_SECONDARY_INDEX_DESCRIPTION_LIST,
+                        false,
+                        LocalSecondaryIndexDescription::decode,
+                    )?)
+                }
+                12 => {
+                    value.global_secondary_indexes = Some(codec::list(
+                        from,
+                        &schema::GLOBAL_SECONDARY_INDEX_DESCRIPTION_LIST,
+                        false,
+                        GlobalSecondaryIndexDescription::decode,
+                    )?)
+                }
+                13 => value.stream_specification = Some(StreamSpecification::decode(from)?),
+                14 => value.latest_stream_label = Some(from.string()?),
+                15 => value.latest_stream_arn = Some(from.string()?),
+                16 => value.global_table_version = Some(from.string()?),
+                17 => {
+                    value.replicas = Some(codec::list(
+                        from,
+                        &schema::REPLICA_DESCRIPTION_LIST,
+                        false,
+                        ReplicaDescription::decode,
+                    )?)
+                }
+                18 => {
+                    value.global_table_witnesses = Some(codec::list(
+                        from,
+                        &schema::GLOBAL_TABLE_WITNESS_DESCRIPTION_LIST,
+                        false,
+                        GlobalTableWitnessDescription::decode,
+                    )?)
+                }
+                19 => value.global_table_settings_replication_mode = Some(from.string()?),
+                20 => value.restore_summary = Some(RestoreSummary::decode(from)?),
+                21 => value.sse_description = Some(SSEDescription::decode(from)?),
+                22 => value.archival_summary = Some(ArchivalSummary::decode(from)?),
+                23 => value.table_class_summary = Some(TableClassSummary::decode(from)?),
+                24 => value.deletion_protection_enabled = Some(from.bool()?),
+                25 => value.on_demand_throughput = Some(OnDemandThroughput::decode(from)?),
+                26 => value.warm_throughput = Some(TableWarmThroughputDescription::decode(from)?),
+                27 => value.multi_region_consistency = Some(from.string()?),
+                _ => {}
+            }
+            Ok(())
+        })?;
+        Ok(value)
+    }
+}
+
 /// The model's `TableWarmThroughputDescription`.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct TableWarmThroughputDescription {
@@ -3849,6 +4656,23 @@ impl Encode for TableWarmThroughputDescription {
                 to.member(2, value);
             }
         });
+    }
+}
+
+#[cfg(feature = "decode-outputs")]
+impl Decode for TableWarmThroughputDescription {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::TABLE_WARM_THROUGHPUT_DESCRIPTION, &mut |index, from| {
+            match index {
+                0 => value.read_units_per_second = Some(from.integer()?),
+                1 => value.write_units_per_second = Some(from.integer()?),
+                2 => value.status = Some(from.string()?),
+                _ => {}
+            }
+            Ok(())
+        })?;
+        Ok(value)
     }
 }
 
@@ -3979,6 +4803,22 @@ impl Encode for TimeToLiveDescription {
     }
 }
 
+#[cfg(feature = "decode-outputs")]
+impl Decode for TimeToLiveDescription {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::TIME_TO_LIVE_DESCRIPTION, &mut |index, from| {
+            match index {
+                0 => value.time_to_live_status = Some(from.string()?),
+                1 => value.attribute_name = Some(from.string()?),
+                _ => {}
+            }
+            Ok(())
+        })?;
+        Ok(value)
+    }
+}
+
 /// The model's `TimeToLiveSpecification`.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct TimeToLiveSpecification {
@@ -4100,6 +4940,32 @@ impl Encode for TransactGetItemsOutput {
                 to.member(1, &codec::List(&schema::ITEM_RESPONSE_LIST, false, value, Encode::encode));
             }
         });
+    }
+}
+
+#[cfg(feature = "decode-outputs")]
+impl Decode for TransactGetItemsOutput {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::TRANSACT_GET_ITEMS_OUTPUT, &mut |index, from| {
+            match index {
+                0 => {
+                    value.consumed_capacity = Some(codec::list(
+                        from,
+                        &schema::CONSUMED_CAPACITY_MULTIPLE,
+                        false,
+                        ConsumedCapacity::decode,
+                    )?)
+                }
+                1 => {
+                    value.responses =
+                        Some(codec::list(from, &schema::ITEM_RESPONSE_LIST, false, ItemResponse::decode)?)
+                }
+                _ => {}
+            }
+            Ok(())
+        })?;
+        Ok(value)
     }
 }
 
@@ -4234,6 +5100,39 @@ impl Encode for TransactWriteItemsOutput {
                 );
             }
         });
+    }
+}
+
+#[cfg(feature = "decode-outputs")]
+impl Decode for TransactWriteItemsOutput {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::TRANSACT_WRITE_ITEMS_OUTPUT, &mut |index, from| {
+            match index {
+                0 => {
+                    value.consumed_capacity = Some(codec::list(
+                        from,
+                        &schema::CONSUMED_CAPACITY_MULTIPLE,
+                        false,
+                        ConsumedCapacity::decode,
+                    )?)
+                }
+                1 => {
+                    value.item_collection_metrics =
+                        Some(codec::map(from, &schema::ITEM_COLLECTION_METRICS_PER_TABLE, false, |from| {
+                            codec::list(
+                                from,
+                                &schema::ITEM_COLLECTION_METRICS_MULTIPLE,
+                                false,
+                                ItemCollectionMetrics::decode,
+                            )
+                        })?)
+                }
+                _ => {}
+            }
+            Ok(())
+        })?;
+        Ok(value)
     }
 }
 
@@ -4571,6 +5470,26 @@ impl Encode for UpdateItemOutput {
     }
 }
 
+#[cfg(feature = "decode-outputs")]
+impl Decode for UpdateItemOutput {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::UPDATE_ITEM_OUTPUT, &mut |index, from| {
+            match index {
+                0 => {
+                    value.attributes =
+                        Some(codec::map(from, &schema::ATTRIBUTE_MAP, false, AttributeValue::decode)?)
+                }
+                1 => value.consumed_capacity = Some(ConsumedCapacity::decode(from)?),
+                2 => value.item_collection_metrics = Some(ItemCollectionMetrics::decode(from)?),
+                _ => {}
+            }
+            Ok(())
+        })?;
+        Ok(value)
+    }
+}
+
 /// The model's `UpdateReplicationGroupMemberAction`.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct UpdateReplicationGroupMemberAction {
@@ -4814,6 +5733,20 @@ impl Encode for UpdateTableOutput {
     }
 }
 
+#[cfg(feature = "decode-outputs")]
+impl Decode for UpdateTableOutput {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::UPDATE_TABLE_OUTPUT, &mut |index, from| {
+            if index == 0 {
+                value.table_description = Some(TableDescription::decode(from)?);
+            }
+            Ok(())
+        })?;
+        Ok(value)
+    }
+}
+
 /// Input of `UpdateTimeToLive`.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct UpdateTimeToLiveInput {
@@ -4861,6 +5794,20 @@ impl Encode for UpdateTimeToLiveOutput {
                 to.member(0, value);
             }
         });
+    }
+}
+
+#[cfg(feature = "decode-outputs")]
+impl Decode for UpdateTimeToLiveOutput {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::UPDATE_TIME_TO_LIVE_OUTPUT, &mut |index, from| {
+            if index == 0 {
+                value.time_to_live_specification = Some(TimeToLiveSpecification::decode(from)?);
+            }
+            Ok(())
+        })?;
+        Ok(value)
     }
 }
 

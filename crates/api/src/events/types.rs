@@ -370,6 +370,25 @@ impl Encode for CreateEventBusOutput {
     }
 }
 
+#[cfg(feature = "decode-outputs")]
+impl Decode for CreateEventBusOutput {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::CREATE_EVENT_BUS_OUTPUT, &mut |index, from| {
+            match index {
+                0 => value.event_bus_arn = Some(from.string()?),
+                1 => value.description = Some(from.string()?),
+                2 => value.kms_key_identifier = Some(from.string()?),
+                3 => value.dead_letter_config = Some(DeadLetterConfig::decode(from)?),
+                4 => value.log_config = Some(LogConfig::decode(from)?),
+                _ => {}
+            }
+            Ok(())
+        })?;
+        Ok(value)
+    }
+}
+
 /// The model's `DeadLetterConfig`.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct DeadLetterConfig {
@@ -556,6 +575,29 @@ impl Encode for DescribeEventBusOutput {
     }
 }
 
+#[cfg(feature = "decode-outputs")]
+impl Decode for DescribeEventBusOutput {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::DESCRIBE_EVENT_BUS_OUTPUT, &mut |index, from| {
+            match index {
+                0 => value.name = Some(from.string()?),
+                1 => value.arn = Some(from.string()?),
+                2 => value.description = Some(from.string()?),
+                3 => value.kms_key_identifier = Some(from.string()?),
+                4 => value.dead_letter_config = Some(DeadLetterConfig::decode(from)?),
+                5 => value.policy = Some(from.string()?),
+                6 => value.log_config = Some(LogConfig::decode(from)?),
+                7 => value.creation_time = Some(from.timestamp(TimestampFormat::Default)?),
+                8 => value.last_modified_time = Some(from.timestamp(TimestampFormat::Default)?),
+                _ => {}
+            }
+            Ok(())
+        })?;
+        Ok(value)
+    }
+}
+
 /// Input of `DescribeRule`.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct DescribeRuleInput {
@@ -650,6 +692,30 @@ impl Encode for DescribeRuleOutput {
                 to.member(9, value);
             }
         });
+    }
+}
+
+#[cfg(feature = "decode-outputs")]
+impl Decode for DescribeRuleOutput {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::DESCRIBE_RULE_OUTPUT, &mut |index, from| {
+            match index {
+                0 => value.name = Some(from.string()?),
+                1 => value.arn = Some(from.string()?),
+                2 => value.event_pattern = Some(from.string()?),
+                3 => value.schedule_expression = Some(from.string()?),
+                4 => value.state = Some(from.string()?),
+                5 => value.description = Some(from.string()?),
+                6 => value.role_arn = Some(from.string()?),
+                7 => value.managed_by = Some(from.string()?),
+                8 => value.event_bus_name = Some(from.string()?),
+                9 => value.created_by = Some(from.string()?),
+                _ => {}
+            }
+            Ok(())
+        })?;
+        Ok(value)
     }
 }
 
@@ -893,6 +959,26 @@ impl Encode for EventBus {
     }
 }
 
+#[cfg(feature = "decode-outputs")]
+impl Decode for EventBus {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::EVENT_BUS, &mut |index, from| {
+            match index {
+                0 => value.name = Some(from.string()?),
+                1 => value.arn = Some(from.string()?),
+                2 => value.description = Some(from.string()?),
+                3 => value.policy = Some(from.string()?),
+                4 => value.creation_time = Some(from.timestamp(TimestampFormat::Default)?),
+                5 => value.last_modified_time = Some(from.timestamp(TimestampFormat::Default)?),
+                _ => {}
+            }
+            Ok(())
+        })?;
+        Ok(value)
+    }
+}
+
 /// The model's `HttpParameters`.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct HttpParameters {
@@ -1078,6 +1164,25 @@ impl Encode for ListEventBusesOutput {
     }
 }
 
+#[cfg(feature = "decode-outputs")]
+impl Decode for ListEventBusesOutput {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::LIST_EVENT_BUSES_OUTPUT, &mut |index, from| {
+            match index {
+                0 => {
+                    value.event_buses =
+                        Some(codec::list(from, &schema::EVENT_BUS_LIST, false, EventBus::decode)?)
+                }
+                1 => value.next_token = Some(from.string()?),
+                _ => {}
+            }
+            Ok(())
+        })?;
+        Ok(value)
+    }
+}
+
 /// Input of `ListRuleNamesByTarget`.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct ListRuleNamesByTargetInput {
@@ -1144,6 +1249,25 @@ impl Encode for ListRuleNamesByTargetOutput {
                 to.member(1, value);
             }
         });
+    }
+}
+
+#[cfg(feature = "decode-outputs")]
+impl Decode for ListRuleNamesByTargetOutput {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::LIST_RULE_NAMES_BY_TARGET_OUTPUT, &mut |index, from| {
+            match index {
+                0 => {
+                    value.rule_names =
+                        Some(codec::list(from, &schema::RULE_NAME_LIST, false, |from| from.string())?)
+                }
+                1 => value.next_token = Some(from.string()?),
+                _ => {}
+            }
+            Ok(())
+        })?;
+        Ok(value)
     }
 }
 
@@ -1218,6 +1342,22 @@ impl Encode for ListRulesOutput {
     }
 }
 
+#[cfg(feature = "decode-outputs")]
+impl Decode for ListRulesOutput {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::LIST_RULES_OUTPUT, &mut |index, from| {
+            match index {
+                0 => value.rules = Some(codec::list(from, &schema::RULE_RESPONSE_LIST, false, Rule::decode)?),
+                1 => value.next_token = Some(from.string()?),
+                _ => {}
+            }
+            Ok(())
+        })?;
+        Ok(value)
+    }
+}
+
 /// Input of `ListTagsForResource`.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct ListTagsForResourceInput {
@@ -1260,6 +1400,20 @@ impl Encode for ListTagsForResourceOutput {
                 to.member(0, &codec::List(&schema::TAG_LIST, false, value, Encode::encode));
             }
         });
+    }
+}
+
+#[cfg(feature = "decode-outputs")]
+impl Decode for ListTagsForResourceOutput {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::LIST_TAGS_FOR_RESOURCE_OUTPUT, &mut |index, from| {
+            if index == 0 {
+                value.tags = Some(codec::list(from, &schema::TAG_LIST, false, Tag::decode)?);
+            }
+            Ok(())
+        })?;
+        Ok(value)
     }
 }
 
@@ -1329,6 +1483,22 @@ impl Encode for ListTargetsByRuleOutput {
                 to.member(1, value);
             }
         });
+    }
+}
+
+#[cfg(feature = "decode-outputs")]
+impl Decode for ListTargetsByRuleOutput {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::LIST_TARGETS_BY_RULE_OUTPUT, &mut |index, from| {
+            match index {
+                0 => value.targets = Some(codec::list(from, &schema::TARGET_LIST, false, Target::decode)?),
+                1 => value.next_token = Some(from.string()?),
+                _ => {}
+            }
+            Ok(())
+        })?;
+        Ok(value)
     }
 }
 
@@ -1613,6 +1783,29 @@ impl Encode for PutEventsOutput {
     }
 }
 
+#[cfg(feature = "decode-outputs")]
+impl Decode for PutEventsOutput {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::PUT_EVENTS_OUTPUT, &mut |index, from| {
+            match index {
+                0 => value.failed_entry_count = Some(codec::integer(from)?),
+                1 => {
+                    value.entries = Some(codec::list(
+                        from,
+                        &schema::PUT_EVENTS_RESULT_ENTRY_LIST,
+                        false,
+                        PutEventsResultEntry::decode,
+                    )?)
+                }
+                _ => {}
+            }
+            Ok(())
+        })?;
+        Ok(value)
+    }
+}
+
 /// The model's `PutEventsResultEntry`.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct PutEventsResultEntry {
@@ -1637,6 +1830,23 @@ impl Encode for PutEventsResultEntry {
                 to.member(2, value);
             }
         });
+    }
+}
+
+#[cfg(feature = "decode-outputs")]
+impl Decode for PutEventsResultEntry {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::PUT_EVENTS_RESULT_ENTRY, &mut |index, from| {
+            match index {
+                0 => value.event_id = Some(from.string()?),
+                1 => value.error_code = Some(from.string()?),
+                2 => value.error_message = Some(from.string()?),
+                _ => {}
+            }
+            Ok(())
+        })?;
+        Ok(value)
     }
 }
 
@@ -1789,6 +1999,20 @@ impl Encode for PutRuleOutput {
     }
 }
 
+#[cfg(feature = "decode-outputs")]
+impl Decode for PutRuleOutput {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::PUT_RULE_OUTPUT, &mut |index, from| {
+            if index == 0 {
+                value.rule_arn = Some(from.string()?);
+            }
+            Ok(())
+        })?;
+        Ok(value)
+    }
+}
+
 /// Input of `PutTargets`.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct PutTargetsInput {
@@ -1853,6 +2077,29 @@ impl Encode for PutTargetsOutput {
     }
 }
 
+#[cfg(feature = "decode-outputs")]
+impl Decode for PutTargetsOutput {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::PUT_TARGETS_OUTPUT, &mut |index, from| {
+            match index {
+                0 => value.failed_entry_count = Some(codec::integer(from)?),
+                1 => {
+                    value.failed_entries = Some(codec::list(
+                        from,
+                        &schema::PUT_TARGETS_RESULT_ENTRY_LIST,
+                        false,
+                        PutTargetsResultEntry::decode,
+                    )?)
+                }
+                _ => {}
+            }
+            Ok(())
+        })?;
+        Ok(value)
+    }
+}
+
 /// The model's `PutTargetsResultEntry`.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct PutTargetsResultEntry {
@@ -1877,6 +2124,23 @@ impl Encode for PutTargetsResultEntry {
                 to.member(2, value);
             }
         });
+    }
+}
+
+#[cfg(feature = "decode-outputs")]
+impl Decode for PutTargetsResultEntry {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::PUT_TARGETS_RESULT_ENTRY, &mut |index, from| {
+            match index {
+                0 => value.target_id = Some(from.string()?),
+                1 => value.error_code = Some(from.string()?),
+                2 => value.error_message = Some(from.string()?),
+                _ => {}
+            }
+            Ok(())
+        })?;
+        Ok(value)
     }
 }
 
@@ -2058,6 +2322,29 @@ impl Encode for RemoveTargetsOutput {
     }
 }
 
+#[cfg(feature = "decode-outputs")]
+impl Decode for RemoveTargetsOutput {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::REMOVE_TARGETS_OUTPUT, &mut |index, from| {
+            match index {
+                0 => value.failed_entry_count = Some(codec::integer(from)?),
+                1 => {
+                    value.failed_entries = Some(codec::list(
+                        from,
+                        &schema::REMOVE_TARGETS_RESULT_ENTRY_LIST,
+                        false,
+                        RemoveTargetsResultEntry::decode,
+                    )?)
+                }
+                _ => {}
+            }
+            Ok(())
+        })?;
+        Ok(value)
+    }
+}
+
 /// The model's `RemoveTargetsResultEntry`.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct RemoveTargetsResultEntry {
@@ -2082,6 +2369,23 @@ impl Encode for RemoveTargetsResultEntry {
                 to.member(2, value);
             }
         });
+    }
+}
+
+#[cfg(feature = "decode-outputs")]
+impl Decode for RemoveTargetsResultEntry {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::REMOVE_TARGETS_RESULT_ENTRY, &mut |index, from| {
+            match index {
+                0 => value.target_id = Some(from.string()?),
+                1 => value.error_code = Some(from.string()?),
+                2 => value.error_message = Some(from.string()?),
+                _ => {}
+            }
+            Ok(())
+        })?;
+        Ok(value)
     }
 }
 
@@ -2176,6 +2480,29 @@ impl Encode for Rule {
                 to.member(8, value);
             }
         });
+    }
+}
+
+#[cfg(feature = "decode-outputs")]
+impl Decode for Rule {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::RULE, &mut |index, from| {
+            match index {
+                0 => value.name = Some(from.string()?),
+                1 => value.arn = Some(from.string()?),
+                2 => value.event_pattern = Some(from.string()?),
+                3 => value.state = Some(from.string()?),
+                4 => value.description = Some(from.string()?),
+                5 => value.schedule_expression = Some(from.string()?),
+                6 => value.role_arn = Some(from.string()?),
+                7 => value.managed_by = Some(from.string()?),
+                8 => value.event_bus_name = Some(from.string()?),
+                _ => {}
+            }
+            Ok(())
+        })?;
+        Ok(value)
     }
 }
 
@@ -2596,6 +2923,20 @@ impl Encode for TestEventPatternOutput {
     }
 }
 
+#[cfg(feature = "decode-outputs")]
+impl Decode for TestEventPatternOutput {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::TEST_EVENT_PATTERN_OUTPUT, &mut |index, from| {
+            if index == 0 {
+                value.result = Some(from.bool()?);
+            }
+            Ok(())
+        })?;
+        Ok(value)
+    }
+}
+
 /// Input of `UntagResource`.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct UntagResourceInput {
@@ -2729,6 +3070,26 @@ impl Encode for UpdateEventBusOutput {
                 to.member(5, value);
             }
         });
+    }
+}
+
+#[cfg(feature = "decode-outputs")]
+impl Decode for UpdateEventBusOutput {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::UPDATE_EVENT_BUS_OUTPUT, &mut |index, from| {
+            match index {
+                0 => value.arn = Some(from.string()?),
+                1 => value.name = Some(from.string()?),
+                2 => value.kms_key_identifier = Some(from.string()?),
+                3 => value.description = Some(from.string()?),
+                4 => value.dead_letter_config = Some(DeadLetterConfig::decode(from)?),
+                5 => value.log_config = Some(LogConfig::decode(from)?),
+                _ => {}
+            }
+            Ok(())
+        })?;
+        Ok(value)
     }
 }
 

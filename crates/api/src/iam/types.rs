@@ -64,6 +64,22 @@ impl Encode for AttachedPermissionsBoundary {
     }
 }
 
+#[cfg(feature = "decode-outputs")]
+impl Decode for AttachedPermissionsBoundary {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::ATTACHED_PERMISSIONS_BOUNDARY, &mut |index, from| {
+            match index {
+                0 => value.permissions_boundary_type = Some(from.string()?),
+                1 => value.permissions_boundary_arn = Some(from.string()?),
+                _ => {}
+            }
+            Ok(())
+        })?;
+        Ok(value)
+    }
+}
+
 /// The model's `AttachedPolicy`.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct AttachedPolicy {
@@ -83,6 +99,22 @@ impl Encode for AttachedPolicy {
                 to.member(1, value);
             }
         });
+    }
+}
+
+#[cfg(feature = "decode-outputs")]
+impl Decode for AttachedPolicy {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::ATTACHED_POLICY, &mut |index, from| {
+            match index {
+                0 => value.policy_name = Some(from.string()?),
+                1 => value.policy_arn = Some(from.string()?),
+                _ => {}
+            }
+            Ok(())
+        })?;
+        Ok(value)
     }
 }
 
@@ -154,6 +186,20 @@ impl Encode for CreatePolicyOutput {
     }
 }
 
+#[cfg(feature = "decode-outputs")]
+impl Decode for CreatePolicyOutput {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::CREATE_POLICY_OUTPUT, &mut |index, from| {
+            if index == 0 {
+                value.policy = Some(Policy::decode(from)?);
+            }
+            Ok(())
+        })?;
+        Ok(value)
+    }
+}
+
 /// Input of `CreatePolicyVersion`.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct CreatePolicyVersionInput {
@@ -207,6 +253,20 @@ impl Encode for CreatePolicyVersionOutput {
                 to.member(0, value);
             }
         });
+    }
+}
+
+#[cfg(feature = "decode-outputs")]
+impl Decode for CreatePolicyVersionOutput {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::CREATE_POLICY_VERSION_OUTPUT, &mut |index, from| {
+            if index == 0 {
+                value.policy_version = Some(PolicyVersion::decode(from)?);
+            }
+            Ok(())
+        })?;
+        Ok(value)
     }
 }
 
@@ -288,6 +348,20 @@ impl Encode for CreateRoleOutput {
     }
 }
 
+#[cfg(feature = "decode-outputs")]
+impl Decode for CreateRoleOutput {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::CREATE_ROLE_OUTPUT, &mut |index, from| {
+            if index == 0 {
+                value.role = Role::decode(from)?;
+            }
+            Ok(())
+        })?;
+        Ok(value)
+    }
+}
+
 /// Input of `CreateUser`.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct CreateUserInput {
@@ -349,6 +423,20 @@ impl Encode for CreateUserOutput {
                 to.member(0, value);
             }
         });
+    }
+}
+
+#[cfg(feature = "decode-outputs")]
+impl Decode for CreateUserOutput {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::CREATE_USER_OUTPUT, &mut |index, from| {
+            if index == 0 {
+                value.user = Some(User::decode(from)?);
+            }
+            Ok(())
+        })?;
+        Ok(value)
     }
 }
 
@@ -552,6 +640,20 @@ impl Encode for GetPolicyOutput {
     }
 }
 
+#[cfg(feature = "decode-outputs")]
+impl Decode for GetPolicyOutput {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::GET_POLICY_OUTPUT, &mut |index, from| {
+            if index == 0 {
+                value.policy = Some(Policy::decode(from)?);
+            }
+            Ok(())
+        })?;
+        Ok(value)
+    }
+}
+
 /// Input of `GetPolicyVersion`.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct GetPolicyVersionInput {
@@ -599,6 +701,20 @@ impl Encode for GetPolicyVersionOutput {
                 to.member(0, value);
             }
         });
+    }
+}
+
+#[cfg(feature = "decode-outputs")]
+impl Decode for GetPolicyVersionOutput {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::GET_POLICY_VERSION_OUTPUT, &mut |index, from| {
+            if index == 0 {
+                value.policy_version = Some(PolicyVersion::decode(from)?);
+            }
+            Ok(())
+        })?;
+        Ok(value)
     }
 }
 
@@ -656,6 +772,23 @@ impl Encode for GetRolePolicyOutput {
     }
 }
 
+#[cfg(feature = "decode-outputs")]
+impl Decode for GetRolePolicyOutput {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::GET_ROLE_POLICY_OUTPUT, &mut |index, from| {
+            match index {
+                0 => value.role_name = from.string()?,
+                1 => value.policy_name = from.string()?,
+                2 => value.policy_document = from.string()?,
+                _ => {}
+            }
+            Ok(())
+        })?;
+        Ok(value)
+    }
+}
+
 /// Input of `GetRole`.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct GetRoleInput {
@@ -696,6 +829,20 @@ impl Encode for GetRoleOutput {
         to.structure(&schema::GET_ROLE_OUTPUT, &mut |to| {
             to.member(0, &self.role);
         });
+    }
+}
+
+#[cfg(feature = "decode-outputs")]
+impl Decode for GetRoleOutput {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::GET_ROLE_OUTPUT, &mut |index, from| {
+            if index == 0 {
+                value.role = Role::decode(from)?;
+            }
+            Ok(())
+        })?;
+        Ok(value)
     }
 }
 
@@ -744,6 +891,20 @@ impl Encode for GetUserOutput {
     }
 }
 
+#[cfg(feature = "decode-outputs")]
+impl Decode for GetUserOutput {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::GET_USER_OUTPUT, &mut |index, from| {
+            if index == 0 {
+                value.user = User::decode(from)?;
+            }
+            Ok(())
+        })?;
+        Ok(value)
+    }
+}
+
 /// The model's `InstanceProfile`.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct InstanceProfile {
@@ -776,6 +937,27 @@ impl Encode for InstanceProfile {
                 to.member(6, &codec::List(&schema::TAG_LIST_TYPE, false, value, Encode::encode));
             }
         });
+    }
+}
+
+#[cfg(feature = "decode-outputs")]
+impl Decode for InstanceProfile {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::INSTANCE_PROFILE, &mut |index, from| {
+            match index {
+                0 => value.path = from.string()?,
+                1 => value.instance_profile_name = from.string()?,
+                2 => value.instance_profile_id = from.string()?,
+                3 => value.arn = from.string()?,
+                4 => value.create_date = from.timestamp(TimestampFormat::Default)?,
+                5 => value.roles = codec::list(from, &schema::ROLE_LIST_TYPE, false, Role::decode)?,
+                6 => value.tags = Some(codec::list(from, &schema::TAG_LIST_TYPE, false, Tag::decode)?),
+                _ => {}
+            }
+            Ok(())
+        })?;
+        Ok(value)
     }
 }
 
@@ -856,6 +1038,30 @@ impl Encode for ListAttachedRolePoliciesOutput {
     }
 }
 
+#[cfg(feature = "decode-outputs")]
+impl Decode for ListAttachedRolePoliciesOutput {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::LIST_ATTACHED_ROLE_POLICIES_OUTPUT, &mut |index, from| {
+            match index {
+                0 => {
+                    value.attached_policies = Some(codec::list(
+                        from,
+                        &schema::ATTACHED_POLICIES_LIST_TYPE,
+                        false,
+                        AttachedPolicy::decode,
+                    )?)
+                }
+                1 => value.is_truncated = Some(from.bool()?),
+                2 => value.marker = Some(from.string()?),
+                _ => {}
+            }
+            Ok(())
+        })?;
+        Ok(value)
+    }
+}
+
 /// Input of `ListInstanceProfilesForRole`.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct ListInstanceProfilesForRoleInput {
@@ -927,6 +1133,30 @@ impl Encode for ListInstanceProfilesForRoleOutput {
                 to.member(2, value);
             }
         });
+    }
+}
+
+#[cfg(feature = "decode-outputs")]
+impl Decode for ListInstanceProfilesForRoleOutput {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::LIST_INSTANCE_PROFILES_FOR_ROLE_OUTPUT, &mut |index, from| {
+            match index {
+                0 => {
+                    value.instance_profiles = codec::list(
+                        from,
+                        &schema::INSTANCE_PROFILE_LIST_TYPE,
+                        false,
+                        InstanceProfile::decode,
+                    )?
+                }
+                1 => value.is_truncated = Some(from.bool()?),
+                2 => value.marker = Some(from.string()?),
+                _ => {}
+            }
+            Ok(())
+        })?;
+        Ok(value)
     }
 }
 
@@ -1018,6 +1248,26 @@ impl Encode for ListPoliciesOutput {
     }
 }
 
+#[cfg(feature = "decode-outputs")]
+impl Decode for ListPoliciesOutput {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::LIST_POLICIES_OUTPUT, &mut |index, from| {
+            match index {
+                0 => {
+                    value.policies =
+                        Some(codec::list(from, &schema::POLICY_LIST_TYPE, false, Policy::decode)?)
+                }
+                1 => value.is_truncated = Some(from.bool()?),
+                2 => value.marker = Some(from.string()?),
+                _ => {}
+            }
+            Ok(())
+        })?;
+        Ok(value)
+    }
+}
+
 /// Input of `ListPolicyVersions`.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct ListPolicyVersionsInput {
@@ -1086,6 +1336,30 @@ impl Encode for ListPolicyVersionsOutput {
                 to.member(2, value);
             }
         });
+    }
+}
+
+#[cfg(feature = "decode-outputs")]
+impl Decode for ListPolicyVersionsOutput {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::LIST_POLICY_VERSIONS_OUTPUT, &mut |index, from| {
+            match index {
+                0 => {
+                    value.versions = Some(codec::list(
+                        from,
+                        &schema::POLICY_DOCUMENT_VERSION_LIST_TYPE,
+                        false,
+                        PolicyVersion::decode,
+                    )?)
+                }
+                1 => value.is_truncated = Some(from.bool()?),
+                2 => value.marker = Some(from.string()?),
+                _ => {}
+            }
+            Ok(())
+        })?;
+        Ok(value)
     }
 }
 
@@ -1158,6 +1432,26 @@ impl Encode for ListRolePoliciesOutput {
     }
 }
 
+#[cfg(feature = "decode-outputs")]
+impl Decode for ListRolePoliciesOutput {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::LIST_ROLE_POLICIES_OUTPUT, &mut |index, from| {
+            match index {
+                0 => {
+                    value.policy_names =
+                        codec::list(from, &schema::POLICY_NAME_LIST_TYPE, false, |from| from.string())?
+                }
+                1 => value.is_truncated = Some(from.bool()?),
+                2 => value.marker = Some(from.string()?),
+                _ => {}
+            }
+            Ok(())
+        })?;
+        Ok(value)
+    }
+}
+
 /// Input of `ListRoleTags`.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct ListRoleTagsInput {
@@ -1221,6 +1515,23 @@ impl Encode for ListRoleTagsOutput {
                 to.member(2, value);
             }
         });
+    }
+}
+
+#[cfg(feature = "decode-outputs")]
+impl Decode for ListRoleTagsOutput {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::LIST_ROLE_TAGS_OUTPUT, &mut |index, from| {
+            match index {
+                0 => value.tags = codec::list(from, &schema::TAG_LIST_TYPE, false, Tag::decode)?,
+                1 => value.is_truncated = Some(from.bool()?),
+                2 => value.marker = Some(from.string()?),
+                _ => {}
+            }
+            Ok(())
+        })?;
+        Ok(value)
     }
 }
 
@@ -1289,6 +1600,23 @@ impl Encode for ListRolesOutput {
                 to.member(2, value);
             }
         });
+    }
+}
+
+#[cfg(feature = "decode-outputs")]
+impl Decode for ListRolesOutput {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::LIST_ROLES_OUTPUT, &mut |index, from| {
+            match index {
+                0 => value.roles = codec::list(from, &schema::ROLE_LIST_TYPE, false, Role::decode)?,
+                1 => value.is_truncated = Some(from.bool()?),
+                2 => value.marker = Some(from.string()?),
+                _ => {}
+            }
+            Ok(())
+        })?;
+        Ok(value)
     }
 }
 
@@ -1364,6 +1692,32 @@ impl Encode for Policy {
     }
 }
 
+#[cfg(feature = "decode-outputs")]
+impl Decode for Policy {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::POLICY, &mut |index, from| {
+            match index {
+                0 => value.policy_name = Some(from.string()?),
+                1 => value.policy_id = Some(from.string()?),
+                2 => value.arn = Some(from.string()?),
+                3 => value.path = Some(from.string()?),
+                4 => value.default_version_id = Some(from.string()?),
+                5 => value.attachment_count = Some(codec::integer(from)?),
+                6 => value.permissions_boundary_usage_count = Some(codec::integer(from)?),
+                7 => value.is_attachable = Some(from.bool()?),
+                8 => value.description = Some(from.string()?),
+                9 => value.create_date = Some(from.timestamp(TimestampFormat::Default)?),
+                10 => value.update_date = Some(from.timestamp(TimestampFormat::Default)?),
+                11 => value.tags = Some(codec::list(from, &schema::TAG_LIST_TYPE, false, Tag::decode)?),
+                _ => {}
+            }
+            Ok(())
+        })?;
+        Ok(value)
+    }
+}
+
 /// The model's `PolicyVersion`.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct PolicyVersion {
@@ -1393,6 +1747,24 @@ impl Encode for PolicyVersion {
                 to.member(3, &TimestampIn(TimestampFormat::Default, *value));
             }
         });
+    }
+}
+
+#[cfg(feature = "decode-outputs")]
+impl Decode for PolicyVersion {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::POLICY_VERSION, &mut |index, from| {
+            match index {
+                0 => value.document = Some(from.string()?),
+                1 => value.version_id = Some(from.string()?),
+                2 => value.is_default_version = Some(from.bool()?),
+                3 => value.create_date = Some(from.timestamp(TimestampFormat::Default)?),
+                _ => {}
+            }
+            Ok(())
+        })?;
+        Ok(value)
     }
 }
 
@@ -1490,6 +1862,31 @@ impl Encode for Role {
     }
 }
 
+#[cfg(feature = "decode-outputs")]
+impl Decode for Role {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::ROLE, &mut |index, from| {
+            match index {
+                0 => value.path = from.string()?,
+                1 => value.role_name = from.string()?,
+                2 => value.role_id = from.string()?,
+                3 => value.arn = from.string()?,
+                4 => value.create_date = from.timestamp(TimestampFormat::Default)?,
+                5 => value.assume_role_policy_document = Some(from.string()?),
+                6 => value.description = Some(from.string()?),
+                7 => value.max_session_duration = Some(codec::integer(from)?),
+                8 => value.permissions_boundary = Some(AttachedPermissionsBoundary::decode(from)?),
+                9 => value.tags = Some(codec::list(from, &schema::TAG_LIST_TYPE, false, Tag::decode)?),
+                10 => value.role_last_used = Some(RoleLastUsed::decode(from)?),
+                _ => {}
+            }
+            Ok(())
+        })?;
+        Ok(value)
+    }
+}
+
 /// The model's `RoleLastUsed`.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct RoleLastUsed {
@@ -1509,6 +1906,22 @@ impl Encode for RoleLastUsed {
                 to.member(1, value);
             }
         });
+    }
+}
+
+#[cfg(feature = "decode-outputs")]
+impl Decode for RoleLastUsed {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::ROLE_LAST_USED, &mut |index, from| {
+            match index {
+                0 => value.last_used_date = Some(from.timestamp(TimestampFormat::Default)?),
+                1 => value.region = Some(from.string()?),
+                _ => {}
+            }
+            Ok(())
+        })?;
+        Ok(value)
     }
 }
 
@@ -1733,6 +2146,28 @@ impl Encode for User {
                 to.member(7, &codec::List(&schema::TAG_LIST_TYPE, false, value, Encode::encode));
             }
         });
+    }
+}
+
+#[cfg(feature = "decode-outputs")]
+impl Decode for User {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::USER, &mut |index, from| {
+            match index {
+                0 => value.path = from.string()?,
+                1 => value.user_name = from.string()?,
+                2 => value.user_id = from.string()?,
+                3 => value.arn = from.string()?,
+                4 => value.create_date = from.timestamp(TimestampFormat::Default)?,
+                5 => value.password_last_used = Some(from.timestamp(TimestampFormat::Default)?),
+                6 => value.permissions_boundary = Some(AttachedPermissionsBoundary::decode(from)?),
+                7 => value.tags = Some(codec::list(from, &schema::TAG_LIST_TYPE, false, Tag::decode)?),
+                _ => {}
+            }
+            Ok(())
+        })?;
+        Ok(value)
     }
 }
 

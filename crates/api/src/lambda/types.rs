@@ -49,6 +49,25 @@ impl Encode for AccountLimit {
     }
 }
 
+#[cfg(feature = "decode-outputs")]
+impl Decode for AccountLimit {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::ACCOUNT_LIMIT, &mut |index, from| {
+            match index {
+                0 => value.total_code_size = Some(from.integer()?),
+                1 => value.code_size_unzipped = Some(from.integer()?),
+                2 => value.code_size_zipped = Some(from.integer()?),
+                3 => value.concurrent_executions = Some(codec::integer(from)?),
+                4 => value.unreserved_concurrent_executions = Some(codec::integer(from)?),
+                _ => {}
+            }
+            Ok(())
+        })?;
+        Ok(value)
+    }
+}
+
 /// The model's `AccountUsage`.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct AccountUsage {
@@ -68,6 +87,22 @@ impl Encode for AccountUsage {
                 to.member(1, value);
             }
         });
+    }
+}
+
+#[cfg(feature = "decode-outputs")]
+impl Decode for AccountUsage {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::ACCOUNT_USAGE, &mut |index, from| {
+            match index {
+                0 => value.total_code_size = Some(from.integer()?),
+                1 => value.function_count = Some(from.integer()?),
+                _ => {}
+            }
+            Ok(())
+        })?;
+        Ok(value)
     }
 }
 
@@ -177,6 +212,20 @@ impl Encode for AddPermissionOutput {
     }
 }
 
+#[cfg(feature = "decode-outputs")]
+impl Decode for AddPermissionOutput {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::ADD_PERMISSION_OUTPUT, &mut |index, from| {
+            if index == 0 {
+                value.statement = Some(from.string()?);
+            }
+            Ok(())
+        })?;
+        Ok(value)
+    }
+}
+
 /// The model's `AliasConfiguration`.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct AliasConfiguration {
@@ -216,6 +265,26 @@ impl Encode for AliasConfiguration {
                 to.member(5, value);
             }
         });
+    }
+}
+
+#[cfg(feature = "decode-outputs")]
+impl Decode for AliasConfiguration {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::ALIAS_CONFIGURATION, &mut |index, from| {
+            match index {
+                0 => value.alias_arn = Some(from.string()?),
+                1 => value.name = Some(from.string()?),
+                2 => value.function_version = Some(from.string()?),
+                3 => value.description = Some(from.string()?),
+                4 => value.routing_config = Some(AliasRoutingConfiguration::decode(from)?),
+                5 => value.revision_id = Some(from.string()?),
+                _ => {}
+            }
+            Ok(())
+        })?;
+        Ok(value)
     }
 }
 
@@ -381,6 +450,20 @@ impl Encode for Concurrency {
                 to.member(0, value);
             }
         });
+    }
+}
+
+#[cfg(feature = "decode-outputs")]
+impl Decode for Concurrency {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::CONCURRENCY, &mut |index, from| {
+            if index == 0 {
+                value.reserved_concurrent_executions = Some(codec::integer(from)?);
+            }
+            Ok(())
+        })?;
+        Ok(value)
     }
 }
 
@@ -1055,6 +1138,20 @@ impl Encode for DeleteFunctionOutput {
     }
 }
 
+#[cfg(feature = "decode-outputs")]
+impl Decode for DeleteFunctionOutput {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::DELETE_FUNCTION_OUTPUT, &mut |index, from| {
+            if index == 0 {
+                value.status_code = Some(codec::integer(from)?);
+            }
+            Ok(())
+        })?;
+        Ok(value)
+    }
+}
+
 /// The model's `DestinationConfig`.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct DestinationConfig {
@@ -1383,6 +1480,22 @@ impl Encode for EnvironmentError {
     }
 }
 
+#[cfg(feature = "decode-outputs")]
+impl Decode for EnvironmentError {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::ENVIRONMENT_ERROR, &mut |index, from| {
+            match index {
+                0 => value.error_code = Some(from.string()?),
+                1 => value.message = Some(from.string()?),
+                _ => {}
+            }
+            Ok(())
+        })?;
+        Ok(value)
+    }
+}
+
 /// The model's `EnvironmentResponse`.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct EnvironmentResponse {
@@ -1402,6 +1515,25 @@ impl Encode for EnvironmentResponse {
                 to.member(1, value);
             }
         });
+    }
+}
+
+#[cfg(feature = "decode-outputs")]
+impl Decode for EnvironmentResponse {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::ENVIRONMENT_RESPONSE, &mut |index, from| {
+            match index {
+                0 => {
+                    value.variables =
+                        Some(codec::map(from, &schema::ENVIRONMENT_VARIABLES, false, |from| from.string())?)
+                }
+                1 => value.error = Some(EnvironmentError::decode(from)?),
+                _ => {}
+            }
+            Ok(())
+        })?;
+        Ok(value)
     }
 }
 
@@ -1616,6 +1748,73 @@ impl Encode for EventSourceMappingConfiguration {
     }
 }
 
+#[cfg(feature = "decode-outputs")]
+impl Decode for EventSourceMappingConfiguration {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::EVENT_SOURCE_MAPPING_CONFIGURATION, &mut |index, from| {
+            match index {
+                0 => value.uuid = Some(from.string()?),
+                1 => value.starting_position = Some(from.string()?),
+                2 => value.starting_position_timestamp = Some(from.timestamp(TimestampFormat::Default)?),
+                3 => value.batch_size = Some(codec::integer(from)?),
+                4 => value.maximum_batching_window_in_seconds = Some(codec::integer(from)?),
+                5 => value.parallelization_factor = Some(codec::integer(from)?),
+                6 => value.event_source_arn = Some(from.string()?),
+                7 => value.filter_criteria = Some(FilterCriteria::decode(from)?),
+                8 => value.function_arn = Some(from.string()?),
+                9 => value.last_modified = Some(from.timestamp(TimestampFormat::Default)?),
+                10 => value.last_processing_result = Some(from.string()?),
+                11 => value.state = Some(from.string()?),
+                12 => value.state_transition_reason = Some(from.string()?),
+                13 => value.destination_config = Some(DestinationConfig::decode(from)?),
+                14 => value.topics = Some(codec::list(from, &schema::TOPICS, false, |from| from.string())?),
+                15 => value.queues = Some(codec::list(from, &schema::QUEUES, false, |from| from.string())?),
+                16 => {
+                    value.source_access_configurations = Some(codec::list(
+                        from,
+                        &schema::SOURCE_ACCESS_CONFIGURATIONS,
+                        false,
+                        SourceAccessConfiguration::decode,
+                    )?)
+                }
+                17 => value.self_managed_event_source = Some(SelfManagedEventSource::decode(from)?),
+                18 => value.maximum_record_age_in_seconds = Some(codec::integer(from)?),
+                19 => value.bisect_batch_on_function_error = Some(from.bool()?),
+                20 => value.maximum_retry_attempts = Some(codec::integer(from)?),
+                21 => value.tumbling_window_in_seconds = Some(codec::integer(from)?),
+                22 => {
+                    value.function_response_types =
+                        Some(codec::list(from, &schema::FUNCTION_RESPONSE_TYPE_LIST, false, |from| {
+                            from.string()
+                        })?)
+                }
+                23 => {
+                    value.amazon_managed_kafka_event_source_config =
+                        Some(AmazonManagedKafkaEventSourceConfig::decode(from)?)
+                }
+                24 => {
+                    value.self_managed_kafka_event_source_config =
+                        Some(SelfManagedKafkaEventSourceConfig::decode(from)?)
+                }
+                25 => value.scaling_config = Some(ScalingConfig::decode(from)?),
+                26 => {
+                    value.document_db_event_source_config = Some(DocumentDBEventSourceConfig::decode(from)?)
+                }
+                27 => value.kms_key_arn = Some(from.string()?),
+                28 => value.filter_criteria_error = Some(FilterCriteriaError::decode(from)?),
+                29 => value.event_source_mapping_arn = Some(from.string()?),
+                30 => value.metrics_config = Some(EventSourceMappingMetricsConfig::decode(from)?),
+                31 => value.logging_config = Some(EventSourceMappingLoggingConfig::decode(from)?),
+                32 => value.provisioned_poller_config = Some(ProvisionedPollerConfig::decode(from)?),
+                _ => {}
+            }
+            Ok(())
+        })?;
+        Ok(value)
+    }
+}
+
 /// The model's `EventSourceMappingLoggingConfig`.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct EventSourceMappingLoggingConfig {
@@ -1797,6 +1996,22 @@ impl Encode for FilterCriteriaError {
     }
 }
 
+#[cfg(feature = "decode-outputs")]
+impl Decode for FilterCriteriaError {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::FILTER_CRITERIA_ERROR, &mut |index, from| {
+            match index {
+                0 => value.error_code = Some(from.string()?),
+                1 => value.message = Some(from.string()?),
+                _ => {}
+            }
+            Ok(())
+        })?;
+        Ok(value)
+    }
+}
+
 /// The model's `FunctionCode`.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct FunctionCode {
@@ -1892,6 +2107,25 @@ impl Encode for FunctionCodeLocation {
                 to.member(4, value);
             }
         });
+    }
+}
+
+#[cfg(feature = "decode-outputs")]
+impl Decode for FunctionCodeLocation {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::FUNCTION_CODE_LOCATION, &mut |index, from| {
+            match index {
+                0 => value.repository_type = Some(from.string()?),
+                1 => value.location = Some(from.string()?),
+                2 => value.image_uri = Some(from.string()?),
+                3 => value.resolved_image_uri = Some(from.string()?),
+                4 => value.source_kms_key_arn = Some(from.string()?),
+                _ => {}
+            }
+            Ok(())
+        })?;
+        Ok(value)
     }
 }
 
@@ -2107,6 +2341,73 @@ impl Encode for FunctionConfiguration {
     }
 }
 
+#[cfg(feature = "decode-outputs")]
+impl Decode for FunctionConfiguration {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::FUNCTION_CONFIGURATION, &mut |index, from| {
+            match index {
+                0 => value.function_name = Some(from.string()?),
+                1 => value.function_arn = Some(from.string()?),
+                2 => value.runtime = Some(from.string()?),
+                3 => value.role = Some(from.string()?),
+                4 => value.handler = Some(from.string()?),
+                5 => value.code_size = Some(from.integer()?),
+                6 => value.description = Some(from.string()?),
+                7 => value.timeout = Some(codec::integer(from)?),
+                8 => value.memory_size = Some(codec::integer(from)?),
+                9 => value.last_modified = Some(from.string()?),
+                10 => value.code_sha256 = Some(from.string()?),
+                11 => value.version = Some(from.string()?),
+                12 => value.vpc_config = Some(VpcConfigResponse::decode(from)?),
+                13 => value.dead_letter_config = Some(DeadLetterConfig::decode(from)?),
+                14 => value.environment = Some(EnvironmentResponse::decode(from)?),
+                15 => value.kms_key_arn = Some(from.string()?),
+                16 => value.tracing_config = Some(TracingConfigResponse::decode(from)?),
+                17 => value.master_arn = Some(from.string()?),
+                18 => value.revision_id = Some(from.string()?),
+                19 => {
+                    value.layers =
+                        Some(codec::list(from, &schema::LAYERS_REFERENCE_LIST, false, Layer::decode)?)
+                }
+                20 => value.state = Some(from.string()?),
+                21 => value.state_reason = Some(from.string()?),
+                22 => value.state_reason_code = Some(from.string()?),
+                23 => value.last_update_status = Some(from.string()?),
+                24 => value.last_update_status_reason = Some(from.string()?),
+                25 => value.last_update_status_reason_code = Some(from.string()?),
+                26 => {
+                    value.file_system_configs = Some(codec::list(
+                        from,
+                        &schema::FILE_SYSTEM_CONFIG_LIST,
+                        false,
+                        FileSystemConfig::decode,
+                    )?)
+                }
+                27 => value.package_type = Some(from.string()?),
+                28 => value.image_config_response = Some(ImageConfigResponse::decode(from)?),
+                29 => value.signing_profile_version_arn = Some(from.string()?),
+                30 => value.signing_job_arn = Some(from.string()?),
+                31 => {
+                    value.architectures =
+                        Some(codec::list(from, &schema::ARCHITECTURES_LIST, false, |from| from.string())?)
+                }
+                32 => value.ephemeral_storage = Some(EphemeralStorage::decode(from)?),
+                33 => value.snap_start = Some(SnapStartResponse::decode(from)?),
+                34 => value.runtime_version_config = Some(RuntimeVersionConfig::decode(from)?),
+                35 => value.logging_config = Some(LoggingConfig::decode(from)?),
+                36 => value.capacity_provider_config = Some(CapacityProviderConfig::decode(from)?),
+                37 => value.config_sha256 = Some(from.string()?),
+                38 => value.durable_config = Some(DurableConfig::decode(from)?),
+                39 => value.tenancy_config = Some(TenancyConfig::decode(from)?),
+                _ => {}
+            }
+            Ok(())
+        })?;
+        Ok(value)
+    }
+}
+
 /// The model's `FunctionEventInvokeConfig`.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct FunctionEventInvokeConfig {
@@ -2141,6 +2442,25 @@ impl Encode for FunctionEventInvokeConfig {
                 to.member(4, value);
             }
         });
+    }
+}
+
+#[cfg(feature = "decode-outputs")]
+impl Decode for FunctionEventInvokeConfig {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::FUNCTION_EVENT_INVOKE_CONFIG, &mut |index, from| {
+            match index {
+                0 => value.last_modified = Some(from.timestamp(TimestampFormat::Default)?),
+                1 => value.function_arn = Some(from.string()?),
+                2 => value.maximum_retry_attempts = Some(codec::integer(from)?),
+                3 => value.maximum_event_age_in_seconds = Some(codec::integer(from)?),
+                4 => value.destination_config = Some(DestinationConfig::decode(from)?),
+                _ => {}
+            }
+            Ok(())
+        })?;
+        Ok(value)
     }
 }
 
@@ -2186,6 +2506,22 @@ impl Encode for GetAccountSettingsOutput {
                 to.member(1, value);
             }
         });
+    }
+}
+
+#[cfg(feature = "decode-outputs")]
+impl Decode for GetAccountSettingsOutput {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::GET_ACCOUNT_SETTINGS_OUTPUT, &mut |index, from| {
+            match index {
+                0 => value.account_limit = Some(AccountLimit::decode(from)?),
+                1 => value.account_usage = Some(AccountUsage::decode(from)?),
+                _ => {}
+            }
+            Ok(())
+        })?;
+        Ok(value)
     }
 }
 
@@ -2296,6 +2632,22 @@ impl Encode for GetFunctionCodeSigningConfigOutput {
     }
 }
 
+#[cfg(feature = "decode-outputs")]
+impl Decode for GetFunctionCodeSigningConfigOutput {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::GET_FUNCTION_CODE_SIGNING_CONFIG_OUTPUT, &mut |index, from| {
+            match index {
+                0 => value.code_signing_config_arn = from.string()?,
+                1 => value.function_name = from.string()?,
+                _ => {}
+            }
+            Ok(())
+        })?;
+        Ok(value)
+    }
+}
+
 /// Input of `GetFunctionConcurrency`.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct GetFunctionConcurrencyInput {
@@ -2338,6 +2690,20 @@ impl Encode for GetFunctionConcurrencyOutput {
                 to.member(0, value);
             }
         });
+    }
+}
+
+#[cfg(feature = "decode-outputs")]
+impl Decode for GetFunctionConcurrencyOutput {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::GET_FUNCTION_CONCURRENCY_OUTPUT, &mut |index, from| {
+            if index == 0 {
+                value.reserved_concurrent_executions = Some(codec::integer(from)?);
+            }
+            Ok(())
+        })?;
+        Ok(value)
     }
 }
 
@@ -2456,6 +2822,20 @@ impl Encode for GetFunctionRecursionConfigOutput {
     }
 }
 
+#[cfg(feature = "decode-outputs")]
+impl Decode for GetFunctionRecursionConfigOutput {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::GET_FUNCTION_RECURSION_CONFIG_OUTPUT, &mut |index, from| {
+            if index == 0 {
+                value.recursive_loop = Some(from.string()?);
+            }
+            Ok(())
+        })?;
+        Ok(value)
+    }
+}
+
 /// Input of `GetFunction`.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct GetFunctionInput {
@@ -2528,6 +2908,25 @@ impl Encode for GetFunctionOutput {
     }
 }
 
+#[cfg(feature = "decode-outputs")]
+impl Decode for GetFunctionOutput {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::GET_FUNCTION_OUTPUT, &mut |index, from| {
+            match index {
+                0 => value.configuration = Some(FunctionConfiguration::decode(from)?),
+                1 => value.code = Some(FunctionCodeLocation::decode(from)?),
+                2 => value.tags = Some(codec::map(from, &schema::TAGS, false, |from| from.string())?),
+                3 => value.tags_error = Some(TagsError::decode(from)?),
+                4 => value.concurrency = Some(Concurrency::decode(from)?),
+                _ => {}
+            }
+            Ok(())
+        })?;
+        Ok(value)
+    }
+}
+
 /// Input of `GetPolicy`.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct GetPolicyInput {
@@ -2582,6 +2981,22 @@ impl Encode for GetPolicyOutput {
                 to.member(1, value);
             }
         });
+    }
+}
+
+#[cfg(feature = "decode-outputs")]
+impl Decode for GetPolicyOutput {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::GET_POLICY_OUTPUT, &mut |index, from| {
+            match index {
+                0 => value.policy = Some(from.string()?),
+                1 => value.revision_id = Some(from.string()?),
+                _ => {}
+            }
+            Ok(())
+        })?;
+        Ok(value)
     }
 }
 
@@ -2644,6 +3059,23 @@ impl Encode for GetRuntimeManagementConfigOutput {
                 to.member(2, value);
             }
         });
+    }
+}
+
+#[cfg(feature = "decode-outputs")]
+impl Decode for GetRuntimeManagementConfigOutput {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::GET_RUNTIME_MANAGEMENT_CONFIG_OUTPUT, &mut |index, from| {
+            match index {
+                0 => value.update_runtime_on = Some(from.string()?),
+                1 => value.runtime_version_arn = Some(from.string()?),
+                2 => value.function_arn = Some(from.string()?),
+                _ => {}
+            }
+            Ok(())
+        })?;
+        Ok(value)
     }
 }
 
@@ -2718,6 +3150,22 @@ impl Encode for ImageConfigError {
     }
 }
 
+#[cfg(feature = "decode-outputs")]
+impl Decode for ImageConfigError {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::IMAGE_CONFIG_ERROR, &mut |index, from| {
+            match index {
+                0 => value.error_code = Some(from.string()?),
+                1 => value.message = Some(from.string()?),
+                _ => {}
+            }
+            Ok(())
+        })?;
+        Ok(value)
+    }
+}
+
 /// The model's `ImageConfigResponse`.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct ImageConfigResponse {
@@ -2737,6 +3185,22 @@ impl Encode for ImageConfigResponse {
                 to.member(1, value);
             }
         });
+    }
+}
+
+#[cfg(feature = "decode-outputs")]
+impl Decode for ImageConfigResponse {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::IMAGE_CONFIG_RESPONSE, &mut |index, from| {
+            match index {
+                0 => value.image_config = Some(ImageConfig::decode(from)?),
+                1 => value.error = Some(ImageConfigError::decode(from)?),
+                _ => {}
+            }
+            Ok(())
+        })?;
+        Ok(value)
     }
 }
 
@@ -2969,6 +3433,26 @@ impl Encode for InvokeOutput {
                 to.member(5, value);
             }
         });
+    }
+}
+
+#[cfg(feature = "decode-outputs")]
+impl Decode for InvokeOutput {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::INVOKE_OUTPUT, &mut |index, from| {
+            match index {
+                0 => value.status_code = Some(codec::integer(from)?),
+                1 => value.function_error = Some(from.string()?),
+                2 => value.log_result = Some(from.string()?),
+                3 => value.payload = Some(from.blob()?),
+                4 => value.executed_version = Some(from.string()?),
+                5 => value.durable_execution_arn = Some(from.string()?),
+                _ => {}
+            }
+            Ok(())
+        })?;
+        Ok(value)
     }
 }
 
@@ -3254,6 +3738,24 @@ impl Encode for Layer {
     }
 }
 
+#[cfg(feature = "decode-outputs")]
+impl Decode for Layer {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::LAYER, &mut |index, from| {
+            match index {
+                0 => value.arn = Some(from.string()?),
+                1 => value.code_size = Some(from.integer()?),
+                2 => value.signing_profile_version_arn = Some(from.string()?),
+                3 => value.signing_job_arn = Some(from.string()?),
+                _ => {}
+            }
+            Ok(())
+        })?;
+        Ok(value)
+    }
+}
+
 /// Input of `ListAliases`.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct ListAliasesInput {
@@ -3320,6 +3822,25 @@ impl Encode for ListAliasesOutput {
                 to.member(1, &codec::List(&schema::ALIAS_LIST, false, value, Encode::encode));
             }
         });
+    }
+}
+
+#[cfg(feature = "decode-outputs")]
+impl Decode for ListAliasesOutput {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::LIST_ALIASES_OUTPUT, &mut |index, from| {
+            match index {
+                0 => value.next_marker = Some(from.string()?),
+                1 => {
+                    value.aliases =
+                        Some(codec::list(from, &schema::ALIAS_LIST, false, AliasConfiguration::decode)?)
+                }
+                _ => {}
+            }
+            Ok(())
+        })?;
+        Ok(value)
     }
 }
 
@@ -3394,6 +3915,29 @@ impl Encode for ListEventSourceMappingsOutput {
     }
 }
 
+#[cfg(feature = "decode-outputs")]
+impl Decode for ListEventSourceMappingsOutput {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::LIST_EVENT_SOURCE_MAPPINGS_OUTPUT, &mut |index, from| {
+            match index {
+                0 => value.next_marker = Some(from.string()?),
+                1 => {
+                    value.event_source_mappings = Some(codec::list(
+                        from,
+                        &schema::EVENT_SOURCE_MAPPINGS_LIST,
+                        false,
+                        EventSourceMappingConfiguration::decode,
+                    )?)
+                }
+                _ => {}
+            }
+            Ok(())
+        })?;
+        Ok(value)
+    }
+}
+
 /// Input of `ListFunctionEventInvokeConfigs`.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct ListFunctionEventInvokeConfigsInput {
@@ -3457,6 +4001,29 @@ impl Encode for ListFunctionEventInvokeConfigsOutput {
                 to.member(1, value);
             }
         });
+    }
+}
+
+#[cfg(feature = "decode-outputs")]
+impl Decode for ListFunctionEventInvokeConfigsOutput {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::LIST_FUNCTION_EVENT_INVOKE_CONFIGS_OUTPUT, &mut |index, from| {
+            match index {
+                0 => {
+                    value.function_event_invoke_configs = Some(codec::list(
+                        from,
+                        &schema::FUNCTION_EVENT_INVOKE_CONFIG_LIST,
+                        false,
+                        FunctionEventInvokeConfig::decode,
+                    )?)
+                }
+                1 => value.next_marker = Some(from.string()?),
+                _ => {}
+            }
+            Ok(())
+        })?;
+        Ok(value)
     }
 }
 
@@ -3531,6 +4098,25 @@ impl Encode for ListFunctionsOutput {
     }
 }
 
+#[cfg(feature = "decode-outputs")]
+impl Decode for ListFunctionsOutput {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::LIST_FUNCTIONS_OUTPUT, &mut |index, from| {
+            match index {
+                0 => value.next_marker = Some(from.string()?),
+                1 => {
+                    value.functions =
+                        Some(codec::list(from, &schema::FUNCTION_LIST, false, FunctionConfiguration::decode)?)
+                }
+                _ => {}
+            }
+            Ok(())
+        })?;
+        Ok(value)
+    }
+}
+
 /// Input of `ListTags`.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct ListTagsInput {
@@ -3573,6 +4159,20 @@ impl Encode for ListTagsOutput {
                 to.member(0, &codec::Map(&schema::TAGS, false, value, Encode::encode));
             }
         });
+    }
+}
+
+#[cfg(feature = "decode-outputs")]
+impl Decode for ListTagsOutput {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::LIST_TAGS_OUTPUT, &mut |index, from| {
+            if index == 0 {
+                value.tags = Some(codec::map(from, &schema::TAGS, false, |from| from.string())?);
+            }
+            Ok(())
+        })?;
+        Ok(value)
     }
 }
 
@@ -3636,6 +4236,25 @@ impl Encode for ListVersionsByFunctionOutput {
                 to.member(1, &codec::List(&schema::FUNCTION_LIST, false, value, Encode::encode));
             }
         });
+    }
+}
+
+#[cfg(feature = "decode-outputs")]
+impl Decode for ListVersionsByFunctionOutput {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::LIST_VERSIONS_BY_FUNCTION_OUTPUT, &mut |index, from| {
+            match index {
+                0 => value.next_marker = Some(from.string()?),
+                1 => {
+                    value.versions =
+                        Some(codec::list(from, &schema::FUNCTION_LIST, false, FunctionConfiguration::decode)?)
+                }
+                _ => {}
+            }
+            Ok(())
+        })?;
+        Ok(value)
     }
 }
 
@@ -4150,6 +4769,22 @@ impl Encode for RuntimeVersionConfig {
     }
 }
 
+#[cfg(feature = "decode-outputs")]
+impl Decode for RuntimeVersionConfig {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::RUNTIME_VERSION_CONFIG, &mut |index, from| {
+            match index {
+                0 => value.runtime_version_arn = Some(from.string()?),
+                1 => value.error = Some(RuntimeVersionError::decode(from)?),
+                _ => {}
+            }
+            Ok(())
+        })?;
+        Ok(value)
+    }
+}
+
 /// The model's `RuntimeVersionError`.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct RuntimeVersionError {
@@ -4169,6 +4804,22 @@ impl Encode for RuntimeVersionError {
                 to.member(1, value);
             }
         });
+    }
+}
+
+#[cfg(feature = "decode-outputs")]
+impl Decode for RuntimeVersionError {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::RUNTIME_VERSION_ERROR, &mut |index, from| {
+            match index {
+                0 => value.error_code = Some(from.string()?),
+                1 => value.message = Some(from.string()?),
+                _ => {}
+            }
+            Ok(())
+        })?;
+        Ok(value)
     }
 }
 
@@ -4447,6 +5098,22 @@ impl Encode for SnapStartResponse {
     }
 }
 
+#[cfg(feature = "decode-outputs")]
+impl Decode for SnapStartResponse {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::SNAP_START_RESPONSE, &mut |index, from| {
+            match index {
+                0 => value.apply_on = Some(from.string()?),
+                1 => value.optimization_status = Some(from.string()?),
+                _ => {}
+            }
+            Ok(())
+        })?;
+        Ok(value)
+    }
+}
+
 /// What the error `SnapStartTimeoutException` carries beside its message.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct SnapStartTimeoutException {
@@ -4569,6 +5236,22 @@ impl Encode for TagsError {
     }
 }
 
+#[cfg(feature = "decode-outputs")]
+impl Decode for TagsError {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::TAGS_ERROR, &mut |index, from| {
+            match index {
+                0 => value.error_code = from.string()?,
+                1 => value.message = from.string()?,
+                _ => {}
+            }
+            Ok(())
+        })?;
+        Ok(value)
+    }
+}
+
 /// The model's `TenancyConfig`.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct TenancyConfig {
@@ -4668,6 +5351,20 @@ impl Encode for TracingConfigResponse {
                 to.member(0, value);
             }
         });
+    }
+}
+
+#[cfg(feature = "decode-outputs")]
+impl Decode for TracingConfigResponse {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::TRACING_CONFIG_RESPONSE, &mut |index, from| {
+            if index == 0 {
+                value.mode = Some(from.string()?);
+            }
+            Ok(())
+        })?;
+        Ok(value)
     }
 }
 
@@ -5346,6 +6043,30 @@ impl Encode for VpcConfigResponse {
                 to.member(3, value);
             }
         });
+    }
+}
+
+#[cfg(feature = "decode-outputs")]
+impl Decode for VpcConfigResponse {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::VPC_CONFIG_RESPONSE, &mut |index, from| {
+            match index {
+                0 => {
+                    value.subnet_ids =
+                        Some(codec::list(from, &schema::SUBNET_IDS, false, |from| from.string())?)
+                }
+                1 => {
+                    value.security_group_ids =
+                        Some(codec::list(from, &schema::SECURITY_GROUP_IDS, false, |from| from.string())?)
+                }
+                2 => value.vpc_id = Some(from.string()?),
+                3 => value.ipv6_allowed_for_dual_stack = Some(from.bool()?),
+                _ => {}
+            }
+            Ok(())
+        })?;
+        Ok(value)
     }
 }
 

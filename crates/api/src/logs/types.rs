@@ -356,6 +356,24 @@ impl Encode for DescribeLogGroupsOutput {
     }
 }
 
+#[cfg(feature = "decode-outputs")]
+impl Decode for DescribeLogGroupsOutput {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::DESCRIBE_LOG_GROUPS_OUTPUT, &mut |index, from| {
+            match index {
+                0 => {
+                    value.log_groups = Some(codec::list(from, &schema::LOG_GROUPS, false, LogGroup::decode)?)
+                }
+                1 => value.next_token = Some(from.string()?),
+                _ => {}
+            }
+            Ok(())
+        })?;
+        Ok(value)
+    }
+}
+
 /// Input of `DescribeLogStreams`.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct DescribeLogStreamsInput {
@@ -445,6 +463,25 @@ impl Encode for DescribeLogStreamsOutput {
     }
 }
 
+#[cfg(feature = "decode-outputs")]
+impl Decode for DescribeLogStreamsOutput {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::DESCRIBE_LOG_STREAMS_OUTPUT, &mut |index, from| {
+            match index {
+                0 => {
+                    value.log_streams =
+                        Some(codec::list(from, &schema::LOG_STREAMS, false, LogStream::decode)?)
+                }
+                1 => value.next_token = Some(from.string()?),
+                _ => {}
+            }
+            Ok(())
+        })?;
+        Ok(value)
+    }
+}
+
 /// Input of `DescribeResourcePolicies`.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct DescribeResourcePoliciesInput {
@@ -513,6 +550,25 @@ impl Encode for DescribeResourcePoliciesOutput {
                 to.member(1, value);
             }
         });
+    }
+}
+
+#[cfg(feature = "decode-outputs")]
+impl Decode for DescribeResourcePoliciesOutput {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::DESCRIBE_RESOURCE_POLICIES_OUTPUT, &mut |index, from| {
+            match index {
+                0 => {
+                    value.resource_policies =
+                        Some(codec::list(from, &schema::RESOURCE_POLICIES, false, ResourcePolicy::decode)?)
+                }
+                1 => value.next_token = Some(from.string()?),
+                _ => {}
+            }
+            Ok(())
+        })?;
+        Ok(value)
     }
 }
 
@@ -680,6 +736,37 @@ impl Encode for FilterLogEventsOutput {
     }
 }
 
+#[cfg(feature = "decode-outputs")]
+impl Decode for FilterLogEventsOutput {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::FILTER_LOG_EVENTS_OUTPUT, &mut |index, from| {
+            match index {
+                0 => {
+                    value.events = Some(codec::list(
+                        from,
+                        &schema::FILTERED_LOG_EVENTS,
+                        false,
+                        FilteredLogEvent::decode,
+                    )?)
+                }
+                1 => {
+                    value.searched_log_streams = Some(codec::list(
+                        from,
+                        &schema::SEARCHED_LOG_STREAMS,
+                        false,
+                        SearchedLogStream::decode,
+                    )?)
+                }
+                2 => value.next_token = Some(from.string()?),
+                _ => {}
+            }
+            Ok(())
+        })?;
+        Ok(value)
+    }
+}
+
 /// The model's `FilteredLogEvent`.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct FilteredLogEvent {
@@ -714,6 +801,25 @@ impl Encode for FilteredLogEvent {
                 to.member(4, value);
             }
         });
+    }
+}
+
+#[cfg(feature = "decode-outputs")]
+impl Decode for FilteredLogEvent {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::FILTERED_LOG_EVENT, &mut |index, from| {
+            match index {
+                0 => value.log_stream_name = Some(from.string()?),
+                1 => value.timestamp = Some(from.integer()?),
+                2 => value.message = Some(from.string()?),
+                3 => value.ingestion_time = Some(from.integer()?),
+                4 => value.event_id = Some(from.string()?),
+                _ => {}
+            }
+            Ok(())
+        })?;
+        Ok(value)
     }
 }
 
@@ -821,6 +927,26 @@ impl Encode for GetLogEventsOutput {
     }
 }
 
+#[cfg(feature = "decode-outputs")]
+impl Decode for GetLogEventsOutput {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::GET_LOG_EVENTS_OUTPUT, &mut |index, from| {
+            match index {
+                0 => {
+                    value.events =
+                        Some(codec::list(from, &schema::OUTPUT_LOG_EVENTS, false, OutputLogEvent::decode)?)
+                }
+                1 => value.next_forward_token = Some(from.string()?),
+                2 => value.next_backward_token = Some(from.string()?),
+                _ => {}
+            }
+            Ok(())
+        })?;
+        Ok(value)
+    }
+}
+
 /// The model's `InputLogEvent`.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct InputLogEvent {
@@ -916,6 +1042,20 @@ impl Encode for ListTagsForResourceOutput {
     }
 }
 
+#[cfg(feature = "decode-outputs")]
+impl Decode for ListTagsForResourceOutput {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::LIST_TAGS_FOR_RESOURCE_OUTPUT, &mut |index, from| {
+            if index == 0 {
+                value.tags = Some(codec::map(from, &schema::TAGS, false, |from| from.string())?);
+            }
+            Ok(())
+        })?;
+        Ok(value)
+    }
+}
+
 /// Input of `ListTagsLogGroup`.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct ListTagsLogGroupInput {
@@ -958,6 +1098,20 @@ impl Encode for ListTagsLogGroupOutput {
                 to.member(0, &codec::Map(&schema::TAGS, false, value, Encode::encode));
             }
         });
+    }
+}
+
+#[cfg(feature = "decode-outputs")]
+impl Decode for ListTagsLogGroupOutput {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::LIST_TAGS_LOG_GROUP_OUTPUT, &mut |index, from| {
+            if index == 0 {
+                value.tags = Some(codec::map(from, &schema::TAGS, false, |from| from.string())?);
+            }
+            Ok(())
+        })?;
+        Ok(value)
     }
 }
 
@@ -1038,6 +1192,36 @@ impl Encode for LogGroup {
     }
 }
 
+#[cfg(feature = "decode-outputs")]
+impl Decode for LogGroup {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::LOG_GROUP, &mut |index, from| {
+            match index {
+                0 => value.log_group_name = Some(from.string()?),
+                1 => value.creation_time = Some(from.integer()?),
+                2 => value.retention_in_days = Some(codec::integer(from)?),
+                3 => value.metric_filter_count = Some(codec::integer(from)?),
+                4 => value.arn = Some(from.string()?),
+                5 => value.stored_bytes = Some(from.integer()?),
+                6 => value.kms_key_id = Some(from.string()?),
+                7 => value.data_protection_status = Some(from.string()?),
+                8 => {
+                    value.inherited_properties =
+                        Some(codec::list(from, &schema::INHERITED_PROPERTIES, false, |from| from.string())?)
+                }
+                9 => value.log_group_class = Some(from.string()?),
+                10 => value.log_group_arn = Some(from.string()?),
+                11 => value.deletion_protection_enabled = Some(from.bool()?),
+                12 => value.bearer_token_authentication_enabled = Some(from.bool()?),
+                _ => {}
+            }
+            Ok(())
+        })?;
+        Ok(value)
+    }
+}
+
 /// The model's `LogStream`.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct LogStream {
@@ -1090,6 +1274,28 @@ impl Encode for LogStream {
     }
 }
 
+#[cfg(feature = "decode-outputs")]
+impl Decode for LogStream {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::LOG_STREAM, &mut |index, from| {
+            match index {
+                0 => value.log_stream_name = Some(from.string()?),
+                1 => value.creation_time = Some(from.integer()?),
+                2 => value.first_event_timestamp = Some(from.integer()?),
+                3 => value.last_event_timestamp = Some(from.integer()?),
+                4 => value.last_ingestion_time = Some(from.integer()?),
+                5 => value.upload_sequence_token = Some(from.string()?),
+                6 => value.arn = Some(from.string()?),
+                7 => value.stored_bytes = Some(from.integer()?),
+                _ => {}
+            }
+            Ok(())
+        })?;
+        Ok(value)
+    }
+}
+
 /// The model's `OutputLogEvent`.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct OutputLogEvent {
@@ -1114,6 +1320,23 @@ impl Encode for OutputLogEvent {
                 to.member(2, value);
             }
         });
+    }
+}
+
+#[cfg(feature = "decode-outputs")]
+impl Decode for OutputLogEvent {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::OUTPUT_LOG_EVENT, &mut |index, from| {
+            match index {
+                0 => value.timestamp = Some(from.integer()?),
+                1 => value.message = Some(from.string()?),
+                2 => value.ingestion_time = Some(from.integer()?),
+                _ => {}
+            }
+            Ok(())
+        })?;
+        Ok(value)
     }
 }
 
@@ -1196,6 +1419,23 @@ impl Encode for PutLogEventsOutput {
     }
 }
 
+#[cfg(feature = "decode-outputs")]
+impl Decode for PutLogEventsOutput {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::PUT_LOG_EVENTS_OUTPUT, &mut |index, from| {
+            match index {
+                0 => value.next_sequence_token = Some(from.string()?),
+                1 => value.rejected_log_events_info = Some(RejectedLogEventsInfo::decode(from)?),
+                2 => value.rejected_entity_info = Some(RejectedEntityInfo::decode(from)?),
+                _ => {}
+            }
+            Ok(())
+        })?;
+        Ok(value)
+    }
+}
+
 /// Input of `PutResourcePolicy`.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct PutResourcePolicyInput {
@@ -1267,6 +1507,22 @@ impl Encode for PutResourcePolicyOutput {
     }
 }
 
+#[cfg(feature = "decode-outputs")]
+impl Decode for PutResourcePolicyOutput {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::PUT_RESOURCE_POLICY_OUTPUT, &mut |index, from| {
+            match index {
+                0 => value.resource_policy = Some(ResourcePolicy::decode(from)?),
+                1 => value.revision_id = Some(from.string()?),
+                _ => {}
+            }
+            Ok(())
+        })?;
+        Ok(value)
+    }
+}
+
 /// Input of `PutRetentionPolicy`.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct PutRetentionPolicyInput {
@@ -1315,6 +1571,20 @@ impl Encode for RejectedEntityInfo {
     }
 }
 
+#[cfg(feature = "decode-outputs")]
+impl Decode for RejectedEntityInfo {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::REJECTED_ENTITY_INFO, &mut |index, from| {
+            if index == 0 {
+                value.error_type = from.string()?;
+            }
+            Ok(())
+        })?;
+        Ok(value)
+    }
+}
+
 /// The model's `RejectedLogEventsInfo`.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct RejectedLogEventsInfo {
@@ -1339,6 +1609,23 @@ impl Encode for RejectedLogEventsInfo {
                 to.member(2, value);
             }
         });
+    }
+}
+
+#[cfg(feature = "decode-outputs")]
+impl Decode for RejectedLogEventsInfo {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::REJECTED_LOG_EVENTS_INFO, &mut |index, from| {
+            match index {
+                0 => value.too_new_log_event_start_index = Some(codec::integer(from)?),
+                1 => value.too_old_log_event_end_index = Some(codec::integer(from)?),
+                2 => value.expired_log_event_end_index = Some(codec::integer(from)?),
+                _ => {}
+            }
+            Ok(())
+        })?;
+        Ok(value)
     }
 }
 
@@ -1384,6 +1671,26 @@ impl Encode for ResourcePolicy {
     }
 }
 
+#[cfg(feature = "decode-outputs")]
+impl Decode for ResourcePolicy {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::RESOURCE_POLICY, &mut |index, from| {
+            match index {
+                0 => value.policy_name = Some(from.string()?),
+                1 => value.policy_document = Some(from.string()?),
+                2 => value.last_updated_time = Some(from.integer()?),
+                3 => value.policy_scope = Some(from.string()?),
+                4 => value.resource_arn = Some(from.string()?),
+                5 => value.revision_id = Some(from.string()?),
+                _ => {}
+            }
+            Ok(())
+        })?;
+        Ok(value)
+    }
+}
+
 /// The model's `SearchedLogStream`.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct SearchedLogStream {
@@ -1403,6 +1710,22 @@ impl Encode for SearchedLogStream {
                 to.member(1, value);
             }
         });
+    }
+}
+
+#[cfg(feature = "decode-outputs")]
+impl Decode for SearchedLogStream {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::SEARCHED_LOG_STREAM, &mut |index, from| {
+            match index {
+                0 => value.log_stream_name = Some(from.string()?),
+                1 => value.searched_completely = Some(from.bool()?),
+                _ => {}
+            }
+            Ok(())
+        })?;
+        Ok(value)
     }
 }
 

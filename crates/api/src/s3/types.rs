@@ -29,6 +29,20 @@ impl Encode for AbortMultipartUploadOutput {
     }
 }
 
+#[cfg(feature = "decode-outputs")]
+impl Decode for AbortMultipartUploadOutput {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::ABORT_MULTIPART_UPLOAD_OUTPUT, &mut |index, from| {
+            if index == 0 {
+                value.request_charged = Some(from.string()?);
+            }
+            Ok(())
+        })?;
+        Ok(value)
+    }
+}
+
 /// Input of `AbortMultipartUpload`.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct AbortMultipartUploadInput {
@@ -116,6 +130,24 @@ impl Encode for Bucket {
     }
 }
 
+#[cfg(feature = "decode-outputs")]
+impl Decode for Bucket {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::BUCKET, &mut |index, from| {
+            match index {
+                0 => value.name = Some(from.string()?),
+                1 => value.creation_date = Some(from.timestamp(TimestampFormat::Default)?),
+                2 => value.bucket_region = Some(from.string()?),
+                3 => value.bucket_arn = Some(from.string()?),
+                _ => {}
+            }
+            Ok(())
+        })?;
+        Ok(value)
+    }
+}
+
 /// The model's `BucketInfo`.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct BucketInfo {
@@ -167,6 +199,20 @@ impl Encode for CommonPrefix {
                 to.member(0, value);
             }
         });
+    }
+}
+
+#[cfg(feature = "decode-outputs")]
+impl Decode for CommonPrefix {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::COMMON_PREFIX, &mut |index, from| {
+            if index == 0 {
+                value.prefix = Some(from.string()?);
+            }
+            Ok(())
+        })?;
+        Ok(value)
     }
 }
 
@@ -284,6 +330,41 @@ impl Encode for CompleteMultipartUploadOutput {
                 to.member(20, value);
             }
         });
+    }
+}
+
+#[cfg(feature = "decode-outputs")]
+impl Decode for CompleteMultipartUploadOutput {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::COMPLETE_MULTIPART_UPLOAD_OUTPUT, &mut |index, from| {
+            match index {
+                0 => value.location = Some(from.string()?),
+                1 => value.bucket = Some(from.string()?),
+                2 => value.key = Some(from.string()?),
+                3 => value.expiration = Some(from.string()?),
+                4 => value.e_tag = Some(from.string()?),
+                5 => value.checksum_crc32 = Some(from.string()?),
+                6 => value.checksum_crc32c = Some(from.string()?),
+                7 => value.checksum_crc64nvme = Some(from.string()?),
+                8 => value.checksum_sha1 = Some(from.string()?),
+                9 => value.checksum_sha256 = Some(from.string()?),
+                10 => value.checksum_sha512 = Some(from.string()?),
+                11 => value.checksum_md5 = Some(from.string()?),
+                12 => value.checksum_xxhash64 = Some(from.string()?),
+                13 => value.checksum_xxhash3 = Some(from.string()?),
+                14 => value.checksum_xxhash128 = Some(from.string()?),
+                15 => value.checksum_type = Some(from.string()?),
+                16 => value.server_side_encryption = Some(from.string()?),
+                17 => value.version_id = Some(from.string()?),
+                18 => value.ssekms_key_id = Some(from.string()?),
+                19 => value.bucket_key_enabled = Some(from.bool()?),
+                20 => value.request_charged = Some(from.string()?),
+                _ => {}
+            }
+            Ok(())
+        })?;
+        Ok(value)
     }
 }
 
@@ -636,6 +717,31 @@ impl Encode for CopyObjectOutput {
                 to.member(10, value);
             }
         });
+    }
+}
+
+#[cfg(feature = "decode-outputs")]
+impl Decode for CopyObjectOutput {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::COPY_OBJECT_OUTPUT, &mut |index, from| {
+            match index {
+                0 => value.copy_object_result = Some(CopyObjectResult::decode(from)?),
+                1 => value.expiration = Some(from.string()?),
+                2 => value.copy_source_version_id = Some(from.string()?),
+                3 => value.version_id = Some(from.string()?),
+                4 => value.server_side_encryption = Some(from.string()?),
+                5 => value.sse_customer_algorithm = Some(from.string()?),
+                6 => value.sse_customer_key_md5 = Some(from.string()?),
+                7 => value.ssekms_key_id = Some(from.string()?),
+                8 => value.ssekms_encryption_context = Some(from.string()?),
+                9 => value.bucket_key_enabled = Some(from.bool()?),
+                10 => value.request_charged = Some(from.string()?),
+                _ => {}
+            }
+            Ok(())
+        })?;
+        Ok(value)
     }
 }
 
@@ -995,6 +1101,33 @@ impl Encode for CopyObjectResult {
     }
 }
 
+#[cfg(feature = "decode-outputs")]
+impl Decode for CopyObjectResult {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::COPY_OBJECT_RESULT, &mut |index, from| {
+            match index {
+                0 => value.e_tag = Some(from.string()?),
+                1 => value.last_modified = Some(from.timestamp(TimestampFormat::Default)?),
+                2 => value.checksum_type = Some(from.string()?),
+                3 => value.checksum_crc32 = Some(from.string()?),
+                4 => value.checksum_crc32c = Some(from.string()?),
+                5 => value.checksum_crc64nvme = Some(from.string()?),
+                6 => value.checksum_sha1 = Some(from.string()?),
+                7 => value.checksum_sha256 = Some(from.string()?),
+                8 => value.checksum_sha512 = Some(from.string()?),
+                9 => value.checksum_md5 = Some(from.string()?),
+                10 => value.checksum_xxhash64 = Some(from.string()?),
+                11 => value.checksum_xxhash3 = Some(from.string()?),
+                12 => value.checksum_xxhash128 = Some(from.string()?),
+                _ => {}
+            }
+            Ok(())
+        })?;
+        Ok(value)
+    }
+}
+
 /// The model's `CreateBucketConfiguration`.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct CreateBucketConfiguration {
@@ -1063,6 +1196,22 @@ impl Encode for CreateBucketOutput {
                 to.member(1, value);
             }
         });
+    }
+}
+
+#[cfg(feature = "decode-outputs")]
+impl Decode for CreateBucketOutput {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::CREATE_BUCKET_OUTPUT, &mut |index, from| {
+            match index {
+                0 => value.location = Some(from.string()?),
+                1 => value.bucket_arn = Some(from.string()?),
+                _ => {}
+            }
+            Ok(())
+        })?;
+        Ok(value)
     }
 }
 
@@ -1234,6 +1383,34 @@ impl Encode for CreateMultipartUploadOutput {
                 to.member(13, value);
             }
         });
+    }
+}
+
+#[cfg(feature = "decode-outputs")]
+impl Decode for CreateMultipartUploadOutput {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::CREATE_MULTIPART_UPLOAD_OUTPUT, &mut |index, from| {
+            match index {
+                0 => value.abort_date = Some(from.timestamp(TimestampFormat::Default)?),
+                1 => value.abort_rule_id = Some(from.string()?),
+                2 => value.bucket = Some(from.string()?),
+                3 => value.key = Some(from.string()?),
+                4 => value.upload_id = Some(from.string()?),
+                5 => value.server_side_encryption = Some(from.string()?),
+                6 => value.sse_customer_algorithm = Some(from.string()?),
+                7 => value.sse_customer_key_md5 = Some(from.string()?),
+                8 => value.ssekms_key_id = Some(from.string()?),
+                9 => value.ssekms_encryption_context = Some(from.string()?),
+                10 => value.bucket_key_enabled = Some(from.bool()?),
+                11 => value.request_charged = Some(from.string()?),
+                12 => value.checksum_algorithm = Some(from.string()?),
+                13 => value.checksum_type = Some(from.string()?),
+                _ => {}
+            }
+            Ok(())
+        })?;
+        Ok(value)
     }
 }
 
@@ -1616,6 +1793,23 @@ impl Encode for DeleteObjectOutput {
     }
 }
 
+#[cfg(feature = "decode-outputs")]
+impl Decode for DeleteObjectOutput {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::DELETE_OBJECT_OUTPUT, &mut |index, from| {
+            match index {
+                0 => value.delete_marker = Some(from.bool()?),
+                1 => value.version_id = Some(from.string()?),
+                2 => value.request_charged = Some(from.string()?),
+                _ => {}
+            }
+            Ok(())
+        })?;
+        Ok(value)
+    }
+}
+
 /// Input of `DeleteObject`.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct DeleteObjectInput {
@@ -1724,6 +1918,26 @@ impl Encode for DeleteObjectsOutput {
     }
 }
 
+#[cfg(feature = "decode-outputs")]
+impl Decode for DeleteObjectsOutput {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::DELETE_OBJECTS_OUTPUT, &mut |index, from| {
+            match index {
+                0 => {
+                    value.deleted =
+                        Some(codec::list(from, &schema::DELETED_OBJECTS, true, DeletedObject::decode)?)
+                }
+                1 => value.request_charged = Some(from.string()?),
+                2 => value.errors = Some(codec::list(from, &schema::ERRORS, true, Error::decode)?),
+                _ => {}
+            }
+            Ok(())
+        })?;
+        Ok(value)
+    }
+}
+
 /// Input of `DeleteObjects`.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct DeleteObjectsInput {
@@ -1819,6 +2033,24 @@ impl Encode for DeletedObject {
     }
 }
 
+#[cfg(feature = "decode-outputs")]
+impl Decode for DeletedObject {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::DELETED_OBJECT, &mut |index, from| {
+            match index {
+                0 => value.key = Some(from.string()?),
+                1 => value.version_id = Some(from.string()?),
+                2 => value.delete_marker = Some(from.bool()?),
+                3 => value.delete_marker_version_id = Some(from.string()?),
+                _ => {}
+            }
+            Ok(())
+        })?;
+        Ok(value)
+    }
+}
+
 /// The model's `Error`.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Error {
@@ -1851,6 +2083,24 @@ impl Encode for Error {
     }
 }
 
+#[cfg(feature = "decode-outputs")]
+impl Decode for Error {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::ERROR, &mut |index, from| {
+            match index {
+                0 => value.key = Some(from.string()?),
+                1 => value.version_id = Some(from.string()?),
+                2 => value.code = Some(from.string()?),
+                3 => value.message = Some(from.string()?),
+                _ => {}
+            }
+            Ok(())
+        })?;
+        Ok(value)
+    }
+}
+
 /// Output of `GetBucketLocation`.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct GetBucketLocationOutput {
@@ -1865,6 +2115,20 @@ impl Encode for GetBucketLocationOutput {
                 to.member(0, value);
             }
         });
+    }
+}
+
+#[cfg(feature = "decode-outputs")]
+impl Decode for GetBucketLocationOutput {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::GET_BUCKET_LOCATION_OUTPUT, &mut |index, from| {
+            if index == 0 {
+                value.location_constraint = Some(from.string()?);
+            }
+            Ok(())
+        })?;
+        Ok(value)
     }
 }
 
@@ -1920,6 +2184,20 @@ impl Encode for GetBucketPolicyOutput {
     }
 }
 
+#[cfg(feature = "decode-outputs")]
+impl Decode for GetBucketPolicyOutput {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::GET_BUCKET_POLICY_OUTPUT, &mut |index, from| {
+            if index == 0 {
+                value.policy = Some(from.string()?);
+            }
+            Ok(())
+        })?;
+        Ok(value)
+    }
+}
+
 /// Input of `GetBucketPolicy`.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct GetBucketPolicyInput {
@@ -1967,6 +2245,20 @@ impl Encode for GetBucketTaggingOutput {
         to.structure(&schema::GET_BUCKET_TAGGING_OUTPUT, &mut |to| {
             to.member(0, &codec::List(&schema::TAG_SET, false, &self.tag_set, Encode::encode));
         });
+    }
+}
+
+#[cfg(feature = "decode-outputs")]
+impl Decode for GetBucketTaggingOutput {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::GET_BUCKET_TAGGING_OUTPUT, &mut |index, from| {
+            if index == 0 {
+                value.tag_set = codec::list(from, &schema::TAG_SET, false, Tag::decode)?;
+            }
+            Ok(())
+        })?;
+        Ok(value)
     }
 }
 
@@ -2024,6 +2316,22 @@ impl Encode for GetBucketVersioningOutput {
                 to.member(1, value);
             }
         });
+    }
+}
+
+#[cfg(feature = "decode-outputs")]
+impl Decode for GetBucketVersioningOutput {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::GET_BUCKET_VERSIONING_OUTPUT, &mut |index, from| {
+            match index {
+                0 => value.status = Some(from.string()?),
+                1 => value.mfa_delete = Some(from.string()?),
+                _ => {}
+            }
+            Ok(())
+        })?;
+        Ok(value)
     }
 }
 
@@ -2289,6 +2597,65 @@ impl Encode for GetObjectOutput {
     }
 }
 
+#[cfg(feature = "decode-outputs")]
+impl Decode for GetObjectOutput {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::GET_OBJECT_OUTPUT, &mut |index, from| {
+            match index {
+                0 => value.body = Some(from.blob()?),
+                1 => value.delete_marker = Some(from.bool()?),
+                2 => value.accept_ranges = Some(from.string()?),
+                3 => value.expiration = Some(from.string()?),
+                4 => value.restore = Some(from.string()?),
+                5 => value.last_modified = Some(from.timestamp(TimestampFormat::Default)?),
+                6 => value.content_length = Some(from.integer()?),
+                7 => value.e_tag = Some(from.string()?),
+                8 => value.checksum_crc32 = Some(from.string()?),
+                9 => value.checksum_crc32c = Some(from.string()?),
+                10 => value.checksum_crc64nvme = Some(from.string()?),
+                11 => value.checksum_sha1 = Some(from.string()?),
+                12 => value.checksum_sha256 = Some(from.string()?),
+                13 => value.checksum_sha512 = Some(from.string()?),
+                14 => value.checksum_md5 = Some(from.string()?),
+                15 => value.checksum_xxhash64 = Some(from.string()?),
+                16 => value.checksum_xxhash3 = Some(from.string()?),
+                17 => value.checksum_xxhash128 = Some(from.string()?),
+                18 => value.checksum_type = Some(from.string()?),
+                19 => value.missing_meta = Some(codec::integer(from)?),
+                20 => value.version_id = Some(from.string()?),
+                21 => value.cache_control = Some(from.string()?),
+                22 => value.content_disposition = Some(from.string()?),
+                23 => value.content_encoding = Some(from.string()?),
+                24 => value.content_language = Some(from.string()?),
+                25 => value.content_range = Some(from.string()?),
+                26 => value.content_type = Some(from.string()?),
+                27 => value.expires = Some(from.string()?),
+                28 => value.website_redirect_location = Some(from.string()?),
+                29 => value.server_side_encryption = Some(from.string()?),
+                30 => {
+                    value.metadata = Some(codec::map(from, &schema::METADATA, false, |from| from.string())?)
+                }
+                31 => value.sse_customer_algorithm = Some(from.string()?),
+                32 => value.sse_customer_key_md5 = Some(from.string()?),
+                33 => value.ssekms_key_id = Some(from.string()?),
+                34 => value.bucket_key_enabled = Some(from.bool()?),
+                35 => value.storage_class = Some(from.string()?),
+                36 => value.request_charged = Some(from.string()?),
+                37 => value.replication_status = Some(from.string()?),
+                38 => value.parts_count = Some(codec::integer(from)?),
+                39 => value.tag_count = Some(codec::integer(from)?),
+                40 => value.object_lock_mode = Some(from.string()?),
+                41 => value.object_lock_retain_until_date = Some(from.timestamp(TimestampFormat::DateTime)?),
+                42 => value.object_lock_legal_hold_status = Some(from.string()?),
+                _ => {}
+            }
+            Ok(())
+        })?;
+        Ok(value)
+    }
+}
+
 /// Input of `GetObject`.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct GetObjectInput {
@@ -2470,6 +2837,25 @@ impl Encode for HeadBucketOutput {
                 to.member(4, value);
             }
         });
+    }
+}
+
+#[cfg(feature = "decode-outputs")]
+impl Decode for HeadBucketOutput {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::HEAD_BUCKET_OUTPUT, &mut |index, from| {
+            match index {
+                0 => value.bucket_arn = Some(from.string()?),
+                1 => value.bucket_location_type = Some(from.string()?),
+                2 => value.bucket_location_name = Some(from.string()?),
+                3 => value.bucket_region = Some(from.string()?),
+                4 => value.access_point_alias = Some(from.bool()?),
+                _ => {}
+            }
+            Ok(())
+        })?;
+        Ok(value)
     }
 }
 
@@ -2735,6 +3121,65 @@ impl Encode for HeadObjectOutput {
     }
 }
 
+#[cfg(feature = "decode-outputs")]
+impl Decode for HeadObjectOutput {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::HEAD_OBJECT_OUTPUT, &mut |index, from| {
+            match index {
+                0 => value.delete_marker = Some(from.bool()?),
+                1 => value.accept_ranges = Some(from.string()?),
+                2 => value.expiration = Some(from.string()?),
+                3 => value.restore = Some(from.string()?),
+                4 => value.archive_status = Some(from.string()?),
+                5 => value.last_modified = Some(from.timestamp(TimestampFormat::Default)?),
+                6 => value.content_length = Some(from.integer()?),
+                7 => value.checksum_crc32 = Some(from.string()?),
+                8 => value.checksum_crc32c = Some(from.string()?),
+                9 => value.checksum_crc64nvme = Some(from.string()?),
+                10 => value.checksum_sha1 = Some(from.string()?),
+                11 => value.checksum_sha256 = Some(from.string()?),
+                12 => value.checksum_sha512 = Some(from.string()?),
+                13 => value.checksum_md5 = Some(from.string()?),
+                14 => value.checksum_xxhash64 = Some(from.string()?),
+                15 => value.checksum_xxhash3 = Some(from.string()?),
+                16 => value.checksum_xxhash128 = Some(from.string()?),
+                17 => value.checksum_type = Some(from.string()?),
+                18 => value.e_tag = Some(from.string()?),
+                19 => value.missing_meta = Some(codec::integer(from)?),
+                20 => value.version_id = Some(from.string()?),
+                21 => value.cache_control = Some(from.string()?),
+                22 => value.content_disposition = Some(from.string()?),
+                23 => value.content_encoding = Some(from.string()?),
+                24 => value.content_language = Some(from.string()?),
+                25 => value.content_type = Some(from.string()?),
+                26 => value.content_range = Some(from.string()?),
+                27 => value.expires = Some(from.string()?),
+                28 => value.website_redirect_location = Some(from.string()?),
+                29 => value.server_side_encryption = Some(from.string()?),
+                30 => {
+                    value.metadata = Some(codec::map(from, &schema::METADATA, false, |from| from.string())?)
+                }
+                31 => value.sse_customer_algorithm = Some(from.string()?),
+                32 => value.sse_customer_key_md5 = Some(from.string()?),
+                33 => value.ssekms_key_id = Some(from.string()?),
+                34 => value.bucket_key_enabled = Some(from.bool()?),
+                35 => value.storage_class = Some(from.string()?),
+                36 => value.request_charged = Some(from.string()?),
+                37 => value.replication_status = Some(from.string()?),
+                38 => value.parts_count = Some(codec::integer(from)?),
+                39 => value.tag_count = Some(codec::integer(from)?),
+                40 => value.object_lock_mode = Some(from.string()?),
+                41 => value.object_lock_retain_until_date = Some(from.timestamp(TimestampFormat::DateTime)?),
+                42 => value.object_lock_legal_hold_status = Some(from.string()?),
+                _ => {}
+            }
+            Ok(())
+        })?;
+        Ok(value)
+    }
+}
+
 /// Input of `HeadObject`.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct HeadObjectInput {
@@ -2936,6 +3381,24 @@ impl Encode for ListBucketsOutput {
     }
 }
 
+#[cfg(feature = "decode-outputs")]
+impl Decode for ListBucketsOutput {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::LIST_BUCKETS_OUTPUT, &mut |index, from| {
+            match index {
+                0 => value.buckets = Some(codec::list(from, &schema::BUCKETS, false, Bucket::decode)?),
+                1 => value.owner = Some(Owner::decode(from)?),
+                2 => value.continuation_token = Some(from.string()?),
+                3 => value.prefix = Some(from.string()?),
+                _ => {}
+            }
+            Ok(())
+        })?;
+        Ok(value)
+    }
+}
+
 /// Input of `ListBuckets`.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct ListBucketsInput {
@@ -3049,6 +3512,34 @@ impl Encode for ListObjectsOutput {
                 to.member(10, value);
             }
         });
+    }
+}
+
+#[cfg(feature = "decode-outputs")]
+impl Decode for ListObjectsOutput {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::LIST_OBJECTS_OUTPUT, &mut |index, from| {
+            match index {
+                0 => value.is_truncated = Some(from.bool()?),
+                1 => value.marker = Some(from.string()?),
+                2 => value.next_marker = Some(from.string()?),
+                3 => value.contents = Some(codec::list(from, &schema::OBJECT_LIST, true, Object::decode)?),
+                4 => value.name = Some(from.string()?),
+                5 => value.prefix = Some(from.string()?),
+                6 => value.delimiter = Some(from.string()?),
+                7 => value.max_keys = Some(codec::integer(from)?),
+                8 => {
+                    value.common_prefixes =
+                        Some(codec::list(from, &schema::COMMON_PREFIX_LIST, true, CommonPrefix::decode)?)
+                }
+                9 => value.encoding_type = Some(from.string()?),
+                10 => value.request_charged = Some(from.string()?),
+                _ => {}
+            }
+            Ok(())
+        })?;
+        Ok(value)
     }
 }
 
@@ -3211,6 +3702,36 @@ impl Encode for ListObjectsV2Output {
                 to.member(12, value);
             }
         });
+    }
+}
+
+#[cfg(feature = "decode-outputs")]
+impl Decode for ListObjectsV2Output {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::LIST_OBJECTS_V2_OUTPUT, &mut |index, from| {
+            match index {
+                0 => value.is_truncated = Some(from.bool()?),
+                1 => value.contents = Some(codec::list(from, &schema::OBJECT_LIST, true, Object::decode)?),
+                2 => value.name = Some(from.string()?),
+                3 => value.prefix = Some(from.string()?),
+                4 => value.delimiter = Some(from.string()?),
+                5 => value.max_keys = Some(codec::integer(from)?),
+                6 => {
+                    value.common_prefixes =
+                        Some(codec::list(from, &schema::COMMON_PREFIX_LIST, true, CommonPrefix::decode)?)
+                }
+                7 => value.encoding_type = Some(from.string()?),
+                8 => value.key_count = Some(codec::integer(from)?),
+                9 => value.continuation_token = Some(from.string()?),
+                10 => value.next_continuation_token = Some(from.string()?),
+                11 => value.start_after = Some(from.string()?),
+                12 => value.request_charged = Some(from.string()?),
+                _ => {}
+            }
+            Ok(())
+        })?;
+        Ok(value)
     }
 }
 
@@ -3405,6 +3926,32 @@ impl Encode for Object {
     }
 }
 
+#[cfg(feature = "decode-outputs")]
+impl Decode for Object {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::OBJECT, &mut |index, from| {
+            match index {
+                0 => value.key = Some(from.string()?),
+                1 => value.last_modified = Some(from.timestamp(TimestampFormat::Default)?),
+                2 => value.e_tag = Some(from.string()?),
+                3 => {
+                    value.checksum_algorithm =
+                        Some(codec::list(from, &schema::CHECKSUM_ALGORITHM_LIST, true, |from| from.string())?)
+                }
+                4 => value.checksum_type = Some(from.string()?),
+                5 => value.size = Some(from.integer()?),
+                6 => value.storage_class = Some(from.string()?),
+                7 => value.owner = Some(Owner::decode(from)?),
+                8 => value.restore_status = Some(RestoreStatus::decode(from)?),
+                _ => {}
+            }
+            Ok(())
+        })?;
+        Ok(value)
+    }
+}
+
 /// The model's `ObjectIdentifier`.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct ObjectIdentifier {
@@ -3477,6 +4024,22 @@ impl Encode for Owner {
                 to.member(1, value);
             }
         });
+    }
+}
+
+#[cfg(feature = "decode-outputs")]
+impl Decode for Owner {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::OWNER, &mut |index, from| {
+            match index {
+                0 => value.display_name = Some(from.string()?),
+                1 => value.id = Some(from.string()?),
+                _ => {}
+            }
+            Ok(())
+        })?;
+        Ok(value)
     }
 }
 
@@ -3764,6 +4327,42 @@ impl Encode for PutObjectOutput {
                 to.member(21, value);
             }
         });
+    }
+}
+
+#[cfg(feature = "decode-outputs")]
+impl Decode for PutObjectOutput {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::PUT_OBJECT_OUTPUT, &mut |index, from| {
+            match index {
+                0 => value.expiration = Some(from.string()?),
+                1 => value.e_tag = Some(from.string()?),
+                2 => value.checksum_crc32 = Some(from.string()?),
+                3 => value.checksum_crc32c = Some(from.string()?),
+                4 => value.checksum_crc64nvme = Some(from.string()?),
+                5 => value.checksum_sha1 = Some(from.string()?),
+                6 => value.checksum_sha256 = Some(from.string()?),
+                7 => value.checksum_sha512 = Some(from.string()?),
+                8 => value.checksum_md5 = Some(from.string()?),
+                9 => value.checksum_xxhash64 = Some(from.string()?),
+                10 => value.checksum_xxhash3 = Some(from.string()?),
+                11 => value.checksum_xxhash128 = Some(from.string()?),
+                12 => value.checksum_type = Some(from.string()?),
+                13 => value.server_side_encryption = Some(from.string()?),
+                14 => value.version_id = Some(from.string()?),
+                15 => value.sse_customer_algorithm = Some(from.string()?),
+                16 => value.sse_customer_key_md5 = Some(from.string()?),
+                17 => value.ssekms_key_id = Some(from.string()?),
+                18 => value.ssekms_encryption_context = Some(from.string()?),
+                19 => value.bucket_key_enabled = Some(from.bool()?),
+                20 => value.size = Some(from.integer()?),
+                21 => value.request_charged = Some(from.string()?),
+                _ => {}
+            }
+            Ok(())
+        })?;
+        Ok(value)
     }
 }
 
@@ -4088,6 +4687,22 @@ impl Encode for RestoreStatus {
     }
 }
 
+#[cfg(feature = "decode-outputs")]
+impl Decode for RestoreStatus {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::RESTORE_STATUS, &mut |index, from| {
+            match index {
+                0 => value.is_restore_in_progress = Some(from.bool()?),
+                1 => value.restore_expiry_date = Some(from.timestamp(TimestampFormat::Default)?),
+                _ => {}
+            }
+            Ok(())
+        })?;
+        Ok(value)
+    }
+}
+
 /// The model's `Tag`.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Tag {
@@ -4243,6 +4858,37 @@ impl Encode for UploadPartOutput {
                 to.member(16, value);
             }
         });
+    }
+}
+
+#[cfg(feature = "decode-outputs")]
+impl Decode for UploadPartOutput {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::UPLOAD_PART_OUTPUT, &mut |index, from| {
+            match index {
+                0 => value.server_side_encryption = Some(from.string()?),
+                1 => value.e_tag = Some(from.string()?),
+                2 => value.checksum_crc32 = Some(from.string()?),
+                3 => value.checksum_crc32c = Some(from.string()?),
+                4 => value.checksum_crc64nvme = Some(from.string()?),
+                5 => value.checksum_sha1 = Some(from.string()?),
+                6 => value.checksum_sha256 = Some(from.string()?),
+                7 => value.checksum_sha512 = Some(from.string()?),
+                8 => value.checksum_md5 = Some(from.string()?),
+                9 => value.checksum_xxhash64 = Some(from.string()?),
+                10 => value.checksum_xxhash3 = Some(from.string()?),
+                11 => value.checksum_xxhash128 = Some(from.string()?),
+                12 => value.sse_customer_algorithm = Some(from.string()?),
+                13 => value.sse_customer_key_md5 = Some(from.string()?),
+                14 => value.ssekms_key_id = Some(from.string()?),
+                15 => value.bucket_key_enabled = Some(from.bool()?),
+                16 => value.request_charged = Some(from.string()?),
+                _ => {}
+            }
+            Ok(())
+        })?;
+        Ok(value)
     }
 }
 

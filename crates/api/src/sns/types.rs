@@ -81,6 +81,24 @@ impl Encode for BatchResultErrorEntry {
     }
 }
 
+#[cfg(feature = "decode-outputs")]
+impl Decode for BatchResultErrorEntry {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::BATCH_RESULT_ERROR_ENTRY, &mut |index, from| {
+            match index {
+                0 => value.id = from.string()?,
+                1 => value.code = from.string()?,
+                2 => value.message = Some(from.string()?),
+                3 => value.sender_fault = from.bool()?,
+                _ => {}
+            }
+            Ok(())
+        })?;
+        Ok(value)
+    }
+}
+
 /// Input of `ConfirmSubscription`.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct ConfirmSubscriptionInput {
@@ -134,6 +152,20 @@ impl Encode for ConfirmSubscriptionOutput {
                 to.member(0, value);
             }
         });
+    }
+}
+
+#[cfg(feature = "decode-outputs")]
+impl Decode for ConfirmSubscriptionOutput {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::CONFIRM_SUBSCRIPTION_OUTPUT, &mut |index, from| {
+            if index == 0 {
+                value.subscription_arn = Some(from.string()?);
+            }
+            Ok(())
+        })?;
+        Ok(value)
     }
 }
 
@@ -201,6 +233,20 @@ impl Encode for CreateTopicOutput {
                 to.member(0, value);
             }
         });
+    }
+}
+
+#[cfg(feature = "decode-outputs")]
+impl Decode for CreateTopicOutput {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::CREATE_TOPIC_OUTPUT, &mut |index, from| {
+            if index == 0 {
+                value.topic_arn = Some(from.string()?);
+            }
+            Ok(())
+        })?;
+        Ok(value)
     }
 }
 
@@ -277,6 +323,23 @@ impl Encode for GetSubscriptionAttributesOutput {
     }
 }
 
+#[cfg(feature = "decode-outputs")]
+impl Decode for GetSubscriptionAttributesOutput {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::GET_SUBSCRIPTION_ATTRIBUTES_OUTPUT, &mut |index, from| {
+            if index == 0 {
+                value.attributes =
+                    Some(codec::map(from, &schema::SUBSCRIPTION_ATTRIBUTES_MAP, false, |from| {
+                        from.string()
+                    })?);
+            }
+            Ok(())
+        })?;
+        Ok(value)
+    }
+}
+
 /// Input of `GetTopicAttributes`.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct GetTopicAttributesInput {
@@ -319,6 +382,21 @@ impl Encode for GetTopicAttributesOutput {
                 to.member(0, &codec::Map(&schema::TOPIC_ATTRIBUTES_MAP, false, value, Encode::encode));
             }
         });
+    }
+}
+
+#[cfg(feature = "decode-outputs")]
+impl Decode for GetTopicAttributesOutput {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::GET_TOPIC_ATTRIBUTES_OUTPUT, &mut |index, from| {
+            if index == 0 {
+                value.attributes =
+                    Some(codec::map(from, &schema::TOPIC_ATTRIBUTES_MAP, false, |from| from.string())?);
+            }
+            Ok(())
+        })?;
+        Ok(value)
     }
 }
 
@@ -379,6 +457,25 @@ impl Encode for ListSubscriptionsByTopicOutput {
     }
 }
 
+#[cfg(feature = "decode-outputs")]
+impl Decode for ListSubscriptionsByTopicOutput {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::LIST_SUBSCRIPTIONS_BY_TOPIC_OUTPUT, &mut |index, from| {
+            match index {
+                0 => {
+                    value.subscriptions =
+                        Some(codec::list(from, &schema::SUBSCRIPTIONS_LIST, false, Subscription::decode)?)
+                }
+                1 => value.next_token = Some(from.string()?),
+                _ => {}
+            }
+            Ok(())
+        })?;
+        Ok(value)
+    }
+}
+
 /// Input of `ListSubscriptions`.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct ListSubscriptionsInput {
@@ -431,6 +528,25 @@ impl Encode for ListSubscriptionsOutput {
     }
 }
 
+#[cfg(feature = "decode-outputs")]
+impl Decode for ListSubscriptionsOutput {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::LIST_SUBSCRIPTIONS_OUTPUT, &mut |index, from| {
+            match index {
+                0 => {
+                    value.subscriptions =
+                        Some(codec::list(from, &schema::SUBSCRIPTIONS_LIST, false, Subscription::decode)?)
+                }
+                1 => value.next_token = Some(from.string()?),
+                _ => {}
+            }
+            Ok(())
+        })?;
+        Ok(value)
+    }
+}
+
 /// Input of `ListTagsForResource`.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct ListTagsForResourceInput {
@@ -473,6 +589,20 @@ impl Encode for ListTagsForResourceOutput {
                 to.member(0, &codec::List(&schema::TAG_LIST, false, value, Encode::encode));
             }
         });
+    }
+}
+
+#[cfg(feature = "decode-outputs")]
+impl Decode for ListTagsForResourceOutput {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::LIST_TAGS_FOR_RESOURCE_OUTPUT, &mut |index, from| {
+            if index == 0 {
+                value.tags = Some(codec::list(from, &schema::TAG_LIST, false, Tag::decode)?);
+            }
+            Ok(())
+        })?;
+        Ok(value)
     }
 }
 
@@ -525,6 +655,22 @@ impl Encode for ListTopicsOutput {
                 to.member(1, value);
             }
         });
+    }
+}
+
+#[cfg(feature = "decode-outputs")]
+impl Decode for ListTopicsOutput {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::LIST_TOPICS_OUTPUT, &mut |index, from| {
+            match index {
+                0 => value.topics = Some(codec::list(from, &schema::TOPICS_LIST, false, Topic::decode)?),
+                1 => value.next_token = Some(from.string()?),
+                _ => {}
+            }
+            Ok(())
+        })?;
+        Ok(value)
     }
 }
 
@@ -715,6 +861,36 @@ impl Encode for PublishBatchOutput {
     }
 }
 
+#[cfg(feature = "decode-outputs")]
+impl Decode for PublishBatchOutput {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::PUBLISH_BATCH_OUTPUT, &mut |index, from| {
+            match index {
+                0 => {
+                    value.successful = Some(codec::list(
+                        from,
+                        &schema::PUBLISH_BATCH_RESULT_ENTRY_LIST,
+                        false,
+                        PublishBatchResultEntry::decode,
+                    )?)
+                }
+                1 => {
+                    value.failed = Some(codec::list(
+                        from,
+                        &schema::BATCH_RESULT_ERROR_ENTRY_LIST,
+                        false,
+                        BatchResultErrorEntry::decode,
+                    )?)
+                }
+                _ => {}
+            }
+            Ok(())
+        })?;
+        Ok(value)
+    }
+}
+
 /// The model's `PublishBatchResultEntry`.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct PublishBatchResultEntry {
@@ -739,6 +915,23 @@ impl Encode for PublishBatchResultEntry {
                 to.member(2, value);
             }
         });
+    }
+}
+
+#[cfg(feature = "decode-outputs")]
+impl Decode for PublishBatchResultEntry {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::PUBLISH_BATCH_RESULT_ENTRY, &mut |index, from| {
+            match index {
+                0 => value.id = Some(from.string()?),
+                1 => value.message_id = Some(from.string()?),
+                2 => value.sequence_number = Some(from.string()?),
+                _ => {}
+            }
+            Ok(())
+        })?;
+        Ok(value)
     }
 }
 
@@ -845,6 +1038,22 @@ impl Encode for PublishOutput {
                 to.member(1, value);
             }
         });
+    }
+}
+
+#[cfg(feature = "decode-outputs")]
+impl Decode for PublishOutput {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::PUBLISH_OUTPUT, &mut |index, from| {
+            match index {
+                0 => value.message_id = Some(from.string()?),
+                1 => value.sequence_number = Some(from.string()?),
+                _ => {}
+            }
+            Ok(())
+        })?;
+        Ok(value)
     }
 }
 
@@ -1032,6 +1241,20 @@ impl Encode for SubscribeOutput {
     }
 }
 
+#[cfg(feature = "decode-outputs")]
+impl Decode for SubscribeOutput {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::SUBSCRIBE_OUTPUT, &mut |index, from| {
+            if index == 0 {
+                value.subscription_arn = Some(from.string()?);
+            }
+            Ok(())
+        })?;
+        Ok(value)
+    }
+}
+
 /// The model's `Subscription`.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Subscription {
@@ -1066,6 +1289,25 @@ impl Encode for Subscription {
                 to.member(4, value);
             }
         });
+    }
+}
+
+#[cfg(feature = "decode-outputs")]
+impl Decode for Subscription {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::SUBSCRIPTION, &mut |index, from| {
+            match index {
+                0 => value.subscription_arn = Some(from.string()?),
+                1 => value.owner = Some(from.string()?),
+                2 => value.protocol = Some(from.string()?),
+                3 => value.endpoint = Some(from.string()?),
+                4 => value.topic_arn = Some(from.string()?),
+                _ => {}
+            }
+            Ok(())
+        })?;
+        Ok(value)
     }
 }
 
@@ -1155,6 +1397,20 @@ impl Encode for Topic {
                 to.member(0, value);
             }
         });
+    }
+}
+
+#[cfg(feature = "decode-outputs")]
+impl Decode for Topic {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::TOPIC, &mut |index, from| {
+            if index == 0 {
+                value.topic_arn = Some(from.string()?);
+            }
+            Ok(())
+        })?;
+        Ok(value)
     }
 }
 

@@ -84,6 +84,24 @@ impl Encode for BatchResultErrorEntry {
     }
 }
 
+#[cfg(feature = "decode-outputs")]
+impl Decode for BatchResultErrorEntry {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::BATCH_RESULT_ERROR_ENTRY, &mut |index, from| {
+            match index {
+                0 => value.id = from.string()?,
+                1 => value.sender_fault = from.bool()?,
+                2 => value.code = from.string()?,
+                3 => value.message = Some(from.string()?),
+                _ => {}
+            }
+            Ok(())
+        })?;
+        Ok(value)
+    }
+}
+
 /// Input of `CancelMessageMoveTask`.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct CancelMessageMoveTaskInput {
@@ -126,6 +144,20 @@ impl Encode for CancelMessageMoveTaskOutput {
                 to.member(0, value);
             }
         });
+    }
+}
+
+#[cfg(feature = "decode-outputs")]
+impl Decode for CancelMessageMoveTaskOutput {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::CANCEL_MESSAGE_MOVE_TASK_OUTPUT, &mut |index, from| {
+            if index == 0 {
+                value.approximate_number_of_messages_moved = Some(from.integer()?);
+            }
+            Ok(())
+        })?;
+        Ok(value)
     }
 }
 
@@ -245,6 +277,36 @@ impl Encode for ChangeMessageVisibilityBatchOutput {
     }
 }
 
+#[cfg(feature = "decode-outputs")]
+impl Decode for ChangeMessageVisibilityBatchOutput {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::CHANGE_MESSAGE_VISIBILITY_BATCH_OUTPUT, &mut |index, from| {
+            match index {
+                0 => {
+                    value.successful = codec::list(
+                        from,
+                        &schema::CHANGE_MESSAGE_VISIBILITY_BATCH_RESULT_ENTRY_LIST,
+                        true,
+                        ChangeMessageVisibilityBatchResultEntry::decode,
+                    )?
+                }
+                1 => {
+                    value.failed = codec::list(
+                        from,
+                        &schema::BATCH_RESULT_ERROR_ENTRY_LIST,
+                        true,
+                        BatchResultErrorEntry::decode,
+                    )?
+                }
+                _ => {}
+            }
+            Ok(())
+        })?;
+        Ok(value)
+    }
+}
+
 /// The model's `ChangeMessageVisibilityBatchResultEntry`.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct ChangeMessageVisibilityBatchResultEntry {
@@ -257,6 +319,20 @@ impl Encode for ChangeMessageVisibilityBatchResultEntry {
         to.structure(&schema::CHANGE_MESSAGE_VISIBILITY_BATCH_RESULT_ENTRY, &mut |to| {
             to.member(0, &self.id);
         });
+    }
+}
+
+#[cfg(feature = "decode-outputs")]
+impl Decode for ChangeMessageVisibilityBatchResultEntry {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::CHANGE_MESSAGE_VISIBILITY_BATCH_RESULT_ENTRY, &mut |index, from| {
+            if index == 0 {
+                value.id = from.string()?;
+            }
+            Ok(())
+        })?;
+        Ok(value)
     }
 }
 
@@ -355,6 +431,20 @@ impl Encode for CreateQueueOutput {
                 to.member(0, value);
             }
         });
+    }
+}
+
+#[cfg(feature = "decode-outputs")]
+impl Decode for CreateQueueOutput {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::CREATE_QUEUE_OUTPUT, &mut |index, from| {
+            if index == 0 {
+                value.queue_url = Some(from.string()?);
+            }
+            Ok(())
+        })?;
+        Ok(value)
     }
 }
 
@@ -468,6 +558,36 @@ impl Encode for DeleteMessageBatchOutput {
     }
 }
 
+#[cfg(feature = "decode-outputs")]
+impl Decode for DeleteMessageBatchOutput {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::DELETE_MESSAGE_BATCH_OUTPUT, &mut |index, from| {
+            match index {
+                0 => {
+                    value.successful = codec::list(
+                        from,
+                        &schema::DELETE_MESSAGE_BATCH_RESULT_ENTRY_LIST,
+                        true,
+                        DeleteMessageBatchResultEntry::decode,
+                    )?
+                }
+                1 => {
+                    value.failed = codec::list(
+                        from,
+                        &schema::BATCH_RESULT_ERROR_ENTRY_LIST,
+                        true,
+                        BatchResultErrorEntry::decode,
+                    )?
+                }
+                _ => {}
+            }
+            Ok(())
+        })?;
+        Ok(value)
+    }
+}
+
 /// The model's `DeleteMessageBatchResultEntry`.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct DeleteMessageBatchResultEntry {
@@ -480,6 +600,20 @@ impl Encode for DeleteMessageBatchResultEntry {
         to.structure(&schema::DELETE_MESSAGE_BATCH_RESULT_ENTRY, &mut |to| {
             to.member(0, &self.id);
         });
+    }
+}
+
+#[cfg(feature = "decode-outputs")]
+impl Decode for DeleteMessageBatchResultEntry {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::DELETE_MESSAGE_BATCH_RESULT_ENTRY, &mut |index, from| {
+            if index == 0 {
+                value.id = from.string()?;
+            }
+            Ok(())
+        })?;
+        Ok(value)
     }
 }
 
@@ -599,6 +733,21 @@ impl Encode for GetQueueAttributesOutput {
     }
 }
 
+#[cfg(feature = "decode-outputs")]
+impl Decode for GetQueueAttributesOutput {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::GET_QUEUE_ATTRIBUTES_OUTPUT, &mut |index, from| {
+            if index == 0 {
+                value.attributes =
+                    Some(codec::map(from, &schema::QUEUE_ATTRIBUTE_MAP, true, |from| from.string())?);
+            }
+            Ok(())
+        })?;
+        Ok(value)
+    }
+}
+
 /// Input of `GetQueueUrl`.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct GetQueueUrlInput {
@@ -648,6 +797,20 @@ impl Encode for GetQueueUrlOutput {
                 to.member(0, value);
             }
         });
+    }
+}
+
+#[cfg(feature = "decode-outputs")]
+impl Decode for GetQueueUrlOutput {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::GET_QUEUE_URL_OUTPUT, &mut |index, from| {
+            if index == 0 {
+                value.queue_url = Some(from.string()?);
+            }
+            Ok(())
+        })?;
+        Ok(value)
     }
 }
 
@@ -712,6 +875,24 @@ impl Encode for ListDeadLetterSourceQueuesOutput {
     }
 }
 
+#[cfg(feature = "decode-outputs")]
+impl Decode for ListDeadLetterSourceQueuesOutput {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::LIST_DEAD_LETTER_SOURCE_QUEUES_OUTPUT, &mut |index, from| {
+            match index {
+                0 => {
+                    value.queue_urls = codec::list(from, &schema::QUEUE_URL_LIST, true, |from| from.string())?
+                }
+                1 => value.next_token = Some(from.string()?),
+                _ => {}
+            }
+            Ok(())
+        })?;
+        Ok(value)
+    }
+}
+
 /// Input of `ListMessageMoveTasks`.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct ListMessageMoveTasksInput {
@@ -772,6 +953,25 @@ impl Encode for ListMessageMoveTasksOutput {
     }
 }
 
+#[cfg(feature = "decode-outputs")]
+impl Decode for ListMessageMoveTasksOutput {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::LIST_MESSAGE_MOVE_TASKS_OUTPUT, &mut |index, from| {
+            if index == 0 {
+                value.results = Some(codec::list(
+                    from,
+                    &schema::LIST_MESSAGE_MOVE_TASKS_RESULT_ENTRY_LIST,
+                    true,
+                    ListMessageMoveTasksResultEntry::decode,
+                )?);
+            }
+            Ok(())
+        })?;
+        Ok(value)
+    }
+}
+
 /// The model's `ListMessageMoveTasksResultEntry`.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct ListMessageMoveTasksResultEntry {
@@ -829,6 +1029,29 @@ impl Encode for ListMessageMoveTasksResultEntry {
     }
 }
 
+#[cfg(feature = "decode-outputs")]
+impl Decode for ListMessageMoveTasksResultEntry {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::LIST_MESSAGE_MOVE_TASKS_RESULT_ENTRY, &mut |index, from| {
+            match index {
+                0 => value.task_handle = Some(from.string()?),
+                1 => value.status = Some(from.string()?),
+                2 => value.source_arn = Some(from.string()?),
+                3 => value.destination_arn = Some(from.string()?),
+                4 => value.max_number_of_messages_per_second = Some(codec::integer(from)?),
+                5 => value.approximate_number_of_messages_moved = Some(from.integer()?),
+                6 => value.approximate_number_of_messages_to_move = Some(from.integer()?),
+                7 => value.failure_reason = Some(from.string()?),
+                8 => value.started_timestamp = Some(from.integer()?),
+                _ => {}
+            }
+            Ok(())
+        })?;
+        Ok(value)
+    }
+}
+
 /// Input of `ListQueueTags`.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct ListQueueTagsInput {
@@ -871,6 +1094,20 @@ impl Encode for ListQueueTagsOutput {
                 to.member(0, &codec::Map(&schema::TAG_MAP, true, value, Encode::encode));
             }
         });
+    }
+}
+
+#[cfg(feature = "decode-outputs")]
+impl Decode for ListQueueTagsOutput {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::LIST_QUEUE_TAGS_OUTPUT, &mut |index, from| {
+            if index == 0 {
+                value.tags = Some(codec::map(from, &schema::TAG_MAP, true, |from| from.string())?);
+            }
+            Ok(())
+        })?;
+        Ok(value)
     }
 }
 
@@ -939,6 +1176,25 @@ impl Encode for ListQueuesOutput {
     }
 }
 
+#[cfg(feature = "decode-outputs")]
+impl Decode for ListQueuesOutput {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::LIST_QUEUES_OUTPUT, &mut |index, from| {
+            match index {
+                0 => {
+                    value.queue_urls =
+                        Some(codec::list(from, &schema::QUEUE_URL_LIST, true, |from| from.string())?)
+                }
+                1 => value.next_token = Some(from.string()?),
+                _ => {}
+            }
+            Ok(())
+        })?;
+        Ok(value)
+    }
+}
+
 /// The model's `Message`.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Message {
@@ -983,6 +1239,39 @@ impl Encode for Message {
                 to.member(6, &codec::Map(&schema::MESSAGE_BODY_ATTRIBUTE_MAP, true, value, Encode::encode));
             }
         });
+    }
+}
+
+#[cfg(feature = "decode-outputs")]
+impl Decode for Message {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::MESSAGE, &mut |index, from| {
+            match index {
+                0 => value.message_id = Some(from.string()?),
+                1 => value.receipt_handle = Some(from.string()?),
+                2 => value.md5_of_body = Some(from.string()?),
+                3 => value.body = Some(from.string()?),
+                4 => {
+                    value.attributes =
+                        Some(codec::map(from, &schema::MESSAGE_SYSTEM_ATTRIBUTE_MAP, true, |from| {
+                            from.string()
+                        })?)
+                }
+                5 => value.md5_of_message_attributes = Some(from.string()?),
+                6 => {
+                    value.message_attributes = Some(codec::map(
+                        from,
+                        &schema::MESSAGE_BODY_ATTRIBUTE_MAP,
+                        true,
+                        MessageAttributeValue::decode,
+                    )?)
+                }
+                _ => {}
+            }
+            Ok(())
+        })?;
+        Ok(value)
     }
 }
 
@@ -1236,6 +1525,20 @@ impl Encode for ReceiveMessageOutput {
     }
 }
 
+#[cfg(feature = "decode-outputs")]
+impl Decode for ReceiveMessageOutput {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::RECEIVE_MESSAGE_OUTPUT, &mut |index, from| {
+            if index == 0 {
+                value.messages = Some(codec::list(from, &schema::MESSAGE_LIST, true, Message::decode)?);
+            }
+            Ok(())
+        })?;
+        Ok(value)
+    }
+}
+
 /// Input of `RemovePermission`.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct RemovePermissionInput {
@@ -1426,6 +1729,36 @@ impl Encode for SendMessageBatchOutput {
     }
 }
 
+#[cfg(feature = "decode-outputs")]
+impl Decode for SendMessageBatchOutput {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::SEND_MESSAGE_BATCH_OUTPUT, &mut |index, from| {
+            match index {
+                0 => {
+                    value.successful = codec::list(
+                        from,
+                        &schema::SEND_MESSAGE_BATCH_RESULT_ENTRY_LIST,
+                        true,
+                        SendMessageBatchResultEntry::decode,
+                    )?
+                }
+                1 => {
+                    value.failed = codec::list(
+                        from,
+                        &schema::BATCH_RESULT_ERROR_ENTRY_LIST,
+                        true,
+                        BatchResultErrorEntry::decode,
+                    )?
+                }
+                _ => {}
+            }
+            Ok(())
+        })?;
+        Ok(value)
+    }
+}
+
 /// The model's `SendMessageBatchResultEntry`.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct SendMessageBatchResultEntry {
@@ -1459,6 +1792,26 @@ impl Encode for SendMessageBatchResultEntry {
                 to.member(5, value);
             }
         });
+    }
+}
+
+#[cfg(feature = "decode-outputs")]
+impl Decode for SendMessageBatchResultEntry {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::SEND_MESSAGE_BATCH_RESULT_ENTRY, &mut |index, from| {
+            match index {
+                0 => value.id = from.string()?,
+                1 => value.message_id = from.string()?,
+                2 => value.md5_of_message_body = from.string()?,
+                3 => value.md5_of_message_attributes = Some(from.string()?),
+                4 => value.md5_of_message_system_attributes = Some(from.string()?),
+                5 => value.sequence_number = Some(from.string()?),
+                _ => {}
+            }
+            Ok(())
+        })?;
+        Ok(value)
     }
 }
 
@@ -1579,6 +1932,25 @@ impl Encode for SendMessageOutput {
     }
 }
 
+#[cfg(feature = "decode-outputs")]
+impl Decode for SendMessageOutput {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::SEND_MESSAGE_OUTPUT, &mut |index, from| {
+            match index {
+                0 => value.md5_of_message_body = Some(from.string()?),
+                1 => value.md5_of_message_attributes = Some(from.string()?),
+                2 => value.md5_of_message_system_attributes = Some(from.string()?),
+                3 => value.message_id = Some(from.string()?),
+                4 => value.sequence_number = Some(from.string()?),
+                _ => {}
+            }
+            Ok(())
+        })?;
+        Ok(value)
+    }
+}
+
 /// Input of `SetQueueAttributes`.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct SetQueueAttributesInput {
@@ -1670,6 +2042,20 @@ impl Encode for StartMessageMoveTaskOutput {
                 to.member(0, value);
             }
         });
+    }
+}
+
+#[cfg(feature = "decode-outputs")]
+impl Decode for StartMessageMoveTaskOutput {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::START_MESSAGE_MOVE_TASK_OUTPUT, &mut |index, from| {
+            if index == 0 {
+                value.task_handle = Some(from.string()?);
+            }
+            Ok(())
+        })?;
+        Ok(value)
     }
 }
 

@@ -157,6 +157,24 @@ impl Encode for AssumeRoleOutput {
     }
 }
 
+#[cfg(feature = "decode-outputs")]
+impl Decode for AssumeRoleOutput {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::ASSUME_ROLE_OUTPUT, &mut |index, from| {
+            match index {
+                0 => value.credentials = Some(Credentials::decode(from)?),
+                1 => value.assumed_role_user = Some(AssumedRoleUser::decode(from)?),
+                2 => value.packed_policy_size = Some(codec::integer(from)?),
+                3 => value.source_identity = Some(from.string()?),
+                _ => {}
+            }
+            Ok(())
+        })?;
+        Ok(value)
+    }
+}
+
 /// The model's `AssumedRoleUser`.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct AssumedRoleUser {
@@ -172,6 +190,22 @@ impl Encode for AssumedRoleUser {
             to.member(0, &self.assumed_role_id);
             to.member(1, &self.arn);
         });
+    }
+}
+
+#[cfg(feature = "decode-outputs")]
+impl Decode for AssumedRoleUser {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::ASSUMED_ROLE_USER, &mut |index, from| {
+            match index {
+                0 => value.assumed_role_id = from.string()?,
+                1 => value.arn = from.string()?,
+                _ => {}
+            }
+            Ok(())
+        })?;
+        Ok(value)
     }
 }
 
@@ -196,6 +230,24 @@ impl Encode for Credentials {
             to.member(2, &self.session_token);
             to.member(3, &TimestampIn(TimestampFormat::Default, self.expiration));
         });
+    }
+}
+
+#[cfg(feature = "decode-outputs")]
+impl Decode for Credentials {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::CREDENTIALS, &mut |index, from| {
+            match index {
+                0 => value.access_key_id = from.string()?,
+                1 => value.secret_access_key = from.string()?,
+                2 => value.session_token = from.string()?,
+                3 => value.expiration = from.timestamp(TimestampFormat::Default)?,
+                _ => {}
+            }
+            Ok(())
+        })?;
+        Ok(value)
     }
 }
 
@@ -229,6 +281,23 @@ impl Encode for GetCallerIdentityOutput {
                 to.member(2, value);
             }
         });
+    }
+}
+
+#[cfg(feature = "decode-outputs")]
+impl Decode for GetCallerIdentityOutput {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::GET_CALLER_IDENTITY_OUTPUT, &mut |index, from| {
+            match index {
+                0 => value.user_id = Some(from.string()?),
+                1 => value.account = Some(from.string()?),
+                2 => value.arn = Some(from.string()?),
+                _ => {}
+            }
+            Ok(())
+        })?;
+        Ok(value)
     }
 }
 

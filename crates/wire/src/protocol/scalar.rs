@@ -18,13 +18,20 @@ use crate::protocol::text;
 pub struct ScalarReader<'t> {
     texts: Vec<Cow<'t, str>>,
     default_timestamp: TimestampFormat,
+    comma_separated: bool,
 }
 
 impl<'t> ScalarReader<'t> {
     /// A reader of these texts, of which there is at least one; instants of no particular format are in `default_timestamp`.
     #[must_use]
     pub fn new(texts: Vec<Cow<'t, str>>, default_timestamp: TimestampFormat) -> Self {
-        Self { texts, default_timestamp }
+        Self { texts, default_timestamp, comma_separated: false }
+    }
+
+    /// A reader of the values of a header, of which there is at least one. Lists in headers are separated by commas, over any number of values.
+    #[must_use]
+    pub fn of_header(values: Vec<Cow<'t, str>>) -> Self {
+        Self { texts: values, default_timestamp: TimestampFormat::HttpDate, comma_separated: true }
     }
 
     fn text(&self) -> &str {
@@ -80,8 +87,15 @@ impl Reader for ScalarReader<'_> {
     }
 
     fn list(&mut self, _: &'static ListSchema, _: bool, each: &mut Each<'_>) -> Result<(), DecodeError> {
-        for text in std::mem::take(&mut self.texts) {
-            each(&mut ScalarReader::new(vec![text], self.default_timestamp))?;
+        for text in &self.texts {
+            let pieces = if self.comma_separated {
+                text.split(',').map(str::trim).collect()
+            } else {
+                vec![text.as_ref()]
+            };
+            for piece in pieces {
+                each(&mut ScalarReader::new(vec![Cow::Borrowed(piece)], self.default_timestamp))?;
+            }
         }
         Ok(())
     }

@@ -117,13 +117,14 @@ impl Reader for RestReader<'_> {
                 Location::Body | Location::Status => {}
                 Location::Path | Location::Query | Location::Header => {
                     let texts = self.texts(member)?;
-                    let format = match member.location {
-                        Location::Header => TimestampFormat::HttpDate,
-                        _ => TimestampFormat::Default,
-                    };
-                    if !texts.is_empty() {
-                        visit(index, &mut ScalarReader::new(texts, format))?;
+                    if texts.is_empty() {
+                        continue;
                     }
+                    let mut reader = match member.location {
+                        Location::Header => ScalarReader::of_header(texts),
+                        _ => ScalarReader::new(texts, TimestampFormat::Default),
+                    };
+                    visit(index, &mut reader)?;
                 }
             }
         }
