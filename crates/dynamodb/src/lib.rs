@@ -1,3 +1,4 @@
 //! DynamoDB, as Pontoon runs it.
 
+pub mod records;
 pub mod state;

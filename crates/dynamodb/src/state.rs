@@ -8,6 +8,7 @@ pub mod key;
 pub mod legacy;
 pub mod number;
 pub mod path;
+pub mod table;
 pub mod value;
 
 /// Why a request is not valid: the message of the `ValidationException` it is answered with.
