@@ -78,6 +78,24 @@ impl KeySchema {
         self.encode(key)
     }
 
+    /// Refuses key attributes that are an empty string or binary, whatever else is wrong with the key.
+    ///
+    /// # Errors
+    /// The message that names the attribute.
+    pub fn check_not_empty(&self, item: &Item) -> Result<(), Invalid> {
+        let is_empty = |value: &Value| match value {
+            Value::S(text) => text.is_empty(),
+            Value::B(bytes) => bytes.is_empty(),
+            _ => false,
+        };
+        for attribute in self.attributes() {
+            if let Some(value) = item.get(&attribute.name).filter(|value| is_empty(value)) {
+                check_size(&attribute.name, value, true)?;
+            }
+        }
+        Ok(())
+    }
+
     /// The key's attributes out of an item, to be handed out as a key.
     pub fn key_of(&self, item: &Item) -> Item {
         self.attributes()

@@ -58,8 +58,6 @@ pub struct Table {
     pub last_decrease_millis: Option<i64>,
     /// How often the capacity shrank on the day of `last_decrease_millis`.
     pub decreases: i64,
-    /// On-demand limits, if set: read and write request units.
-    pub on_demand_max: Option<(Option<i64>, Option<i64>)>,
     /// Warm throughput, if asked for: read and write units a second.
     pub warm: Option<(i64, i64)>,
     /// Whether the table may not be deleted.
@@ -70,8 +68,22 @@ pub struct Table {
     pub ttl_attribute: Option<String>,
     /// When time to live was last switched, milliseconds since the epoch.
     pub ttl_changed_millis: Option<i64>,
+    /// What the last switch left to do.
+    pub ttl_work: Option<TtlWork>,
     /// Tags.
     pub tags: BTreeMap<String, String>,
+}
+
+/// What remains to be done since time to live was switched.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub enum TtlWork {
+    /// On: the expiries of items behind this encoded key, of all if it is empty, are to be written.
+    Write {
+        /// The last item's key whose expiry was written.
+        after: Vec<u8>,
+    },
+    /// Off: expiries are to be removed.
+    Remove,
 }
 
 /// The type of a key attribute, as stored.
