@@ -317,7 +317,8 @@ pub struct OperationSchema {
     pub input: &'static StructSchema,
     /// The output's shape.
     pub output: &'static StructSchema,
-    /// In query and XML: the element that wraps the output (`SendMessageResult`), if any.
+    /// In query: the element that wraps the output (`SendMessageResult`), if any. In REST XML: the root element, where it is not named after the
+    /// output's shape (`ListAllMyBucketsResult`).
     pub result_wrapper: Option<&'static str>,
     /// The modelled errors' codes.
     pub errors: &'static [ErrorSchema],

@@ -1,4 +1,5 @@
-"""Writes requests.json.gz: every supported operation with every member set, as botocore puts it on the wire in each protocol.
+"""Writes requests.json.gz: every supported operation with every member set, as botocore puts it on the wire in each protocol. And
+outputs.json.gz: an output of every supported operation with every member set, as `check.py` expects to read it back.
 
 Run with botocore installed, from the root of the repository: python3 crates/wire/tests/vectors/generate.py
 """
@@ -36,6 +37,8 @@ class Sampler:
         for name, member in members:
             inner = member.serialization.get("location", "")
             given[name], printed[name] = self.sample(member, inner, depth + 1)
+            if inner == "statusCode":
+                given[name], printed[name] = 202, 202
             if member.name == "Expires":
                 # A date to clients, but any text at all to S3.
                 printed[name] = "Sat, 31 Jan 2026 12:34:56 GMT"
@@ -123,10 +126,22 @@ def main():
                     "body": base64.b64encode(body_bytes(serialized["body"])).decode(),
                     "input": printed,
                 })
-    out = pathlib.Path(__file__).with_name("requests.json.gz")
+    write("requests.json.gz", vectors)
+    outputs = []
+    for service, operations in supported.items():
+        model = session.get_service_model(service)
+        for name in operations:
+            shape = model.operation_model(name).output_shape
+            printed = Sampler().sample(shape)[1] if shape else {}
+            outputs.append({"service": model.signing_name, "operation": name, "output": printed})
+    write("outputs.json.gz", outputs)
+
+
+def write(name, vectors):
+    out = pathlib.Path(__file__).with_name(name)
     text = "\n".join(json.dumps(vector, sort_keys=True) for vector in vectors)
     out.write_bytes(gzip.compress(text.encode(), mtime=0))
-    print(len(vectors), "requests,", out.stat().st_size, "bytes")
+    print(name, len(vectors), "vectors,", out.stat().st_size, "bytes")
 
 
 main()

@@ -1,9 +1,12 @@
-//! Requests as AWS's own client library puts them on the wire, for every supported operation and protocol with every member set: the front must read
-//! out of them exactly what was put in. `generate.py` beside this file makes them.
+//! The wire against AWS's own client library, for every supported operation and protocol with every member set: the front must read out of requests
+//! exactly what the library put in, and the library out of answers what the front put in. `generate.py` beside this file makes the vectors.
 
 #![allow(clippy::unwrap_used, reason = "all of this is tests, but only functions marked so are known to be")]
 
+mod outputs;
 mod printed;
+mod read;
+mod sqs_query;
 
 use std::io::Read as _;
 
@@ -21,10 +24,14 @@ use pontoon_wire::routing::{Route, Routed, Router};
 use printed::printed;
 use serde_json::Value;
 
-fn vectors() -> Vec<Value> {
-    let packed = include_bytes!("requests.json.gz");
+fn requests() -> Vec<Value> {
+    unpacked(include_bytes!("requests.json.gz"))
+}
+
+/// The lines of a file of vectors.
+fn unpacked(packed: &[u8]) -> Vec<Value> {
     let mut text = String::new();
-    flate2::read::GzDecoder::new(packed.as_slice()).read_to_string(&mut text).unwrap();
+    flate2::read::GzDecoder::new(packed).read_to_string(&mut text).unwrap();
     text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 
@@ -84,7 +91,7 @@ fn protocol(vector: &Value) -> Vec<Protocol> {
 fn what_the_client_library_writes_is_read_back() {
     let router = Router::new(SERVICES);
     let mut failures = Vec::new();
-    for vector in vectors() {
+    for vector in requests() {
         let (routed, input) = read(&router, &vector);
         assert_eq!(routed.operation.name, vector["operation"], "routed to another operation");
         assert!(
@@ -105,7 +112,7 @@ fn what_the_client_library_writes_is_read_back() {
 
 #[test]
 fn every_operation_and_protocol_has_a_vector() {
-    let vectors = vectors();
+    let vectors = requests();
     for operation in SERVICES.iter().flat_map(|service| service.operations) {
         let known = |vector: &&Value| {
             vector["operation"] == operation.name && vector["service"] == operation.service.id

@@ -111,29 +111,12 @@ impl RestWriter {
     }
 }
 
-/// The name that the model does not tell of S3's answers' root elements; other than the shape's.
-fn root(operation: &OperationSchema) -> &'static str {
-    match operation.name {
-        "ListBuckets" => "ListAllMyBucketsResult",
-        "ListObjects" | "ListObjectsV2" => "ListBucketResult",
-        "ListObjectVersions" => "ListVersionsResult",
-        "ListMultipartUploads" => "ListMultipartUploadsResult",
-        "ListParts" => "ListPartsResult",
-        "CreateMultipartUpload" => "InitiateMultipartUploadResult",
-        "CompleteMultipartUpload" => "CompleteMultipartUploadResult",
-        "DeleteObjects" => "DeleteResult",
-        "GetBucketLocation" => "LocationConstraint",
-        "GetBucketTagging" | "GetObjectTagging" => "Tagging",
-        "GetBucketVersioning" => "VersioningConfiguration",
-        _ => operation.output.name,
-    }
-}
-
 impl Writer for RestWriter {
     fn structure(&mut self, schema: &'static StructSchema, fill: &mut dyn FnMut(&mut dyn StructWriter)) {
         let has_body = self.has_body(schema);
         if has_body && self.protocol == Protocol::RestXml {
-            let (root, namespace) = (root(self.operation), self.operation.service.xml_namespace);
+            let root = self.operation.result_wrapper.unwrap_or(self.operation.output.name);
+            let namespace = self.operation.service.xml_namespace;
             begin_document(&mut self.answer.body, root, namespace);
             // GetBucketLocation alone wraps its one member in nothing but itself.
             if self.operation.name == "GetBucketLocation" {
