@@ -151,3 +151,33 @@ fn failed(what: &str, path: &Path, error: &fjall::Error) -> StoreError {
     };
     StoreError::new(format!("cannot {what} {}: {error}: {advice}", path.display()))
 }
+
+#[cfg(test)]
+mod tests {
+    use pontoon_core::store::Batch;
+
+    use super::*;
+
+    /// One of the reasons against it (`docs/store.md`); should this fail one day, the reason is gone.
+    #[test]
+    fn a_group_that_power_loss_left_with_a_hole_makes_it_refuse_to_open() {
+        let parent = tempfile::tempdir().unwrap();
+        let dir = parent.path().join("tree");
+        let tree = FjallTree::open(&dir, 1 << 20, 1 << 20).unwrap();
+        for number in 1..=2 {
+            let (mut layer, mut batch) = (Layer::default(), Batch::new());
+            batch.put(Space::Queue, [number], vec![number; 20_000]);
+            layer.apply(batch);
+            tree.commit(&layer, Seq(number.into())).unwrap();
+        }
+        drop(tree);
+        let journal = dir.join("0.jnl");
+        let mut contents = std::fs::read(&journal).unwrap();
+        // A page of the second group that was never written, as if its sync had not ended.
+        let hole = contents.windows(8).rposition(|bytes| bytes == [2; 8]).unwrap();
+        contents[hole - 8_192..hole - 4_096].fill(0);
+        std::fs::write(&journal, contents).unwrap();
+        let refusal = FjallTree::open(&dir, 1 << 20, 1 << 20).err().map(|error| error.message);
+        assert!(refusal.is_some_and(|refusal| refusal.contains("ChecksumMismatch")));
+    }
+}
