@@ -15,7 +15,7 @@ use writer::{JsonWriter, write_string};
 /// # Errors
 /// If the body is not JSON, or a member is of a wrong type.
 pub fn decode(operation: &'static OperationSchema, body: &[u8]) -> Decoded {
-    let mut reader = JsonReader::new(body)?;
+    let mut reader = JsonReader::new(body)?.of_package(operation.service.error_prefix);
     let decoded = (operation.decode)(&mut reader)?;
     reader.finish()?;
     Ok(decoded)

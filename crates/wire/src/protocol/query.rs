@@ -20,10 +20,19 @@ pub fn decode(operation: &'static OperationSchema, pairs: &[Pair<'_>]) -> Decode
     (operation.decode)(&mut tree.reader())
 }
 
+/// The beginning of an answer; SQS alone declares that it is XML.
+fn begin(service: &str) -> Vec<u8> {
+    let mut body = Vec::with_capacity(512);
+    if service == "sqs" {
+        body.extend_from_slice(b"<?xml version=\"1.0\"?>");
+    }
+    body
+}
+
 /// Writes an output: `<OpResponse><OpResult>…</OpResult><ResponseMetadata>…`.
 #[must_use]
 pub fn encode(operation: &'static OperationSchema, output: &dyn Output, request_id: &str) -> Answer {
-    let mut body = Vec::with_capacity(512);
+    let mut body = begin(operation.service.id);
     let response = format!("{}Response", operation.name);
     open(&mut body, &format!("{response} xmlns=\"{}\"", operation.service.xml_namespace));
     if let Some(wrapper) = operation.result_wrapper {
@@ -39,7 +48,8 @@ pub fn encode(operation: &'static OperationSchema, output: &dyn Output, request_
 /// Shapes an error: `<ErrorResponse><Error><Type>…`.
 #[must_use]
 pub fn error(failed: &Failed<'_>, error: &ApiError) -> Answer {
-    let mut body = Vec::with_capacity(512);
+    let service = failed.service.map_or("", |service| service.id);
+    let mut body = begin(service);
     let namespace = failed.service.map_or("", |service| service.xml_namespace);
     open(&mut body, &format!("ErrorResponse xmlns=\"{namespace}\""));
     open(&mut body, "Error");
@@ -48,6 +58,9 @@ pub fn error(failed: &Failed<'_>, error: &ApiError) -> Answer {
     write_element(&mut body, "Message", &error.message);
     if let Some(detail) = &error.detail {
         super::xml::write_members(&mut body, detail.as_ref(), Naming::Query);
+    }
+    if service == "sqs" {
+        body.extend_from_slice(b"<Detail/>");
     }
     close(&mut body, "Error");
     write_element(&mut body, "RequestId", failed.request_id);

@@ -92,9 +92,10 @@ impl AuthError {
                     .to_owned(),
             ),
             Self::Incomplete(message) => ("IncompleteSignature", message.clone()),
-            Self::Algorithm(algorithm) => {
-                ("InvalidSignature", format!("Unsupported AWS 'algorithm': '{algorithm}'"))
-            }
+            Self::Algorithm(algorithm) => (
+                "IncompleteSignature",
+                format!("Unsupported AWS 'algorithm': '{algorithm}' (only AWS4-HMAC-SHA256 for now). "),
+            ),
             Self::UnknownKey | Self::WrongToken => {
                 ("UnrecognizedClient", "The security token included in the request is invalid.".to_owned())
             }

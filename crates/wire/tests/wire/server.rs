@@ -201,7 +201,7 @@ async fn query_is_routed_by_action_scope_and_version() {
         &answer,
         200,
         &["content-type: text/xml\r\n"],
-        "<EchoResponse xmlns=\"http://toy/\"><EchoResult><Txt>aé +</Txt><Number>12</Number>\
+        "<?xml version=\"1.0\"?><EchoResponse xmlns=\"http://toy/\"><EchoResult><Txt>aé +</Txt><Number>12</Number>\
          <Tag><key>k</key><value>v</value></Tag><Name>x</Name><Name>y</Name></EchoResult>\
          <ResponseMetadata><RequestId>ID</RequestId></ResponseMetadata></EchoResponse>",
     );
@@ -222,8 +222,8 @@ async fn query_is_routed_by_action_scope_and_version() {
         &answer,
         400,
         &[],
-        "<ErrorResponse xmlns=\"http://toy/\"><Error><Type>Sender</Type><Code>Toy.NoSuchThing</Code>\
-         <Message>There is no &quot;such&quot; thing &amp; never was.</Message><Number>7</Number></Error>\
+        "<?xml version=\"1.0\"?><ErrorResponse xmlns=\"http://toy/\"><Error><Type>Sender</Type><Code>Toy.NoSuchThing</Code>\
+         <Message>There is no &quot;such&quot; thing &amp; never was.</Message><Number>7</Number><Detail/></Error>\
          <RequestId>ID</RequestId></ErrorResponse>",
     );
     let answer = server.exchange(request("POST /", form, b"Action=Nonsense&Version=2010-03-31")).await;

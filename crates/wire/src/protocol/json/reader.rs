@@ -1,7 +1,7 @@
 //! Reads JSON straight into the generated types: one pass over the bytes, no tree in between.
 //!
-//! The wording of errors follows what DynamoDB answers to values of wrong types; a document that is not JSON at all has no message there, and
-//! so none here.
+//! The wording of errors is DynamoDB's for values of wrong types, as dynalite's tests against the real service have it; a document that is not JSON
+//! at all has no message there, and so none here.
 
 use std::borrow::Cow;
 
@@ -25,6 +25,10 @@ pub struct JsonReader<'b> {
     text: &'b str,
     at: usize,
     depth: u32,
+    /// What comes before shapes' names in messages: the service's `error_prefix`.
+    package: &'static str,
+    /// Whether the value at the cursor is a structure's member, and not a list's element or a map's value.
+    is_member: bool,
 }
 
 /// Receives the entries of an object: the key, and the reader at the value.
@@ -53,7 +57,13 @@ impl<'b> JsonReader<'b> {
     /// If they are not UTF-8.
     pub fn new(bytes: &'b [u8]) -> Result<Self, DecodeError> {
         let text = std::str::from_utf8(bytes).map_err(|_| malformed())?;
-        Ok(Self { text, at: 0, depth: 0 })
+        Ok(Self { text, at: 0, depth: 0, package: "", is_member: false })
+    }
+
+    /// The same reader, putting `package` before shapes' names in messages.
+    #[must_use]
+    pub fn of_package(self, package: &'static str) -> Self {
+        Self { package, ..self }
     }
 
     /// Checks that only white space is left.
@@ -321,8 +331,13 @@ impl<'b> JsonReader<'b> {
         match self.kind()? {
             Kind::Object => {}
             Kind::Array => {
-                return Err(DecodeError::new("Start of list found where not expected"));
+                let (package, name) = (self.package, schema.name);
+                let dot = if package.is_empty() { "" } else { "." };
+                return Err(DecodeError::new(format!(
+                    "Unrecognized collection type class {package}{dot}{name}"
+                )));
             }
+            _ if self.is_member => return Err(DecodeError::new("Unexpected field type")),
             _ => return Err(DecodeError::new("Unexpected value type in payload")),
         }
         let mut members = Members::of(schema);
@@ -333,6 +348,7 @@ impl<'b> JsonReader<'b> {
             match wanted {
                 Some(index) if reader.kind()? != Kind::Null => {
                     members.seen(index);
+                    reader.is_member = true;
                     visit(index, reader)
                 }
                 _ => reader.skip(),
@@ -384,7 +400,14 @@ impl Reader for JsonReader<'_> {
         match self.kind()? {
             Kind::True => self.literal("true").map(|()| true),
             Kind::False => self.literal("false").map(|()| false),
-            Kind::String => Err(DecodeError::new("Unexpected token received from parser")),
+            Kind::String => {
+                let value = self.quoted()?;
+                let word = |word: &str| value.eq_ignore_ascii_case(word);
+                if word("true") || word("false") {
+                    return Ok(word("true"));
+                }
+                Err(DecodeError::new("Unexpected token received from parser"))
+            }
             kind => Err(self.wrong(kind, "Boolean")),
         }
     }
@@ -449,7 +472,10 @@ impl Reader for JsonReader<'_> {
 
     fn list(&mut self, _: &'static ListSchema, _: bool, each: &mut Each<'_>) -> Result<(), DecodeError> {
         match self.kind()? {
-            Kind::Array => self.elements(&mut |reader| each(reader)),
+            Kind::Array => self.elements(&mut |reader| {
+                reader.is_member = false;
+                each(reader)
+            }),
             Kind::Object => Err(DecodeError::new("Start of structure or map found where not expected")),
             _ => Err(DecodeError::new("Unexpected field type")),
         }
@@ -457,8 +483,11 @@ impl Reader for JsonReader<'_> {
 
     fn map(&mut self, _: &'static MapSchema, _: bool, each: &mut EachEntry<'_>) -> Result<(), DecodeError> {
         match self.kind()? {
-            Kind::Object => self.entries(&mut |key, reader| each(key.into_owned(), reader)),
-            Kind::Array => Err(DecodeError::new("Start of list found where not expected")),
+            Kind::Object => self.entries(&mut |key, reader| {
+                reader.is_member = false;
+                each(key.into_owned(), reader)
+            }),
+            Kind::Array => Err(DecodeError::new("Unrecognized collection type java.util.Map")),
             _ => Err(DecodeError::new("Unexpected field type")),
         }
     }

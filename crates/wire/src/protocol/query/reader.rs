@@ -95,9 +95,11 @@ impl<'t> QueryReader<'t> {
     }
 
     fn value(&self) -> Result<&'t str, DecodeError> {
-        self.tree.nodes[self.node]
-            .value
-            .ok_or_else(|| DecodeError::new("Unexpected complex element termination"))
+        let node = &self.tree.nodes[self.node];
+        if !node.children.is_empty() {
+            return Err(DecodeError::new("Start of list found where not expected"));
+        }
+        node.value.ok_or_else(|| DecodeError::new("Unexpected complex element termination"))
     }
 
     /// Whether nothing is here but an empty text, which is how clients send an empty list.
@@ -106,13 +108,22 @@ impl<'t> QueryReader<'t> {
         node.children.is_empty() && node.value.is_none_or(str::is_empty)
     }
 
-    fn parse<T>(&self, parse: impl FnOnce(&str) -> Option<T>, kind: &str) -> Result<T, DecodeError> {
-        let value = self.value()?;
-        parse(value).ok_or_else(|| match kind {
-            "Boolean" => DecodeError::new(format!("{value:?} is not a valid boolean")),
-            "Timestamp" => DecodeError::new(format!("timestamp must follow ISO8601: {value}")),
-            _ => DecodeError::new(format!("{value:?} is not a valid {}", kind.to_lowercase())),
-        })
+    /// The value parsed. AWS's words for booleans and instants are known; the other types are told in the same form.
+    fn parse<T>(&self, parse: impl FnOnce(&str) -> Option<T>, fault: &'static str) -> Result<T, DecodeError> {
+        parse(self.value()?).ok_or(DecodeError { message: Cow::Borrowed(fault) })
+    }
+
+    /// The node whose children are the elements of a list or entries of a map, `wrapper` standing between unless it is flattened.
+    fn elements(&self, wrapper: &str, flattened: bool) -> Result<usize, DecodeError> {
+        if flattened {
+            return match self.tree.child(self.node, wrapper) {
+                Some(_) => Err(DecodeError::new("Start of list found where not expected")),
+                None => Ok(self.node),
+            };
+        }
+        self.tree
+            .child(self.node, wrapper)
+            .ok_or_else(|| DecodeError::new("Top level element may not be treated as a list"))
     }
 }
 
@@ -130,16 +141,16 @@ impl Reader for QueryReader<'_> {
                 _ if text.eq_ignore_ascii_case("false") => Some(false),
                 _ => None,
             },
-            "Boolean",
+            "boolean must follow xsd1.1 definition",
         )
     }
 
     fn integer(&mut self) -> Result<i64, DecodeError> {
-        self.parse(|text| text.trim().parse().ok(), "Integer")
+        self.parse(|text| text.trim().parse().ok(), "integer must follow xsd1.1 definition")
     }
 
     fn double(&mut self) -> Result<f64, DecodeError> {
-        self.parse(|text| text::double(text.trim()), "Double")
+        self.parse(|text| text::double(text.trim()), "double must follow xsd1.1 definition")
     }
 
     fn string(&mut self) -> Result<String, DecodeError> {
@@ -147,11 +158,14 @@ impl Reader for QueryReader<'_> {
     }
 
     fn blob(&mut self) -> Result<Bytes, DecodeError> {
-        self.parse(|text| STANDARD.decode(text).ok().map(Bytes::from), "Base64")
+        self.parse(
+            |text| STANDARD.decode(text).ok().map(Bytes::from),
+            "base64Binary must follow xsd1.1 definition",
+        )
     }
 
     fn timestamp(&mut self, format: TimestampFormat) -> Result<Timestamp, DecodeError> {
-        self.parse(|text| text::timestamp(text, format), "Timestamp")
+        self.parse(|text| text::timestamp(text, format), "timestamp must follow ISO8601")
     }
 
     fn structure(&mut self, schema: &'static StructSchema, visit: &mut Visit<'_>) -> Result<(), DecodeError> {
@@ -175,12 +189,10 @@ impl Reader for QueryReader<'_> {
         }
         let name = Naming::Query.of(&schema.member);
         // SQS, whose lists are flattened, has always taken a list of one without its index (`AttributeName=All`).
-        if flattened && self.tree.nodes[self.node].value.is_some() {
+        if flattened && self.tree.nodes[self.node].children.is_empty() {
             return each(&mut self.at(self.node, name));
         }
-        // Some clients flatten lists that are not, and the other way round; AWS takes both.
-        let elements =
-            if flattened { self.node } else { self.tree.child(self.node, name).unwrap_or(self.node) };
+        let elements = self.elements(if flattened { "member" } else { name }, flattened)?;
         for element in self.tree.numbered(elements) {
             each(&mut self.at(element, name))?;
         }
@@ -196,8 +208,7 @@ impl Reader for QueryReader<'_> {
         if self.is_blank() {
             return Ok(());
         }
-        let entries =
-            if flattened { self.node } else { self.tree.child(self.node, "entry").unwrap_or(self.node) };
+        let entries = self.elements("entry", flattened)?;
         let (key_name, value_name) = (Naming::Query.of(&schema.key), Naming::Query.of(&schema.value));
         for entry in self.tree.numbered(entries) {
             let key = self.tree.child(entry, key_name).and_then(|node| self.tree.nodes[node].value);
@@ -213,7 +224,7 @@ impl Reader for QueryReader<'_> {
     }
 
     fn document(&mut self) -> Result<serde_json::Value, DecodeError> {
-        self.parse(|text| serde_json::from_str(text).ok(), "Document")
+        self.parse(|text| serde_json::from_str(text).ok(), "document must be JSON")
     }
 }
 
