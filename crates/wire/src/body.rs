@@ -8,7 +8,7 @@ use std::task::{Context, Poll};
 
 use bytes::{Bytes, BytesMut};
 use http::HeaderMap;
-use http::header::{CONTENT_ENCODING, CONTENT_LENGTH};
+use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, EXPECT};
 use http_body_util::BodyExt as _;
 use hyper::body::{Body as _, Frame, SizeHint};
 use tokio::sync::mpsc;
@@ -103,6 +103,9 @@ impl Drop for Taken {
     }
 }
 
+/// How much of a body that is too large is read and dropped, so that a client that writes all before it reads gets to see the answer.
+const DISCARDED_BYTES_MAX: usize = 256 << 20;
+
 /// Receives a body of at most `bytes_max` bytes, counting it as `taken`. A body that comes in one piece is not copied.
 ///
 /// # Errors
@@ -117,22 +120,52 @@ pub async fn receive(
     if body.is_end_stream() {
         return Ok(Bytes::new());
     }
-    let announced = content_length(headers);
-    if announced.is_some_and(|len| len > bytes_max as u64) {
-        return Err(BodyError::TooLarge);
-    }
     let deadline = Instant::now() + limits.body_timeout;
-    let mut first = Bytes::new();
-    let mut whole = BytesMut::new();
+    let announced = content_length(headers);
+    let received = if announced.is_some_and(|len| len > bytes_max as u64) {
+        Err(BodyError::TooLarge)
+    } else {
+        gather(&mut body, announced, bytes_max, limits, deadline, taken).await
+    };
+    // A client that waits to be told to go on is not told so, and needs no such favour.
+    if received == Err(BodyError::TooLarge) && !headers.contains_key(EXPECT) {
+        discard(&mut body, limits, deadline).await;
+    }
+    received
+}
+
+/// The next piece of a body; `None` at its end.
+async fn next_piece(
+    body: &mut hyper::body::Incoming,
+    limits: &Limits,
+    deadline: Instant,
+) -> Result<Option<Bytes>, BodyError> {
     loop {
         let piece_deadline = deadline.min(Instant::now() + limits.body_piece_timeout);
         let frame = timeout_at(piece_deadline, body.frame()).await.map_err(|_| BodyError::TimedOut)?;
-        let Some(frame) = frame else { break };
-        let Ok(data) = frame.map_err(|_| BodyError::Broken)?.into_data() else { continue };
-        taken.grow(data.len(), limits.bodies_bytes_max)?;
+        let Some(frame) = frame else { return Ok(None) };
+        // Frames that are not data are HTTP trailers, in which nothing of AWS's travels.
+        if let Ok(data) = frame.map_err(|_| BodyError::Broken)?.into_data() {
+            return Ok(Some(data));
+        }
+    }
+}
+
+async fn gather(
+    body: &mut hyper::body::Incoming,
+    announced: Option<u64>,
+    bytes_max: usize,
+    limits: &Limits,
+    deadline: Instant,
+    taken: &mut Taken,
+) -> Result<Bytes, BodyError> {
+    let mut first = Bytes::new();
+    let mut whole = BytesMut::new();
+    while let Some(data) = next_piece(body, limits, deadline).await? {
         if first.len() + whole.len() + data.len() > bytes_max {
             return Err(BodyError::TooLarge);
         }
+        taken.grow(data.len(), limits.bodies_bytes_max)?;
         if first.is_empty() && whole.is_empty() {
             first = data;
             if body.is_end_stream() {
@@ -148,6 +181,17 @@ pub async fn receive(
         whole.extend_from_slice(&data);
     }
     Ok(if whole.is_empty() { first } else { whole.freeze() })
+}
+
+/// Reads and drops what is left of a body, within bounds.
+async fn discard(body: &mut hyper::body::Incoming, limits: &Limits, deadline: Instant) {
+    let mut discarded = 0;
+    while let Ok(Some(data)) = next_piece(body, limits, deadline).await {
+        discarded += data.len();
+        if discarded > DISCARDED_BYTES_MAX {
+            break;
+        }
+    }
 }
 
 fn content_length(headers: &HeaderMap) -> Option<u64> {

@@ -154,13 +154,14 @@ impl<B: Backend> Front<B> {
             closes: false,
         };
         let body = self.receive(exchange, body, signed_for.unwrap_or_default(), taken).await;
-        let body = body.map_err(|error| {
-            let max = self.limits.body_bytes_max(signed_for.unwrap_or_default());
-            Failure { closes: true, ..malformed(body_error(error, max)) }
-        })?;
+        let bytes_max = self.limits.body_bytes_max(signed_for.unwrap_or_default());
+        let body =
+            body.map_err(|error| Failure { closes: true, ..malformed(body_error(error, bytes_max)) })?;
+        let inflated = body::inflate(&exchange.head.headers, body.clone(), bytes_max)
+            .map_err(|error| malformed(body_error(error, bytes_max)))?;
         let in_query = form::parse(exchange.head.uri.query().unwrap_or_default().as_bytes());
         let pairs = in_query.and_then(|mut pairs| {
-            pairs.extend(form::parse(&body)?);
+            pairs.extend(form::parse(&inflated)?);
             Ok(pairs)
         });
         let mut pairs = pairs.map_err(|_| {
@@ -248,7 +249,9 @@ impl<B: Backend> Front<B> {
             let body = upload::unwrap(&mut head, received.clone(), admitted)?;
             return Ok(Some((head, body)));
         }
-        if service == "s3" || !head.headers.contains_key(CONTENT_ENCODING) {
+        // A form was inflated when it was routed.
+        let is_form = routed.protocol == Protocol::Query;
+        if service == "s3" || is_form || !head.headers.contains_key(CONTENT_ENCODING) {
             return Ok(None);
         }
         let bytes_max = self.limits.body_bytes_max(service);
@@ -327,7 +330,19 @@ fn decode_failure(routed: &Routed, error: &DecodeError) -> ApiError {
 }
 
 fn body_failure(error: BodyError, routed: &Routed, bytes_max: usize) -> Failure {
-    Failure { closes: true, ..Failure::of(routed, body_error(error, bytes_max)) }
+    let operation = routed.operation;
+    let told = match (error, operation.service.id) {
+        (BodyError::TooLarge, "lambda") => {
+            let name = if operation.name == "Invoke" { "InvokeFunction" } else { operation.name };
+            let message = format!("Request must be smaller than {bytes_max} bytes for the {name} operation");
+            ApiError::client("RequestEntityTooLargeException", message).with_status(413)
+        }
+        (BodyError::TooLarge, "s3") => {
+            ApiError::client("EntityTooLarge", "Your proposed upload exceeds the maximum allowed size")
+        }
+        _ => body_error(error, bytes_max),
+    };
+    Failure { closes: true, ..Failure::of(routed, told) }
 }
 
 fn body_error(error: BodyError, bytes_max: usize) -> ApiError {

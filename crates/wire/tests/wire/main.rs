@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "all of this is tests, but only functions marked so are known to be")]
 
+mod limits;
 mod readers;
 mod server;
 mod sigv4;
