@@ -44,6 +44,7 @@ fn main() {
 }
 
 fn compare(name: &str) {
+    in_memory();
     for (number, candidate) in CANDIDATES.into_iter().enumerate() {
         if !format!("{candidate:?}").to_lowercase().contains(&name.to_lowercase()) {
             continue;
@@ -56,6 +57,35 @@ fn compare(name: &str) {
             Command::new(env::current_exe().unwrap()).args(arguments).status().unwrap();
         }
     }
+}
+
+/// What the memory store takes for a batch of one write, with and without a snapshot to preserve.
+fn in_memory() {
+    let store = pontoon_store::memory();
+    preload(&*store);
+    let mut random = fastrand::Rng::with_seed(3);
+    for snapshots in [false, true] {
+        let mut applies: Vec<_> = (0..100_000)
+            .map(|_| {
+                let snapshot = snapshots.then(|| store.snapshot());
+                let mut batch = Batch::new();
+                batch.put(Space::Table, key(1, random.u64(..ITEMS)), vec![2; ITEM_BYTES]);
+                let begin = Instant::now();
+                store.apply(batch).unwrap();
+                drop(snapshot);
+                begin.elapsed()
+            })
+            .collect();
+        println!(
+            "memory, {} a fresh snapshot before each batch: apply p50 {:.2?}, p99 {:.2?}",
+            if snapshots { "with" } else { "without" },
+            percentile(&mut applies, 50),
+            percentile(&mut applies, 99)
+        );
+    }
+    let begin = Instant::now();
+    (0..100_000).for_each(|_| drop(store.snapshot()));
+    println!("memory, taking and dropping a snapshot: {:.2?}", begin.elapsed() / 100_000);
 }
 
 /// How often a second the disk makes a message durable that is appended to a file.
