@@ -10,6 +10,7 @@ use crate::shape::{OperationSchema, Output, Request, ServiceSchema, Violations};
 use crate::step::{ParkId, Reply, ServiceId, Settled, Step};
 use crate::store::{StoreError, StoreRead};
 use crate::time::Timestamp;
+use crate::trace::TraceId;
 use crate::work::WorkOutcome;
 
 /// What the store holds is not what the service wrote.
@@ -100,15 +101,14 @@ pub trait Service: Send {
 }
 
 /// A question of Pontoon's own API.
-#[derive(Debug)]
 pub enum Inspect<'a> {
-    /// EventBridge: how each rule of the named bus judges this event (`rule`, `matched`, and for those that do not match the first failing field, what
-    /// was expected and what was seen).
+    /// EventBridge: the kept event of this id (`bus`, `event`) and how each rule of its bus judges it (`rules`: `rule`, `matched`, and for those that
+    /// do not match which fields of the pattern failed, what was expected and what was seen). `None` if no such event is kept.
     ExplainEvent {
-        /// Bus name.
-        bus: &'a str,
-        /// The event as delivered, JSON.
-        event: &'a str,
+        /// The event's id.
+        id: TraceId,
+        /// Where the event is read.
+        store: &'a dyn StoreRead,
     },
     /// How many resources of each kind there are (`{"queues": 3}`).
     Counts,

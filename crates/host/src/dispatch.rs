@@ -39,6 +39,8 @@ pub struct FunctionSession {
     pub session: Arc<str>,
     /// The secret that its requests are signed with.
     pub secret: Arc<str>,
+    /// The session token that comes along.
+    pub token: Arc<str>,
 }
 
 /// The credentials that functions were handed, by access key. They live as long as the processes: no longer than this server.
@@ -65,6 +67,7 @@ impl Sessions {
             role: spec.role.as_str().into(),
             session: spec.name.as_str().into(),
             secret: credentials.secret_access_key.as_str().into(),
+            token: credentials.session_token.as_str().into(),
         };
         self.by_key.insert(credentials.access_key_id.clone(), session);
         self.by_function.insert(key, credentials.clone());

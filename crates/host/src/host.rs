@@ -15,6 +15,7 @@ use pontoon_core::{
 };
 use pontoon_store::GroupCommit;
 use tokio::runtime::Handle;
+use tokio::sync::futures::Notified;
 use tokio::sync::{Notify, oneshot};
 
 use crate::clock::{SystemClock, VirtualClock};
@@ -438,9 +439,14 @@ impl Host {
         Ok(())
     }
 
-    /// Resolves when traces have grown.
-    pub async fn traced(&self) {
-        self.traced.notified().await;
+    /// Resolves when traces have grown after this call.
+    pub fn traced(&self) -> Notified<'_> {
+        self.traced.notified()
+    }
+
+    /// Ends every function process; nothing is carried out any more.
+    pub async fn close(&self) {
+        self.dispatcher.close().await;
     }
 }
 

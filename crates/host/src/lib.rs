@@ -1,9 +1,13 @@
 //! Assembles the engine: routes hops, timers, deliveries and traces.
 
+pub mod admin;
 pub mod clock;
 pub mod dispatch;
 pub mod engine;
+pub mod front;
 pub mod functions;
 pub mod host;
 pub mod http;
+pub mod server;
+mod services;
 pub mod traces;

@@ -1,0 +1,109 @@
+//! The engine behind the wire: who a caller is, and Pontoon's own API beside AWS's.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use pontoon_core::shape::Violations;
+use pontoon_core::{
+    Account, ApiError, Caller, OperationSchema, Output, Principal, Scope, ServiceSchema, Timestamp,
+};
+use pontoon_wire::{Backend, Call, Credentials, PlainRequest, PlainResponse, Secret};
+
+use crate::admin::Admin;
+use crate::host::Host;
+
+/// Whose requests are let in.
+#[derive(Clone, Debug, Default)]
+pub enum Access {
+    /// Anyone's: signatures are not checked.
+    #[default]
+    Anyone,
+    /// Those signed with one of these, by access key.
+    Configured(HashMap<String, Secret>),
+}
+
+/// The front's backend.
+pub struct Front {
+    host: Arc<Host>,
+    access: Access,
+    home: Scope,
+    admin: Admin,
+}
+
+impl Front {
+    /// A front over a running host.
+    #[must_use]
+    pub fn new(host: Arc<Host>, access: Access, home: Scope, admin: Admin) -> Self {
+        Self { host, access, home, admin }
+    }
+
+    /// In whose name a request is made, and in which account.
+    fn principal(&self, access_key: Option<&str>, account: Account) -> (Principal, Account) {
+        match access_key.and_then(|key| self.host.dispatcher().session(key)) {
+            Some(function) => {
+                let principal = Principal::Role { arn: function.role, session: function.session };
+                (principal, function.account)
+            }
+            None => (Principal::Account(account), account),
+        }
+    }
+}
+
+impl Backend for Front {
+    fn services(&self) -> &'static [&'static ServiceSchema] {
+        pontoon_api::SERVICES
+    }
+
+    fn home(&self) -> Scope {
+        self.home
+    }
+
+    fn now(&self) -> Timestamp {
+        self.host.now()
+    }
+
+    fn credentials(&self, access_key: &str) -> Credentials {
+        let Access::Configured(known) = &self.access else { return Credentials::Unchecked };
+        if let Some(secret) = known.get(access_key) {
+            return Credentials::Known(secret.clone());
+        }
+        match self.host.dispatcher().session(access_key) {
+            Some(function) => Credentials::Known(Secret {
+                key: function.secret,
+                session_token: Some(function.token),
+                account: function.account,
+            }),
+            None => Credentials::Unknown,
+        }
+    }
+
+    fn anonymous(&self) -> bool {
+        matches!(self.access, Access::Anyone)
+    }
+
+    fn invalid(&self, operation: &'static OperationSchema, violations: &Violations) -> Option<ApiError> {
+        self.host.look(|engine| engine.invalid(operation, violations))
+    }
+
+    async fn call(&self, call: Call) -> Result<Box<dyn Output>, ApiError> {
+        let Call { request, scope, access_key, request_id, endpoint, trace_header, .. } = call;
+        let (principal, account) = self.principal(access_key.as_deref(), scope.account);
+        let continued = trace_header.as_deref().and_then(|header| self.host.dispatcher().continued(header));
+        let caller = Caller {
+            principal,
+            account,
+            source_arn: None,
+            identity: None,
+            request_id,
+            endpoint,
+            traces: continued.and_then(|continued| continued.traces),
+            depth: 0,
+        };
+        let scope = Scope { account, region: scope.region };
+        self.host.call(crate::engine::Call { scope, caller, request }).await
+    }
+
+    async fn plain(&self, request: PlainRequest) -> PlainResponse {
+        self.admin.answer(&self.host, self.home, request).await
+    }
+}
