@@ -56,7 +56,8 @@ pub struct Host {
     settings: Settings,
     waiting: Mutex<HashMap<ParkId, oneshot::Sender<Settled>>>,
     timer: Arc<Notify>,
-    /// What the timer task sleeps towards, milliseconds; `i64::MAX` while it looks, or if nothing is due.
+    /// What the timer task sleeps towards, milliseconds; `i64::MAX` while it looks or if nothing is due, `i64::MIN` while it
+    /// runs what is.
     timer_at: AtomicI64,
     under_way: AtomicUsize,
     settled: Notify,
@@ -348,9 +349,11 @@ impl Host {
 
     /// Does everything that is due now; how long until something else is, by the machine's clock, unless nothing is or the clock is frozen.
     fn run_all_due(self: &Arc<Self>) -> Option<Duration> {
-        // A command that ends between the look and the store finds MAX here, and wakes the timer once too often.
-        self.timer_at.store(i64::MAX, Ordering::Release);
+        // While things are run nobody need wake the timer: it looks again. A command that ends between that look and the second store finds MAX
+        // here, and wakes the timer once too often.
+        self.timer_at.store(i64::MIN, Ordering::Release);
         while self.run_one_due() {}
+        self.timer_at.store(i64::MAX, Ordering::Release);
         let due = self.look(Engine::next_due)?;
         if matches!(&self.clock, HostClock::Virtual(clock) if clock.is_frozen()) {
             return None;
