@@ -32,6 +32,8 @@ pub enum Violation {
 pub struct Violated {
     /// The path in AWS's spelling: `targets.1.member.id`, `messageAttributes.attr1.member.dataType` (see `events` and `sns` in the recordings).
     pub path: String,
+    /// The innermost member on the path, as the model spells it (`DataType`); empty for the input itself.
+    pub member: &'static str,
     /// The offending value as AWS prints it (lists in brackets); empty for [`Violation::Missing`].
     pub value: String,
     /// What is wrong with it.
@@ -81,8 +83,11 @@ impl Violations {
     }
 
     /// Places what was found since `mark` in the member `name`, which messages spell with a lower-case first letter.
-    pub fn in_member(&mut self, mark: usize, name: &str) {
+    pub fn in_member(&mut self, mark: usize, name: &'static str) {
         for violated in self.found.iter_mut().skip(mark) {
+            if violated.member.is_empty() {
+                violated.member = name;
+            }
             let mut chars = name.chars();
             let first = chars.next().map(|c| c.to_ascii_lowercase());
             violated.descend(first.into_iter().chain(chars));
@@ -106,7 +111,7 @@ impl Violations {
     /// Records a violation by the value at hand; its path is empty until it is placed.
     pub fn add(&mut self, violation: Violation, value: impl FnOnce() -> String) {
         if self.found.len() < Self::KEPT_MAX {
-            self.found.push(Violated { path: String::new(), value: value(), violation });
+            self.found.push(Violated { path: String::new(), member: "", value: value(), violation });
         }
     }
 
