@@ -53,6 +53,9 @@ impl Violations {
     /// How many violations are kept; further ones are dropped, so that hostile input cannot make a large answer.
     pub const KEPT_MAX: usize = 32;
 
+    /// How many characters of a map's key a path shows; a key stands in the path of all that is found beneath it.
+    pub const KEY_SHOWN_MAX: usize = 1024;
+
     /// None yet.
     #[must_use]
     pub fn new() -> Self {
@@ -101,10 +104,11 @@ impl Violations {
         }
     }
 
-    /// Places what was found since `mark` in the map entry `key` (`attr1.member`).
+    /// Places what was found since `mark` in the map entry `key` (`attr1.member`), of which a path shows the first
+    /// [`KEY_SHOWN_MAX`](Self::KEY_SHOWN_MAX) characters.
     pub fn in_entry(&mut self, mark: usize, key: &str) {
         for violated in self.found.iter_mut().skip(mark) {
-            violated.descend(key.chars().chain(".member".chars()));
+            violated.descend(key.chars().take(Self::KEY_SHOWN_MAX).chain(".member".chars()));
         }
     }
 
