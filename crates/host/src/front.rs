@@ -4,9 +4,8 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use pontoon_core::shape::Violations;
-use pontoon_core::{
-    Account, ApiError, Caller, OperationSchema, Output, Principal, Scope, ServiceSchema, Timestamp,
-};
+use pontoon_core::{ApiError, Caller, OperationSchema, Output, Principal, Scope, ServiceSchema, Timestamp};
+use pontoon_identity::{Directory, Identified};
 use pontoon_wire::{Backend, Call, Credentials, PlainRequest, PlainResponse, Secret};
 
 use crate::admin::Admin;
@@ -25,6 +24,7 @@ pub enum Access {
 /// The front's backend.
 pub struct Front {
     host: Arc<Host>,
+    directory: Directory,
     access: Access,
     home: Scope,
     admin: Admin,
@@ -33,19 +33,24 @@ pub struct Front {
 impl Front {
     /// A front over a running host.
     #[must_use]
-    pub fn new(host: Arc<Host>, access: Access, home: Scope, admin: Admin) -> Self {
-        Self { host, access, home, admin }
+    pub fn new(host: Arc<Host>, directory: Directory, access: Access, home: Scope, admin: Admin) -> Self {
+        Self { host, directory, access, home, admin }
     }
 
-    /// In whose name a request is made, and in which account.
-    fn principal(&self, access_key: Option<&str>, account: Account) -> (Principal, Account) {
-        match access_key.and_then(|key| self.host.dispatcher().session(key)) {
-            Some(function) => {
-                let principal = Principal::Role { arn: function.role, session: function.session };
-                (principal, function.account)
-            }
-            None => (Principal::Account(account), account),
+    /// In whose name requests with an access key are made: a function's execution role or a role that STS gave a session of. `None` for the
+    /// credentials of an account.
+    fn identified(&self, access_key: &str) -> Option<Identified> {
+        if let Some(function) = self.host.dispatcher().session(access_key) {
+            let policies = self.directory.policies_of_role(&function.role).unwrap_or_default();
+            return Some(Identified {
+                principal: Principal::Role { arn: function.role, session: function.session },
+                account: function.account,
+                policies,
+                secret: function.secret,
+                token: function.token,
+            });
         }
+        self.directory.session(access_key, self.host.now())
     }
 }
 
@@ -67,12 +72,10 @@ impl Backend for Front {
         if let Some(secret) = known.get(access_key) {
             return Credentials::Known(secret.clone());
         }
-        match self.host.dispatcher().session(access_key) {
-            Some(function) => Credentials::Known(Secret {
-                key: function.secret,
-                session_token: Some(function.token),
-                account: function.account,
-            }),
+        match self.identified(access_key) {
+            Some(Identified { secret: key, token, account, .. }) => {
+                Credentials::Known(Secret { key, session_token: Some(token), account })
+            }
             None => Credentials::Unknown,
         }
     }
@@ -87,13 +90,16 @@ impl Backend for Front {
 
     async fn call(&self, call: Call) -> Result<Box<dyn Output>, ApiError> {
         let Call { request, scope, access_key, request_id, endpoint, trace_header, .. } = call;
-        let (principal, account) = self.principal(access_key.as_deref(), scope.account);
+        let (principal, account, identity) = match access_key.and_then(|key| self.identified(&key)) {
+            Some(Identified { principal, account, policies, .. }) => (principal, account, Some(policies)),
+            None => (Principal::Account(scope.account), scope.account, None),
+        };
         let continued = trace_header.as_deref().and_then(|header| self.host.dispatcher().continued(header));
         let caller = Caller {
             principal,
             account,
             source_arn: None,
-            identity: None,
+            identity,
             request_id,
             endpoint,
             traces: continued.and_then(|continued| continued.traces),

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use pontoon_core::policy::PolicyMode;
 use pontoon_core::step::Settings;
 use pontoon_core::{Clock, Scope};
+use pontoon_identity::Directory;
 use pontoon_store::StoreConfig;
 use pontoon_wire::Limits;
 use tokio::net::TcpListener;
@@ -121,10 +122,12 @@ impl Server {
         let pool = FunctionPool::open(pool).map_err(|error| {
             StartError::new(format!("cannot prepare {} for functions: {error}", functions_dir.display()))
         })?;
+        let directory = Directory::default();
+        let shared = directory.clone();
         let parts = Parts {
             store,
             clock,
-            services: Box::new(services::all),
+            services: Box::new(move || services::all(&shared)),
             settings: Settings { policies: config.policies, endpoint: endpoint.into() },
             dispatcher: Dispatcher::new(pool),
             fail_stop: fail_stop(),
@@ -132,7 +135,7 @@ impl Server {
         let host = Host::start(parts).map_err(|error| StartError::new(error.message))?;
         let memory = config.storage == Storage::Memory;
         let admin = Admin { reset: config.allow_reset || memory, memory };
-        let front = Arc::new(Front::new(Arc::clone(&host), config.access, config.home, admin));
+        let front = Arc::new(Front::new(Arc::clone(&host), directory, config.access, config.home, admin));
         let (stop, mut stopping) = watch::channel(false);
         let front = tokio::spawn(async move {
             let shutdown = async move {
