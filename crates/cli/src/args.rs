@@ -11,6 +11,11 @@ use pontoon_host::front::Access;
 use pontoon_host::server::{Config, Storage};
 use pontoon_wire::Secret;
 
+use crate::client::Target;
+use crate::clock::Clock;
+use crate::operations::Operations;
+use crate::trace::Trace;
+
 /// Event-driven AWS systems, run for real on this machine.
 #[derive(Debug, Parser)]
 #[command(name = "pontoon", version, about)]
@@ -25,6 +30,16 @@ pub struct Cli {
 pub enum Command {
     /// Serve AWS's APIs until interrupted.
     Serve(Serve),
+    /// Show an event's way: its hops, attempts and outcomes, and why rules did not match.
+    Trace(Trace),
+    /// Freeze, advance or resume the clock of a server started with --virtual-clock.
+    Clock(Clock),
+    /// List the supported operations.
+    Operations(Operations),
+    /// Say what a server runs.
+    Health(Target),
+    /// Empty a server: every resource of every account.
+    Reset(Target),
 }
 
 /// `pontoon serve`.

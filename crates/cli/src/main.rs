@@ -1,7 +1,13 @@
 //! The `pontoon` command.
 
 mod args;
+mod client;
+mod clock;
+mod health;
+mod operations;
 mod serve;
+mod show;
+mod trace;
 
 use std::process::ExitCode;
 
@@ -18,6 +24,11 @@ fn main() -> ExitCode {
     let done = runtime.block_on(async {
         match cli.command {
             Command::Serve(serve) => serve::run(serve.server).await,
+            Command::Trace(trace) => trace::run(trace).await,
+            Command::Clock(clock) => clock::run(clock).await,
+            Command::Operations(asked) => operations::run(&asked),
+            Command::Health(target) => health::run(&target).await,
+            Command::Reset(target) => health::reset(&target).await,
         }
     });
     match done {

@@ -1,4 +1,4 @@
-//! Pontoon's own API, under `/_pontoon/`: health, reset, the clock, traces.
+//! Pontoon's own API, under `/_pontoon/`: health, reset, the clock, traces, logs.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -42,6 +42,7 @@ impl Admin {
             (true, ["clock", "resume"]) => clock_set(host, false),
             (true, ["clock", "advance"]) => advance(host, &query).await,
             (false, ["traces"]) => follow(host, &query).await,
+            (false, ["logs"]) => logs(host, &query).await,
             (false, ["traces", id]) => trace(host, home, id),
             _ => error(StatusCode::NOT_FOUND, "no such path; see docs/api.md"),
         }
@@ -143,6 +144,23 @@ async fn follow(host: &Arc<Host>, query: &str) -> PlainResponse {
         let (records, cursor) = host.look(|engine| engine.traces().since(after));
         if !records.is_empty() || !wait || tokio::time::timeout_at(deadline, traced).await.is_err() {
             return ok(&json!({ "records": records, "cursor": cursor }));
+        }
+    }
+}
+
+/// What functions printed after `?after=CURSOR` (from the oldest line held if absent), waiting for some with `?wait=true`.
+async fn logs(host: &Arc<Host>, query: &str) -> PlainResponse {
+    let Ok(after) = parameter(query, "after").unwrap_or("0").parse::<u64>() else {
+        return error(StatusCode::BAD_REQUEST, "?after= takes the cursor of an answer");
+    };
+    let wait = parameter(query, "wait") == Some("true");
+    let deadline = tokio::time::Instant::now() + FOLLOW_WAIT;
+    let feed = host.dispatcher().logs();
+    loop {
+        let grown = feed.grown();
+        let (lines, cursor) = feed.since(after);
+        if !lines.is_empty() || !wait || tokio::time::timeout_at(deadline, grown).await.is_err() {
+            return ok(&json!({ "lines": lines, "cursor": cursor }));
         }
     }
 }

@@ -7,6 +7,7 @@ use parking_lot::Mutex;
 use pontoon_core::work::{FunctionCall, FunctionResult};
 use pontoon_core::{Account, Ids, TraceIds, TraceNote, TraceOutcome, TraceRecord, Work, WorkOutcome};
 
+use crate::feed::LogFeed;
 use crate::functions::{FunctionCredentials, FunctionPool, PoolClosed};
 use crate::http::HttpClient;
 
@@ -14,6 +15,7 @@ use crate::http::HttpClient;
 pub struct Dispatcher {
     pool: FunctionPool,
     http: HttpClient,
+    logs: LogFeed,
     /// By the root of the X-Ray header that the function was handed.
     traces: Mutex<HashMap<String, Continued>>,
     sessions: Mutex<Sessions>,
@@ -81,7 +83,19 @@ impl Dispatcher {
     pub fn new(pool: FunctionPool) -> Self {
         let sessions =
             Sessions { ids: crate::host::shell_ids(), by_function: HashMap::new(), by_key: HashMap::new() };
-        Self { pool, http: HttpClient::new(), traces: Mutex::default(), sessions: Mutex::new(sessions) }
+        Self {
+            pool,
+            http: HttpClient::new(),
+            logs: LogFeed::default(),
+            traces: Mutex::default(),
+            sessions: Mutex::new(sessions),
+        }
+    }
+
+    /// What functions print.
+    #[must_use]
+    pub fn logs(&self) -> &LogFeed {
+        &self.logs
     }
 
     /// What a request with this `X-Amzn-Trace-Id` header continues.
@@ -111,6 +125,7 @@ impl Dispatcher {
         match work {
             Work::Function(call) => {
                 let result = self.run(&call).await.ok()?;
+                self.logs.add(&call.spec.name, &result);
                 let note = note_of(&call, &result, now());
                 Some((WorkOutcome::Function(Box::new(result)), note))
             }

@@ -17,6 +17,7 @@ const ANSWER_BYTES_MAX: usize = 64 * 1024;
 /// Sends requests over `http` and, trusting the public certificate authorities, `https`. Redirects are answers, as for AWS.
 #[derive(Debug, Clone)]
 pub struct HttpClient {
+    answer_bytes_max: usize,
     client: Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
 }
 
@@ -26,7 +27,14 @@ impl HttpClient {
     pub fn new() -> Self {
         let connector =
             HttpsConnectorBuilder::new().with_webpki_roots().https_or_http().enable_http1().build();
-        Self { client: Client::builder(TokioExecutor::new()).build(connector) }
+        let client = Client::builder(TokioExecutor::new()).build(connector);
+        Self { answer_bytes_max: ANSWER_BYTES_MAX, client }
+    }
+
+    /// The same client, which reads up to `bytes` of an answer.
+    #[must_use]
+    pub fn with_answer_bytes_max(self, bytes: usize) -> Self {
+        Self { answer_bytes_max: bytes, ..self }
     }
 
     /// Sends one request and waits for its answer within its timeout. Every failure is a result.
@@ -48,7 +56,7 @@ impl HttpClient {
         let request = request.body(Full::new(call.body)).map_err(|error| error.to_string())?;
         let response = self.client.request(request).await.map_err(|error| full_message(&error))?;
         let status = response.status().as_u16();
-        let body = Limited::new(response.into_body(), ANSWER_BYTES_MAX).collect().await;
+        let body = Limited::new(response.into_body(), self.answer_bytes_max).collect().await;
         Ok((status, body.map(|body| body.to_bytes()).unwrap_or_default()))
     }
 }

@@ -4,6 +4,7 @@ pub mod admin;
 pub mod clock;
 pub mod dispatch;
 pub mod engine;
+pub mod feed;
 pub mod front;
 pub mod functions;
 pub mod host;
