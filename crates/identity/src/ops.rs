@@ -12,7 +12,7 @@ mod user;
 use pontoon_api::{iam, sts};
 use pontoon_core::policy::{Access, Document};
 use pontoon_core::shape::{OperationSchema, Violations};
-use pontoon_core::{ApiError, Reply, Step};
+use pontoon_core::{ApiError, Reply, Step, Timestamp};
 
 use crate::Identity;
 use crate::error::Error;
@@ -24,6 +24,11 @@ type Answer<T> = Result<Reply<T>, Error>;
 /// Checks that the caller may.
 fn allow(step: &mut Step<'_>, action: &'static str, resource: &str) -> Result<(), Error> {
     Ok(step.authorize(&Access { action, resource, policy: None, context: &[] })?)
+}
+
+/// The instant as IAM and STS keep it, in whole seconds.
+fn whole_seconds(now: Timestamp) -> Timestamp {
+    Timestamp::from_secs(now.secs())
 }
 
 /// Reads a policy that a client sent.

@@ -7,7 +7,7 @@ use pontoon_api::sts::*;
 use pontoon_core::policy::{Access, Document};
 use pontoon_core::{Account, Arn, Caller, Principal, Region, Scope, Step};
 
-use super::stable_id;
+use super::{stable_id, whole_seconds};
 use crate::error::Error;
 use crate::state::name::{self, Kind};
 use crate::state::role::Role;
@@ -74,7 +74,7 @@ pub fn assume_role(
         role: role_arn.as_str().into(),
         role_id: role_id.as_str().into(),
         name: input.role_session_name.as_str().into(),
-        expires: step.now.after(Duration::from_secs(u64::from(secs))),
+        expires: whole_seconds(step.now).after(Duration::from_secs(u64::from(secs))),
         policies: texts.map(Into::into),
         documents,
     };

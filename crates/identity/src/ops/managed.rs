@@ -8,7 +8,7 @@ use pontoon_core::{Account, Step};
 
 use super::page::page;
 use super::role_policy::check_arn;
-use super::{allow, encoded, policy_text, set_tags, some_tags, tags_out};
+use super::{allow, encoded, policy_text, set_tags, some_tags, tags_out, whole_seconds};
 use crate::aws_managed::{self, AwsManaged};
 use crate::error::Error;
 use crate::state::AccountState;
@@ -39,11 +39,11 @@ pub fn create_policy(
     let policy = ManagedPolicy {
         name: policy_name,
         id: Kind::Policy.unique_id(step.ids),
-        created: step.now,
-        updated: step.now,
+        created: whole_seconds(step.now),
+        updated: whole_seconds(step.now),
         description: input.description,
         tags,
-        versions: BTreeMap::from([(1, Version { text, created: step.now })]),
+        versions: BTreeMap::from([(1, Version { text, created: whole_seconds(step.now) })]),
         default_version: 1,
         last_version: 1,
     };
@@ -149,12 +149,12 @@ pub fn create_policy_version(
     if policy.versions.len() >= ManagedPolicy::VERSIONS_MAX {
         return Err(Error::TooManyVersions);
     }
-    let number = policy.add_version(text, input.set_as_default == Some(true), step.now);
+    let number = policy.add_version(text, input.set_as_default == Some(true), whole_seconds(step.now));
     let version = PolicyVersion {
         document: None,
         version_id: Some(format!("v{number}")),
         is_default_version: Some(policy.default_version == number),
-        create_date: Some(step.now),
+        create_date: Some(policy.updated),
     };
     keep(identity, step, policy);
     Ok(CreatePolicyVersionOutput { policy_version: Some(version) })
@@ -232,7 +232,7 @@ pub fn delete_policy_version(
     if number.and_then(|number| policy.versions.remove(&number)).is_none() {
         return Err(Error::NoSuchVersion(input.policy_arn, input.version_id));
     }
-    policy.updated = step.now;
+    policy.updated = whole_seconds(step.now);
     keep(identity, step, policy);
     Ok(DeletePolicyVersionOutput {})
 }

@@ -7,7 +7,7 @@ use pontoon_core::policy::Document;
 use pontoon_core::{Account, Arn, Step};
 
 use super::page::page;
-use super::{allow, encoded, policy_text, set_tags, some_tags, tags_out};
+use super::{allow, encoded, policy_text, set_tags, some_tags, tags_out, whole_seconds};
 use crate::error::Error;
 use crate::state::AccountState;
 use crate::state::name::{self, Kind, Name};
@@ -41,7 +41,7 @@ pub fn create_role(
     let role = Role {
         name: role_name,
         id: Kind::Role.unique_id(step.ids),
-        created: step.now,
+        created: whole_seconds(step.now),
         trust,
         description: input.description,
         session_secs_max: session_secs_max.unwrap_or(Role::SESSION_SECS_DEFAULT),

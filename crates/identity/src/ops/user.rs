@@ -3,7 +3,7 @@
 use pontoon_api::iam::*;
 use pontoon_core::{Account, Principal, Step};
 
-use super::{allow, set_tags, some_tags};
+use super::{allow, set_tags, some_tags, whole_seconds};
 use crate::error::Error;
 use crate::state::AccountState;
 use crate::state::name::{self, Kind, Name};
@@ -30,7 +30,12 @@ pub fn create_user(
             return Err(Error::Quota("UsersPerAccount", AccountState::USERS_MAX));
         }
     }
-    let user = role::User { name: user_name, id: Kind::User.unique_id(step.ids), created: step.now, tags };
+    let user = role::User {
+        name: user_name,
+        id: Kind::User.unique_id(step.ids),
+        created: whole_seconds(step.now),
+        tags,
+    };
     let shown = shown(&user, account);
     records::put_user(step, &user);
     identity.state.account_mut(account).users.insert(name::key(&user.name.name), user);

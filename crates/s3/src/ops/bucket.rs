@@ -7,6 +7,7 @@ use pontoon_core::{Access, Account, Region, Step};
 use sha2::Digest;
 
 use super::authorize;
+use super::fields::whole_seconds;
 use crate::error::Error;
 use crate::state::{Bucket, name};
 use crate::{S3, records};
@@ -45,7 +46,8 @@ pub fn create_bucket(
     }
     let tags = super::settings::checked_tags(configuration.tags.unwrap_or_default())?;
     let region = location(step.scope.region, configuration.location_constraint)?;
-    let bucket = Bucket { owner: step.scope.account, region, created: step.now, tags, policy: None };
+    let bucket =
+        Bucket { owner: step.scope.account, region, created: whole_seconds(step.now), tags, policy: None };
     let arn = format!("arn:aws:s3:::{}", input.bucket);
     authorize(
         step,

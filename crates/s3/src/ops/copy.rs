@@ -5,7 +5,7 @@ use pontoon_core::{Space, Step};
 
 use super::fields::{
     algorithm, check_metadata, description, encryption, md5_hex, quoted, refuse, refuse_of_write,
-    tell_checksum,
+    tell_checksum, whole_seconds,
 };
 use super::object::{check_version, check_write, coverage, replace};
 use crate::error::Error;
@@ -60,7 +60,7 @@ pub fn copy_object(
     let object = copied(step, &from, described, wanted);
     let mut result = CopyObjectResult {
         e_tag: quoted(&object.etag),
-        last_modified: Some(step.now),
+        last_modified: Some(object.modified()),
         checksum_type: object.checksum.as_ref().map(|checksum| coverage(checksum.coverage).into()),
         ..CopyObjectResult::default()
     };
@@ -90,7 +90,7 @@ fn copied(step: &mut Step<'_>, from: &Stored, description: Description, wanted: 
     Stored {
         pieces: vec![records::put_piece(step, &body)],
         etag: md5_hex(&body),
-        modified_ms: step.now.millis(),
+        modified_ms: whole_seconds(step.now).millis(),
         description,
         checksum: Some(checksum),
         in_parts: false,

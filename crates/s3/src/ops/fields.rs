@@ -1,5 +1,7 @@
 //! What many inputs and outputs have in common: descriptions, checksums, and members that are refused.
 
+use pontoon_core::Timestamp;
+
 use crate::error::Error;
 use crate::state::checksum::Algorithm;
 use crate::state::object::{Description, METADATA_BYTES_MAX};
@@ -158,4 +160,9 @@ pub(super) fn md5_hex(bytes: &[u8]) -> String {
 /// What is told of encryption that was asked for.
 pub(super) fn encryption(description: &Description) -> Option<String> {
     description.encrypted.then(|| "AES256".into())
+}
+
+/// The instant as S3 keeps it: HTTP's dates have no fractions, and lists agree with them.
+pub(super) fn whole_seconds(now: Timestamp) -> Timestamp {
+    Timestamp::from_secs(now.secs())
 }

@@ -5,7 +5,7 @@ use pontoon_core::Step;
 
 use super::fields::{
     algorithm, check_metadata, description, encryption, md5_hex, quoted, refuse, refuse_of_write,
-    stated_checksum, tell_checksum,
+    stated_checksum, tell_checksum, whole_seconds,
 };
 use super::object::{check_write, coverage, replace};
 use crate::error::Error;
@@ -181,7 +181,7 @@ pub fn complete_multipart_upload(
     let object = Stored {
         pieces: parts.iter().map(|part| part.piece.clone()).collect(),
         etag: etag(&parts),
-        modified_ms: step.now.millis(),
+        modified_ms: whole_seconds(step.now).millis(),
         description: upload.description,
         checksum,
         in_parts: true,

@@ -6,7 +6,7 @@ use pontoon_core::{ApiError, Reply, Space, Step, StoreRead};
 use super::Answer;
 use super::fields::{
     check_metadata, description, encryption, md5_hex, quoted, refuse, refuse_of_write, stated_checksum,
-    tell_checksum,
+    tell_checksum, whole_seconds,
 };
 use crate::error::Error;
 use crate::state::checksum::{Algorithm, Checksum, Coverage};
@@ -56,7 +56,7 @@ pub fn put_object(s3: &mut S3, step: &mut Step<'_>, input: PutObjectInput) -> Re
     let object = Stored {
         pieces: vec![records::put_piece(step, &body)],
         etag,
-        modified_ms: step.now.millis(),
+        modified_ms: whole_seconds(step.now).millis(),
         description: described,
         checksum: Some(checksum),
         in_parts: false,

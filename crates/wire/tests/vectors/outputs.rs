@@ -74,6 +74,19 @@ fn answers(service: &'static ServiceSchema, vector: &Value) -> Vec<String> {
 }
 
 #[test]
+fn an_answer_that_says_its_range_is_partial() {
+    let status = |content_range: Option<&str>| {
+        let output = s3::GetObjectOutput {
+            body: Some("el".into()),
+            content_range: content_range.map(Into::into),
+            ..Default::default()
+        };
+        encode(Protocol::RestXml, &s3::operations::GET_OBJECT, &output, "id").status.as_u16()
+    };
+    assert_eq!((status(None), status(Some("bytes 1-2/5"))), (200, 206));
+}
+
+#[test]
 fn what_the_front_writes_is_read_by_the_client_library() {
     let found = Command::new("python3").args(["-c", "import botocore"]).stderr(Stdio::null()).status();
     if !found.is_ok_and(|status| status.success()) {

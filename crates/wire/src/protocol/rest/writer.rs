@@ -51,6 +51,10 @@ impl RestWriter {
             Location::Header => {
                 let text = Self::scalar(value).joined();
                 self.header(member.wire, &text);
+                // Only an answer with a part of what it is about says which part (RFC 9110); the model leaves the status out.
+                if member.wire.eq_ignore_ascii_case("content-range") {
+                    self.answer.status = http::StatusCode::PARTIAL_CONTENT;
+                }
             }
             Location::Headers => {
                 for (name, text) in Self::scalar(value).entries {
