@@ -8,6 +8,7 @@ use pontoon_identity::{Directory, Identity};
 pub fn all(directory: &Directory) -> Vec<Box<dyn Service>> {
     vec![
         Box::new(Identity::new(directory.clone())),
+        Box::new(pontoon_s3::S3::default()),
         Box::new(pontoon_sqs::Sqs::default()),
         Box::new(pontoon_dynamodb::DynamoDb::default()),
     ]
