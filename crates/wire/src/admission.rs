@@ -7,37 +7,38 @@ use pontoon_core::Scope;
 
 use crate::backend::{Backend, Credentials};
 use crate::sigv4::claim::{Claim, Claimed};
+use crate::sigv4::scope::CredentialScope;
 use crate::sigv4::sign::SigningKey;
 use crate::sigv4::{AuthError, Payload, verify};
 
 /// A request that is let in.
 #[derive(Debug)]
-pub(crate) struct Admitted<'c> {
+pub(crate) struct Admitted {
     /// The caller's account, and the region that the request is addressed to.
     pub(crate) scope: Scope,
     /// The access key; `None` for an anonymous request.
     pub(crate) access_key: Option<Arc<str>>,
     /// The key and claim that the body's chunks are signed with, if they are.
-    pub(crate) chunks_signed: Option<(SigningKey, &'c Claim)>,
+    pub(crate) chunks_signed: Option<(SigningKey, Box<Claim>)>,
     /// Whether a signature was there and holds.
     pub(crate) verified: bool,
 }
 
-/// Decides about a request to the service of this signing name, or to any if it is `None`. `body` is as it was received.
+/// Decides about a request that names `scope`, to the service of this signing name, or to any if it is `None`. `body` is as it was received.
 ///
 /// # Errors
 /// What is wrong with the signature, where signatures are checked.
-pub(crate) fn admit<'c>(
+pub(crate) fn admit(
     backend: &impl Backend,
     head: &Parts,
-    claimed: &'c Claimed,
+    scope: Option<&CredentialScope>,
     signing_name: Option<&str>,
     body: &[u8],
-) -> Result<Admitted<'c>, AuthError> {
+) -> Result<Admitted, AuthError> {
     let home = backend.home();
     let mut admitted = Admitted { scope: home, access_key: None, chunks_signed: None, verified: false };
-    let Some(scope) = claimed.scope() else {
-        return if backend.anonymous() { Ok(admitted) } else { Err(unsigned(claimed)) };
+    let Some(scope) = scope else {
+        return if backend.anonymous() { Ok(admitted) } else { complete(head).and(Err(AuthError::Missing)) };
     };
     admitted.access_key = Some(scope.access_key.as_str().into());
     // A region that cannot be one is none that state could be kept under.
@@ -51,9 +52,9 @@ pub(crate) fn admit<'c>(
         Credentials::Expired => return Err(AuthError::ExpiredToken),
         Credentials::Known(secret) => secret,
     };
-    let Claimed::Signed(claim) = claimed else { return Err(unsigned(claimed)) };
+    let claim = complete(head)?;
     let signing_name = signing_name.unwrap_or(&claim.scope.service);
-    let verified = verify(head, claim, &secret, signing_name, body, backend.now())?;
+    let verified = verify(head, &claim, &secret, signing_name, body, backend.now())?;
     admitted.scope.account = secret.account;
     admitted.verified = true;
     if verified.payload == Payload::SignedChunks {
@@ -62,12 +63,13 @@ pub(crate) fn admit<'c>(
     Ok(admitted)
 }
 
-/// What is wrong with a claim that is not complete.
-fn unsigned(claimed: &Claimed) -> AuthError {
-    match claimed {
-        Claimed::Anonymous | Claimed::Signed(_) => AuthError::Missing,
-        Claimed::Both => AuthError::Both,
-        Claimed::Incomplete { message, .. } => AuthError::Incomplete(message.clone()),
-        Claimed::OtherAlgorithm(algorithm) => AuthError::Algorithm(algorithm.clone()),
+/// The request's claim, if it is complete.
+fn complete(head: &Parts) -> Result<Box<Claim>, AuthError> {
+    match Claimed::of(head) {
+        Claimed::Signed(claim) => Ok(claim),
+        Claimed::Anonymous => Err(AuthError::Missing),
+        Claimed::Both => Err(AuthError::Both),
+        Claimed::Incomplete(message) => Err(AuthError::Incomplete(message)),
+        Claimed::OtherAlgorithm(algorithm) => Err(AuthError::Algorithm(algorithm)),
     }
 }

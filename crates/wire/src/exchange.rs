@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::header::{CONNECTION, CONTENT_ENCODING, DATE, HOST};
+use http::header::{CONNECTION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, DATE, HOST};
 use http::{HeaderValue, Method, Request, Response, StatusCode, request::Parts};
 use hyper::body::Incoming;
 use pontoon_core::ids::format_uuid;
@@ -21,7 +21,7 @@ use crate::protocol::query::reader::with_implied_queue_url;
 use crate::protocol::{self, Answer, Failed, Source};
 use crate::routing::{Refusal, Route, Routed, Router};
 use crate::sigv4::Family;
-use crate::sigv4::claim::Claimed;
+use crate::sigv4::scope::CredentialScope;
 use crate::upload;
 
 /// Everything that answers requests; one for all connections.
@@ -37,7 +37,8 @@ pub(crate) struct Front<B> {
 struct Exchange<'r> {
     head: &'r Parts,
     request_id: Arc<str>,
-    claimed: Claimed,
+    /// What the request's signature, if it has one, claims to be for. Nothing of it is believed yet.
+    signed: Option<CredentialScope>,
     source_ip: IpAddr,
 }
 
@@ -93,7 +94,7 @@ impl<B: Backend> Front<B> {
         let exchange = Exchange {
             head: &head,
             request_id: format_uuid(random_uuid()).into(),
-            claimed: Claimed::of(&head),
+            signed: CredentialScope::of(&head),
             source_ip,
         };
         let answer = match self.carry_out(&exchange, body).await {
@@ -110,9 +111,17 @@ impl<B: Backend> Front<B> {
             headers.insert("x-amzn-requestid", id);
         }
         headers.insert(DATE, date_header(self.backend.now()));
-        // To HEAD a body is announced by its length but not sent, which hyper sees to; errors have none at all.
-        let is_head = exchange.head.method == Method::HEAD && !status.is_success();
-        let body = if is_head { Bytes::new() } else { body.into() };
+        let is_head = exchange.head.method == Method::HEAD;
+        let bodiless = matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED)
+            || (is_head && !status.is_success());
+        let body = if bodiless { Bytes::new() } else { body.into() };
+        // Only an answer to HEAD may state the length of what is not there; elsewhere hyper knows it better than a service could.
+        if !is_head || bodiless {
+            headers.remove(CONTENT_LENGTH);
+        }
+        if bodiless {
+            headers.remove(CONTENT_TYPE);
+        }
         let mut response = Response::new(Body::Full(Some(body)));
         *response.status_mut() = status;
         *response.headers_mut() = headers;
@@ -120,7 +129,7 @@ impl<B: Backend> Front<B> {
     }
 
     async fn carry_out(&self, exchange: &Exchange<'_>, body: Incoming) -> Result<Answer, Failure> {
-        let signed_for = exchange.claimed.scope().map(|scope| scope.service.as_str());
+        let signed_for = exchange.signed.as_ref().map(|scope| scope.service.as_str());
         let mut taken = Taken::none(&self.room);
         match self.router.by_head(exchange.head, signed_for) {
             Route::Operation(routed) => {
@@ -205,7 +214,7 @@ impl<B: Backend> Front<B> {
         let admitted = admit(
             self.backend.as_ref(),
             exchange.head,
-            &exchange.claimed,
+            exchange.signed.as_ref(),
             Some(operation.service.id),
             received,
         );
@@ -241,7 +250,7 @@ impl<B: Backend> Front<B> {
         head: &Parts,
         routed: &Routed,
         received: &Bytes,
-        admitted: &Admitted<'_>,
+        admitted: &Admitted,
     ) -> Result<Option<(Parts, Bytes)>, ApiError> {
         let service = routed.operation.service.id;
         if service == "s3" && routed.operation.input.payload.is_some() {
@@ -266,8 +275,8 @@ impl<B: Backend> Front<B> {
         let answer = match received {
             Ok(body) => {
                 let endpoint = endpoint(&head);
-                let claimed = Claimed::of(&head);
-                let admitted = admit(self.backend.as_ref(), &head, &claimed, None, &body);
+                let signed = CredentialScope::of(&head);
+                let admitted = admit(self.backend.as_ref(), &head, signed.as_ref(), None, &body);
                 let verified = admitted.is_ok_and(|admitted| admitted.verified);
                 let Parts { method, uri, headers, .. } = head;
                 let request = PlainRequest { method, uri, headers, body, endpoint, source_ip, verified };

@@ -84,9 +84,20 @@ pub fn encode(
     match protocol {
         Protocol::Json10 | Protocol::Json11 => json::encode(protocol, operation, output),
         Protocol::Query => query::encode(operation, output, request_id),
-        Protocol::RestJson | Protocol::RestXml => rest::encode(protocol, operation, output),
+        Protocol::RestJson => rest::encode(protocol, operation, output),
+        Protocol::RestXml => {
+            let mut answer = rest::encode(protocol, operation, output);
+            add_s3_ids(&mut answer, request_id);
+            answer
+        }
         Protocol::Cbor => cbor::encode(operation, output),
     }
+}
+
+/// S3 tells the request's id in headers of its own.
+fn add_s3_ids(answer: &mut Answer, request_id: &str) {
+    answer.header("x-amz-request-id", request_id);
+    answer.header("x-amz-id-2", request_id);
 }
 
 /// What is known of a request that failed.
@@ -141,7 +152,11 @@ impl Failed<'_> {
             Protocol::Json10 | Protocol::Json11 => json::error(self, error),
             Protocol::Query => query::error(self, error),
             Protocol::RestJson => rest::json_error(self, error),
-            Protocol::RestXml => rest::xml_error(self, error),
+            Protocol::RestXml => {
+                let mut answer = rest::xml_error(self, error);
+                add_s3_ids(&mut answer, self.request_id);
+                answer
+            }
             Protocol::Cbor => cbor::error(self, error),
         };
         let query_compatible = self.service.is_some_and(|s| s.protocols.contains(&Protocol::Query));

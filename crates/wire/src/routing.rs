@@ -154,12 +154,8 @@ impl Router {
         if !is_rest && speaks_form(head) {
             return Route::Form;
         }
-        if signed_for.is_some() && service.is_none() {
-            return refuse(
-                protocol_of_errors(head),
-                None,
-                ApiError::unsupported(format!("the service {}", signed_for.unwrap_or_default())),
-            );
+        if let (Some(name), None) = (signed_for, service) {
+            return refuse(protocol_of_errors(head), None, unsupported("the service", name));
         }
         if let (Some(service), false) = (service, is_rest) {
             return unknown_operation(service, protocol_of_errors(head), "");
@@ -178,9 +174,7 @@ impl Router {
             self.services.iter().copied().find(|s| !s.target_prefix.is_empty() && s.target_prefix == prefix);
         match service {
             Some(service) => unknown_operation(service, protocol, operation),
-            None => {
-                refuse(protocol, None, ApiError::client("UnknownOperationException", "").with_status(404))
-            }
+            None => refuse(protocol, None, unsupported("the target", text)),
         }
     }
 
@@ -191,11 +185,7 @@ impl Router {
         let known = self.services.iter().copied().find(|s| !s.cbor_name.is_empty() && s.cbor_name == service);
         match known {
             Some(service) => unknown_operation(service, Protocol::Cbor, operation),
-            None => refuse(
-                Protocol::Cbor,
-                None,
-                ApiError::client("UnknownOperationException", "").with_status(404),
-            ),
+            None => refuse(Protocol::Cbor, None, unsupported("the service", service)),
         }
     }
 
@@ -212,20 +202,24 @@ impl Router {
         };
         let version = form::get(pairs, "Version");
         let named = self.actions.get(action).map_or(&[][..], Vec::as_slice);
-        let signed = named.iter().find(|n| signed_for == Some(n.service().id));
-        if let Some(named) = signed {
-            return named.route(Protocol::Query);
-        }
-        if let Some(service) = signed_for.and_then(|name| self.service(name)) {
-            return unknown_action(Some(service), action, version.unwrap_or(service.api_version));
-        }
-        let versioned = named.iter().find(|n| version.is_some_and(|v| v == n.service().api_version));
-        match versioned.or_else(|| named.first().filter(|_| named.len() == 1)) {
-            Some(named) => named.route(Protocol::Query),
-            None => {
-                let service = self.services.iter().copied().find(|s| Some(s.api_version) == version);
-                unknown_action(service, action, version.unwrap_or("unknown"))
+        let found = match signed_for {
+            Some(name) => {
+                let Some(service) = self.service(name) else {
+                    return refuse(Protocol::Query, None, unsupported("the service", name));
+                };
+                let found = named.iter().find(|n| n.service().id == service.id);
+                found.ok_or((Some(service), version.unwrap_or(service.api_version)))
             }
+            None => {
+                let found = named.iter().find(|n| version == Some(n.service().api_version));
+                let service = self.services.iter().copied().find(|s| Some(s.api_version) == version);
+                let only = named.first().filter(|_| named.len() == 1);
+                found.or(only).ok_or((service, version.unwrap_or("unknown")))
+            }
+        };
+        match found {
+            Ok(named) => named.route(Protocol::Query),
+            Err((service, version)) => unknown_action(service, action, version),
         }
     }
 
@@ -270,6 +264,12 @@ fn rest_route(
         Ok((operation, labels)) => Route::Operation(Routed { operation, protocol, labels }),
         Err(error) => refuse(protocol, Some(service), error),
     }
+}
+
+/// The refusal of something that belongs to none of the services, named as far as a message may be long.
+fn unsupported(what: &str, name: &str) -> ApiError {
+    let name: String = name.chars().take(128).collect();
+    ApiError::unsupported(format!("{what} {name}"))
 }
 
 /// The refusal of a name that the service's model does not have.

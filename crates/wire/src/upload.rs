@@ -15,7 +15,7 @@ use crate::sigv4::chunks::{ChunkError, ChunkSigner, unchunk};
 ///
 /// # Errors
 /// If the chunks are malformed, their signatures do not hold, or a length or checksum is not as stated.
-pub(crate) fn unwrap(head: &mut Parts, received: Bytes, admitted: &Admitted<'_>) -> Result<Bytes, ApiError> {
+pub(crate) fn unwrap(head: &mut Parts, received: Bytes, admitted: &Admitted) -> Result<Bytes, ApiError> {
     let body = if is_chunked(&head.headers) {
         let signer = admitted.chunks_signed.as_ref().map(|(key, claim)| ChunkSigner::new(key, claim));
         let unchunked = unchunk(&received, signer).map_err(chunk_error)?;

@@ -98,6 +98,28 @@ pub fn timestamp_text(value: Timestamp, format: TimestampFormat) -> String {
     }
 }
 
+/// How many bytes from the start of `bytes` stand for themselves in a JSON string: all before the first quote, backslash or control character.
+pub fn plain_json_len(bytes: &[u8]) -> usize {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    const HIGHS: u64 = ONES << 7;
+    // The high bit of each byte that is less than the same byte of `bound`; bytes behind the first such one may be marked wrongly.
+    let below = |word: u64, bound: u64| word.wrapping_sub(bound) & !word & HIGHS;
+    let mut words = bytes.chunks_exact(8);
+    let mut len = 0;
+    for chunk in &mut words {
+        let word = chunk.iter().rev().fold(0, |word, byte| word << 8 | u64::from(*byte));
+        let quotes = below(word ^ (ONES * u64::from(b'"')), ONES);
+        let backslashes = below(word ^ (ONES * u64::from(b'\\')), ONES);
+        let special = quotes | backslashes | below(word, ONES * 0x20);
+        if special != 0 {
+            return len + (special.trailing_zeros() / 8) as usize;
+        }
+        len += 8;
+    }
+    let rest = words.remainder();
+    len + rest.iter().position(|b| *b < 0x20 || matches!(b, b'"' | b'\\')).unwrap_or(rest.len())
+}
+
 /// Appends a decimal integer.
 pub fn push_integer(out: &mut Vec<u8>, value: i64) {
     let mut digits = [0; 20];

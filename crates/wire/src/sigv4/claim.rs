@@ -33,14 +33,9 @@ pub enum Claimed {
     /// It does not.
     Anonymous,
     /// It does.
-    Signed(Claim),
-    /// It means to, but something is missing; the sentences say what, and the scope is there as far as it can be read.
-    Incomplete {
-        /// AWS's sentences.
-        message: String,
-        /// The scope, if it could be read.
-        scope: Option<CredentialScope>,
-    },
+    Signed(Box<Claim>),
+    /// It means to, but something is missing, as AWS's sentences say.
+    Incomplete(String),
     /// It is signed some other way (`AWS AKID:signature`, `AWS4-ECDSA-P256-SHA256`).
     OtherAlgorithm(String),
     /// It is signed in its header and in its query.
@@ -59,16 +54,6 @@ impl Claimed {
             Some(header) => Self::in_header(head, &String::from_utf8_lossy(header.as_bytes())),
             None if presigned => Self::in_query(query),
             None => Self::Anonymous,
-        }
-    }
-
-    /// The credential scope, whatever else may be wrong.
-    #[must_use]
-    pub fn scope(&self) -> Option<&CredentialScope> {
-        match self {
-            Self::Signed(claim) => Some(&claim.scope),
-            Self::Incomplete { scope, .. } => scope.as_ref(),
-            Self::Anonymous | Self::OtherAlgorithm(_) | Self::Both => None,
         }
     }
 
@@ -99,11 +84,11 @@ impl Claimed {
         let scope = parts[0].1.and_then(CredentialScope::parse);
         let [_, (_, Some(signature)), (_, Some(signed_headers))] = parts else {
             message.push_str(&format!("Authorization={algorithm}"));
-            return Self::Incomplete { message, scope };
+            return Self::Incomplete(message);
         };
         let (Some(date), true) = (date, message.is_empty()) else {
             message.push_str(&format!("Authorization={algorithm}"));
-            return Self::Incomplete { message, scope };
+            return Self::Incomplete(message);
         };
         let Some(scope) = scope else {
             let message = "Credential must have exactly 5 slash-delimited elements, e.g. keyid/date/region/service/term, \
@@ -111,17 +96,17 @@ impl Claimed {
                 .to_owned()
                 + parts[0].1.unwrap_or_default()
                 + "'";
-            return Self::Incomplete { message, scope: None };
+            return Self::Incomplete(message);
         };
         let token = head.headers.get("x-amz-security-token");
-        Self::Signed(Claim {
+        Self::Signed(Box::new(Claim {
             scope,
             signed_headers: split_headers(signed_headers),
             signature: signature.to_owned(),
             date,
             expires_secs: None,
             session_token: token.map(|t| String::from_utf8_lossy(t.as_bytes()).into_owned()),
-        })
+        }))
     }
 
     fn in_query(query: &str) -> Self {
@@ -147,9 +132,9 @@ impl Claimed {
             (scope.clone(), signature, signed_headers, date, message.is_empty())
         else {
             message.push_str("Re-examine the query-string parameters.");
-            return Self::Incomplete { message, scope };
+            return Self::Incomplete(message);
         };
-        Self::Signed(Claim {
+        Self::Signed(Box::new(Claim {
             scope,
             signed_headers: split_headers(&signed_headers),
             signature,
@@ -157,7 +142,7 @@ impl Claimed {
             // Only S3 insists on an expiry; for the others five minutes are left when none is said.
             expires_secs: Some(parameter("X-Amz-Expires").and_then(|secs| secs.parse().ok()).unwrap_or(300)),
             session_token: parameter("X-Amz-Security-Token"),
-        })
+        }))
     }
 }
 

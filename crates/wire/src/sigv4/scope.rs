@@ -2,6 +2,11 @@
 
 use std::fmt;
 
+use http::header::AUTHORIZATION;
+use http::request::Parts;
+
+use crate::protocol::query::form;
+
 /// `AKID/20260131/us-east-1/sqs/aws4_request`, taken apart.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CredentialScope {
@@ -18,6 +23,19 @@ pub struct CredentialScope {
 }
 
 impl CredentialScope {
+    /// The scope that a request names in its `Authorization` header or `X-Amz-Credential` parameter, whatever else may be wrong with its signature; `None` if there
+    /// is none.
+    #[must_use]
+    pub fn of(head: &Parts) -> Option<Self> {
+        if let Some(header) = head.headers.get(AUTHORIZATION) {
+            let credential = header.to_str().ok()?.split_once("Credential=")?.1;
+            return Self::parse(credential.split([',', ' ']).next()?);
+        }
+        let mut pairs = head.uri.query()?.split('&');
+        let credential = pairs.find_map(|pair| pair.strip_prefix("X-Amz-Credential="))?;
+        Self::parse(&form::decode(credential.as_bytes(), true).ok()?)
+    }
+
     /// Takes a `Credential` apart. Access keys may hold slashes; the other parts do not.
     #[must_use]
     pub fn parse(credential: &str) -> Option<Self> {

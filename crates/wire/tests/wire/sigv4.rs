@@ -260,7 +260,7 @@ fn incomplete_claims_say_what_is_missing() {
         Claimed::of(&signed(line, headers, b"").head())
     };
     let message = |claimed: Claimed| match claimed {
-        Claimed::Incomplete { message, .. } => message,
+        Claimed::Incomplete(message) => message,
         other => panic!("{other:?}"),
     };
     assert_eq!(claimed("GET /", &[]), Claimed::Anonymous);

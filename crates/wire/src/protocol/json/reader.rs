@@ -182,9 +182,7 @@ impl<'b> JsonReader<'b> {
 
     /// Moves to the next quote, backslash, control character or the end.
     fn skip_plain(&mut self) {
-        let rest = &self.text.as_bytes()[self.at..];
-        let plain = rest.iter().position(|b| *b == b'"' || *b == b'\\' || *b < 0x20);
-        self.at += plain.unwrap_or(rest.len());
+        self.at += text::plain_json_len(&self.text.as_bytes()[self.at..]);
     }
 
     fn quoted_with_escapes(&mut self, begun: &str) -> Result<String, DecodeError> {

@@ -25,17 +25,14 @@ impl<'o> JsonWriter<'o> {
 /// Appends `value` as a JSON string, quotes included.
 pub fn write_string(out: &mut Vec<u8>, value: &str) {
     out.push(b'"');
-    let bytes = value.as_bytes();
-    let mut plain_from = 0;
-    for (at, byte) in bytes.iter().enumerate() {
-        if *byte >= 0x20 && *byte != b'"' && *byte != b'\\' {
-            continue;
-        }
-        out.extend_from_slice(&bytes[plain_from..at]);
-        plain_from = at + 1;
-        write_escape(out, *byte);
+    let mut rest = value.as_bytes();
+    loop {
+        let (plain, special) = rest.split_at(text::plain_json_len(rest));
+        out.extend_from_slice(plain);
+        let [first, after @ ..] = special else { break };
+        write_escape(out, *first);
+        rest = after;
     }
-    out.extend_from_slice(&bytes[plain_from..]);
     out.push(b'"');
 }
 
