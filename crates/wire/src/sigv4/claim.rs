@@ -53,6 +53,8 @@ impl Claimed {
             Some(_) if presigned => Self::Both,
             Some(header) => Self::in_header(head, &String::from_utf8_lossy(header.as_bytes())),
             None if presigned => Self::in_query(query),
+            // A URL presigned with Signature Version 2, as boto3 still makes them for S3 unless told otherwise.
+            None if query.contains("AWSAccessKeyId=") => Self::OtherAlgorithm("AWS".to_owned()),
             None => Self::Anonymous,
         }
     }

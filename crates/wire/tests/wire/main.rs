@@ -4,6 +4,7 @@
 
 mod limits;
 mod readers;
+mod routing;
 mod server;
 mod sigv4;
 mod toy;

@@ -275,6 +275,10 @@ fn incomplete_claims_say_what_is_missing() {
          AWS query-string parameters must include 'X-Amz-SignedHeaders'. Re-examine the query-string parameters."
     );
     assert_eq!(claimed("GET /", &[("authorization", "AWS a:b")]), Claimed::OtherAlgorithm("AWS".to_owned()));
+    assert_eq!(
+        claimed("GET /b/k?AWSAccessKeyId=a&Signature=b&Expires=1", &[]),
+        Claimed::OtherAlgorithm("AWS".to_owned())
+    );
     let both = claimed("GET /?X-Amz-Algorithm=AWS4-HMAC-SHA256", &[("authorization", "AWS4-HMAC-SHA256 x")]);
     assert_eq!(both, Claimed::Both);
 }
