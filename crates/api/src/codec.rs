@@ -138,6 +138,7 @@ pub(crate) fn decode<I: Decode + Validate, R: Request>(
     let mut violations = Violations::new();
     let input = I::decode(&mut Requiring::new(from, &mut violations))?;
     input.validate(&mut violations);
+    violations.forget_faults_of_missing();
     Ok((Box::new(wrap(input)), violations))
 }
 

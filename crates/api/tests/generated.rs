@@ -216,6 +216,18 @@ fn a_missing_element_is_not_an_empty_one() {
 }
 
 #[test]
+fn what_is_missing_has_no_other_fault() {
+    assert_eq!(
+        complaint(&dynamodb::operations::GET_ITEM, &json!({"Key": {}})),
+        "1 validation error detected: Value null at 'tableName' failed to satisfy constraint: Member must not be null"
+    );
+    assert!(
+        complaint(&events::operations::PUT_RULE, &json!({"Name": ""}))
+            .contains("length greater than or equal to 1")
+    );
+}
+
+#[test]
 fn violations_of_hostile_input_are_bounded() {
     let targets: Vec<Value> = (0..10_000).map(|_| json!({"Id": "!", "Arn": ""})).collect();
     let (_, violations) = decoded::<events::Request>(

@@ -85,6 +85,16 @@ impl Violations {
         self.found.truncate(mark);
     }
 
+    /// Drops what was found wrong with the empty values that stand for missing members: what is not there has no further fault.
+    pub fn forget_faults_of_missing(&mut self) {
+        let is_missing = |found: &Violated| matches!(found.violation, Violation::Missing);
+        let missing: Vec<String> =
+            self.found.iter().filter(|f| is_missing(f)).map(|f| f.path.clone()).collect();
+        if !missing.is_empty() {
+            self.found.retain(|found| is_missing(found) || !missing.contains(&found.path));
+        }
+    }
+
     /// Places what was found since `mark` in the member `name`, which messages spell with a lower-case first letter.
     pub fn in_member(&mut self, mark: usize, name: &'static str) {
         for violated in self.found.iter_mut().skip(mark) {
