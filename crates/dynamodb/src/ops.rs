@@ -13,8 +13,6 @@ mod query;
 mod scan;
 mod tables;
 mod tags;
-#[cfg(test)]
-mod tests;
 mod time_to_live;
 mod transact_get;
 mod transact_write;
@@ -27,17 +25,29 @@ use pontoon_api::dynamodb::*;
 use pontoon_core::shape::Violations;
 use pontoon_core::{ApiError, OperationSchema, Reply, Step};
 
-use crate::state::value::Item;
+use crate::state::value::{Item, item_size_bytes};
 use crate::{DynamoDb, Error, TableId};
 
 impl DynamoDb {
-    /// The error of a failed condition, counted.
-    fn condition_failed(&mut self, step: &Step<'_>, id: &TableId, shown: Option<Item>) -> Error {
+    /// The error of a write whose condition failed, with the item if `parameter` asks for it. It costs what the item
+    /// that it left in place would.
+    fn condition_failed(
+        &mut self,
+        step: &Step<'_>,
+        id: &TableId,
+        old: Option<Item>,
+        parameter: Option<&str>,
+    ) -> Error {
+        self.count_write(step, id, capacity::write_units(old.as_ref().map_or(0, item_size_bytes), 0));
+        self.count_failed_condition(step, id);
+        Error::ConditionFailed(old.filter(|_| parameters::returns_item_on_failure(parameter)))
+    }
+
+    fn count_failed_condition(&mut self, step: &Step<'_>, id: &TableId) {
         self.active(step.now);
         if let Some(open) = self.table_mut(id) {
             open.counters.condition_failed();
         }
-        Error::ConditionFailed(shown)
     }
 
     fn count_write(&mut self, step: &Step<'_>, id: &TableId, units: f64) {

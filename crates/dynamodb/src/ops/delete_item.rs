@@ -41,10 +41,8 @@ impl DynamoDb {
         if let Some(condition) = condition
             && !condition.holds(old.as_ref().unwrap_or(&Item::new()))
         {
-            let shown = parameters::returns_item_on_failure(
-                input.return_values_on_condition_check_failure.as_deref(),
-            );
-            return Err(self.condition_failed(step, &id, old.filter(|_| shown)));
+            let shown = input.return_values_on_condition_check_failure.as_deref();
+            return Err(self.condition_failed(step, &id, old, shown));
         }
         let change = self.apply(step, &id, Change::new(key, old, None));
         let units = change.units();

@@ -156,8 +156,7 @@ impl DynamoDb {
         }
         if reasons.iter().any(|reason| *reason != Reason::None) {
             for id in failed {
-                // Only counts it: the transaction has an error of its own.
-                let _ = self.condition_failed(step, &id, None);
+                self.count_failed_condition(step, &id);
             }
             return Err(Error::Canceled(reasons));
         }

@@ -61,10 +61,8 @@ impl DynamoDb {
         if let Some(condition) = condition
             && !condition.holds(old.as_ref().unwrap_or(&Item::new()))
         {
-            let shown = parameters::returns_item_on_failure(
-                input.return_values_on_condition_check_failure.as_deref(),
-            );
-            return Err(self.condition_failed(step, &id, old.filter(|_| shown)));
+            let shown = input.return_values_on_condition_check_failure.as_deref();
+            return Err(self.condition_failed(step, &id, old, shown));
         }
         let new = update.apply(old.as_ref().unwrap_or(&key))?;
         let change = Change::new(encoded, old, Some(new));
