@@ -27,7 +27,7 @@ pub struct AwsManaged {
     pub text: PolicyText,
 }
 
-/// Path, name, version in force, date of creation, and the statements as effect and actions on every resource.
+/// Path, name, version in force, date of creation, and the actions that it allows on every resource.
 type Entry = (&'static str, &'static str, u32, &'static str, &'static [&'static str]);
 
 const LOGS: [&str; 3] = ["logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLogEvents"];
