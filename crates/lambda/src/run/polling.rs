@@ -1,0 +1,446 @@
+//! Event source mappings at work: polls, filters, batches, and what the function says of them.
+//!
+//! <https://docs.aws.amazon.com/lambda/latest/dg/with-sqs.html>
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
+use pontoon_api::sqs;
+use pontoon_core::trace::TRACES_ATTRIBUTE;
+use pontoon_core::work::FunctionResult;
+use pontoon_core::{Arn, Scope, Settled, Step, TraceId, TraceIds, TraceNote, TraceOutcome, TraceRecord, ids};
+use serde_json::{Value, json};
+
+use super::destination::queue_url;
+use super::{Batch, Begin, FunctionHop, Purpose, Token};
+use crate::state::poller::{Held, Pace, PollWish};
+use crate::{Lambda, MappingKey};
+
+/// How many entries a batch request of SQS takes.
+const ENTRIES_MAX: usize = 10;
+
+/// Where a queue is, by its ARN: scope and name.
+fn queue(arn: &str) -> Option<(Scope, &str)> {
+    let arn = Arn::parse(arn)?;
+    Some((arn.scope()?, arn.resource))
+}
+
+impl Lambda {
+    /// Does everything that a mapping can do now: hands out batches, polls, and sets its timer.
+    pub(crate) fn advance_mapping(&mut self, step: &mut Step<'_>, key: &MappingKey) {
+        let here = std::mem::replace(&mut step.scope, key.0);
+        while let Some((function, batch)) = self.next_batch(step, key) {
+            self.invoke_batch(step, key, function, batch);
+        }
+        if let Some(wish) = self.next_poll(step, key) {
+            self.poll(step, key, wish);
+        }
+        self.set_timer(key);
+        step.scope = here;
+    }
+
+    /// How the mapping may go on now: not at all without a function or room for another invocation.
+    fn pace(&self, key: &MappingKey) -> Option<Pace> {
+        let mapping = self.mappings.get(key)?;
+        let function = (key.0, mapping.config.function.clone());
+        let room = self.functions.contains_key(&function) && self.check_concurrency(&function).is_ok();
+        let mut pace = mapping.config.pace();
+        pace.concurrency = pace.concurrency.min(mapping.poller.in_functions() + u32::from(room));
+        Some(pace)
+    }
+
+    fn next_batch(&mut self, step: &Step<'_>, key: &MappingKey) -> Option<(String, Vec<Held>)> {
+        let pace = self.pace(key)?;
+        let mapping = self.mappings.get_mut(key)?;
+        let batch = mapping.poller.take_batch(pace, step.now)?;
+        Some((mapping.config.function.clone(), batch))
+    }
+
+    fn next_poll(&mut self, step: &Step<'_>, key: &MappingKey) -> Option<PollWish> {
+        let pace = self.pace(key)?;
+        self.mappings.get_mut(key)?.poller.poll(pace, step.now)
+    }
+
+    fn set_timer(&mut self, key: &MappingKey) {
+        let Some(pace) = self.pace(key) else { return };
+        let Some(mapping) = self.mappings.get_mut(key) else { return };
+        let due = mapping.poller.due(pace);
+        if due == mapping.timer {
+            return;
+        }
+        if let Some(at) = mapping.timer.take() {
+            self.timers.remove(&(at, key.clone()));
+        }
+        mapping.timer = due;
+        self.timers.extend(due.map(|at| (at, key.clone())));
+    }
+
+    fn poll(&mut self, step: &mut Step<'_>, key: &MappingKey, wish: PollWish) {
+        let Some(mapping) = self.mappings.get(key) else { return };
+        let arn = mapping.config.queue_arn.clone();
+        let names = |names: &[&str]| Some(names.iter().map(|name| (*name).to_owned()).collect());
+        let input = sqs::ReceiveMessageInput {
+            queue_url: url_of(step, &arn),
+            message_system_attribute_names: names(&["All", TRACES_ATTRIBUTE]),
+            message_attribute_names: names(&["All"]),
+            max_number_of_messages: i32::try_from(wish.messages_max).ok(),
+            wait_time_seconds: i32::try_from(wish.wait_secs).ok(),
+            ..sqs::ReceiveMessageInput::default()
+        };
+        let token = Token::Polled(key.clone(), wish.number, arn.clone());
+        queue_hop(step, key, &arn, sqs::Request::ReceiveMessage(input), Some(token));
+    }
+
+    /// A poll of the queue has ended.
+    pub(crate) fn polled(
+        &mut self,
+        step: &mut Step<'_>,
+        key: &MappingKey,
+        (number, queue_arn): (u64, &str),
+        outcome: Settled,
+    ) {
+        let outcome = outcome.map(|output| output.into_any().downcast::<sqs::ReceiveMessageOutput>());
+        match (outcome, self.mappings.get_mut(key)) {
+            (Ok(Ok(output)), mapping) => {
+                if let Some(mapping) = mapping {
+                    mapping.config.problem = None;
+                }
+                let messages = output.messages.unwrap_or_default();
+                self.messages_arrived(step, key, (number, queue_arn), messages);
+            }
+            (Err(error), Some(mapping)) => {
+                mapping.config.problem = Some(format!("PROBLEM: {}", error.message));
+                mapping.poller.poll_failed(number, step.now);
+            }
+            (Ok(Err(_)), Some(mapping)) => mapping.poller.poll_failed(number, step.now),
+            (_, None) => {}
+        }
+        self.advance_mapping(step, key);
+    }
+
+    /// Filters what a poll gave, and gathers what passes. What nobody waits for any more is shown again at once.
+    fn messages_arrived(
+        &mut self,
+        step: &mut Step<'_>,
+        key: &MappingKey,
+        (number, queue_arn): (u64, &str),
+        messages: Vec<sqs::Message>,
+    ) {
+        let arrived: Vec<(Held, Value)> =
+            messages.into_iter().map(|message| held(message, queue_arn)).collect();
+        let pace = self.pace(key);
+        let (Some(mapping), Some(pace)) = (self.mappings.get_mut(key), pace) else {
+            let held: Vec<Held> = arrived.into_iter().map(|(held, _)| held).collect();
+            release_messages(step, key, queue_arn, &held);
+            return;
+        };
+        let (passed, filtered): (Vec<_>, Vec<_>) =
+            arrived.into_iter().partition(|(_, record)| mapping.filters.pass(record));
+        let passed = passed.into_iter().map(|(held, _)| held).collect();
+        let given_up = mapping.poller.received(number, passed, pace, step.now);
+        for (held, _) in filtered.iter().filter(|(held, _)| held.traces.is_some()) {
+            let record = TraceRecord::delivered(step.now, "filter", queue_arn, mapping_arn(key))
+                .with_outcome(
+                    TraceOutcome::Skipped,
+                    "The message matches no filter of the event source mapping and was deleted.",
+                );
+            step.note(TraceNote { traces: held.traces.clone(), record });
+        }
+        delete_messages(step, key, queue_arn, filtered.iter().map(|(held, _)| held));
+        release_messages(step, key, queue_arn, &given_up);
+    }
+
+    /// Begins the invocation of a batch.
+    fn invoke_batch(&mut self, step: &mut Step<'_>, key: &MappingKey, function: String, batch: Vec<Held>) {
+        let Some(config) = self.mappings.get(key).map(|mapping| &mapping.config) else { return };
+        let (qualifier, queue_arn, reports_failures) =
+            (config.qualifier.clone(), config.queue_arn.clone(), config.reports_failures);
+        let draw = step.ids.below(1_000_000) as f64 / 1_000_000.0;
+        let function = (key.0, function);
+        let spec = self.functions.get(&function).and_then(|found| {
+            found.resolve(qualifier.as_deref(), draw).map(|resolved| found.spec(function.0, resolved))
+        });
+        let Some(spec) = spec else {
+            // The version or alias is gone: the messages show up again, and in the end in the dead-letter queue.
+            self.mapping_batch_over(key);
+            return;
+        };
+        let records: Vec<&str> = batch.iter().map(|held| held.record.as_str()).collect();
+        let payload = format!(r#"{{"Records":[{}]}}"#, records.join(","));
+        let begin = Begin {
+            function,
+            qualifier,
+            spec,
+            request_id: step.ids.uuid(),
+            payload: Bytes::from(payload),
+            client_context: None,
+            traces: traces_of_all(&batch),
+            purpose: Purpose::Batch(Batch {
+                mapping: key.clone(),
+                queue_arn,
+                reports_failures,
+                messages: batch,
+            }),
+        };
+        self.begin(step, begin);
+    }
+
+    fn mapping_batch_over(&mut self, key: &MappingKey) {
+        if let Some(mapping) = self.mappings.get_mut(key) {
+            mapping.poller.ended();
+        }
+    }
+
+    /// The function has ended with a batch. What succeeded is deleted; the rest shows up again when its visibility timeout ends.
+    pub(crate) fn batch_ended(
+        &mut self,
+        step: &mut Step<'_>,
+        key: &MappingKey,
+        (queue_arn, reports_failures): (&str, bool),
+        batch: &[Held],
+        result: &FunctionResult,
+    ) {
+        let failed = failed_messages(reports_failures, batch, result);
+        let succeeded = batch.iter().filter(|held| !failed.contains(held.message_id.as_str()));
+        delete_messages(step, key, queue_arn, succeeded);
+        self.mapping_batch_over(key);
+        self.advance_mapping(step, key);
+    }
+}
+
+/// Calls a mapping's queue.
+fn queue_hop(
+    step: &mut Step<'_>,
+    key: &MappingKey,
+    queue_arn: &str,
+    request: sqs::Request,
+    token: Option<Token>,
+) {
+    let Some((to, _)) = queue(queue_arn) else { return };
+    let call = FunctionHop {
+        to,
+        source_arn: mapping_arn(key),
+        request: Box::new(request),
+        resource: queue_arn.to_owned(),
+        attempt: 1,
+        traces: None,
+        traced: false,
+        token,
+    };
+    Lambda::hop(step, call);
+}
+
+fn url_of(step: &Step<'_>, queue_arn: &str) -> String {
+    queue(queue_arn)
+        .map(|(scope, name)| queue_url(&step.settings().endpoint, scope, name))
+        .unwrap_or_default()
+}
+
+fn delete_messages<'h>(
+    step: &mut Step<'_>,
+    key: &MappingKey,
+    queue_arn: &str,
+    messages: impl Iterator<Item = &'h Held>,
+) {
+    let entry = |(index, held): (usize, &Held)| sqs::DeleteMessageBatchRequestEntry {
+        id: index.to_string(),
+        receipt_handle: held.receipt_handle.clone(),
+    };
+    let entries: Vec<_> = messages.enumerate().map(entry).collect();
+    for entries in entries.chunks(ENTRIES_MAX) {
+        let input =
+            sqs::DeleteMessageBatchInput { queue_url: url_of(step, queue_arn), entries: entries.to_vec() };
+        queue_hop(step, key, queue_arn, sqs::Request::DeleteMessageBatch(input), None);
+    }
+}
+
+/// Shows messages again at once that no function will get.
+pub(crate) fn release_messages(step: &mut Step<'_>, key: &MappingKey, queue_arn: &str, messages: &[Held]) {
+    for chunk in messages.chunks(ENTRIES_MAX) {
+        let entry = |(index, held): (usize, &Held)| sqs::ChangeMessageVisibilityBatchRequestEntry {
+            id: index.to_string(),
+            receipt_handle: held.receipt_handle.clone(),
+            visibility_timeout: Some(0),
+        };
+        let input = sqs::ChangeMessageVisibilityBatchInput {
+            queue_url: url_of(step, queue_arn),
+            entries: chunk.iter().enumerate().map(entry).collect(),
+        };
+        queue_hop(step, key, queue_arn, sqs::Request::ChangeMessageVisibilityBatch(input), None);
+    }
+}
+
+/// The mapping's ARN.
+pub(crate) fn mapping_arn((scope, uuid): &MappingKey) -> String {
+    scope.arn("lambda", format_args!("event-source-mapping:{uuid}"))
+}
+
+/// The ids of the messages that the function failed: none, some that it reports, or all. A report with an unknown id, or that is none, fails all.
+///
+/// <https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html#services-sqs-batchfailurereporting>
+fn failed_messages<'h>(reports: bool, batch: &'h [Held], result: &FunctionResult) -> HashSet<&'h str> {
+    let all = || batch.iter().map(|held| held.message_id.as_str()).collect();
+    if result.function_error.is_some() {
+        return all();
+    }
+    if !reports {
+        return HashSet::new();
+    }
+    reported(batch, &result.payload).unwrap_or_else(all)
+}
+
+/// The messages that a response reports as failed; `None` if it is malformed. An empty or null response or list reports none.
+fn reported<'h>(batch: &'h [Held], payload: &[u8]) -> Option<HashSet<&'h str>> {
+    if payload.is_empty() {
+        return Some(HashSet::new());
+    }
+    let response: Value = serde_json::from_slice(payload).ok()?;
+    let failures = match response {
+        Value::Null => return Some(HashSet::new()),
+        Value::Object(mut members) => members.remove("batchItemFailures").unwrap_or(Value::Null),
+        _ => return None,
+    };
+    let failures = match failures {
+        Value::Null => return Some(HashSet::new()),
+        Value::Array(failures) => failures,
+        _ => return None,
+    };
+    let known = |failure: &Value| {
+        let id = failure.get("itemIdentifier")?.as_str()?;
+        batch.iter().map(|held| held.message_id.as_str()).find(|known| *known == id)
+    };
+    failures.iter().map(known).collect()
+}
+
+/// The record of a message in the event (recordings `test_message_body_and_attributes_passed_correctly`, `test_sqs_event_source_mapping`).
+fn record_of(message: &sqs::Message, queue_arn: &str) -> Value {
+    let region = Arn::parse(queue_arn).map(|arn| arn.region).unwrap_or_default();
+    let attributes = message.message_attributes.iter().flatten().map(|(name, value)| {
+        let mut attribute =
+            json!({ "stringListValues": [], "binaryListValues": [], "dataType": value.data_type });
+        if let Some(text) = &value.string_value {
+            attribute["stringValue"] = text.as_str().into();
+        }
+        if let Some(bytes) = &value.binary_value {
+            attribute["binaryValue"] = STANDARD.encode(bytes).into();
+        }
+        (name.clone(), attribute)
+    });
+    json!({
+        "messageId": message.message_id,
+        "receiptHandle": message.receipt_handle,
+        "body": message.body,
+        "attributes": message.attributes.clone().unwrap_or_default(),
+        "messageAttributes": attributes.collect::<serde_json::Map<_, _>>(),
+        "md5OfMessageAttributes": message.md5_of_message_attributes,
+        "md5OfBody": message.md5_of_body,
+        "eventSource": "aws:sqs",
+        "eventSourceARN": queue_arn,
+        "awsRegion": region,
+    })
+}
+
+/// A message on its way to a function, and its record.
+fn held(mut message: sqs::Message, queue_arn: &str) -> (Held, Value) {
+    let ids = message.attributes.as_mut().and_then(|attributes| attributes.remove(TRACES_ATTRIBUTE));
+    let ids: Vec<TraceId> =
+        ids.iter().flat_map(|ids| ids.split(',')).filter_map(|id| ids::parse_uuid(id).map(TraceId)).collect();
+    let record = record_of(&message, queue_arn);
+    let held = Held {
+        message_id: message.message_id.unwrap_or_default(),
+        receipt_handle: message.receipt_handle.unwrap_or_default(),
+        record: record.to_string(),
+        traces: (!ids.is_empty()).then(|| Arc::from(ids)),
+    };
+    (held, record)
+}
+
+fn traces_of_all(batch: &[Held]) -> TraceIds {
+    let mut traces: Vec<_> =
+        batch.iter().filter_map(|held| held.traces.as_ref()).flat_map(|ids| ids.iter().copied()).collect();
+    traces.sort_unstable();
+    traces.dedup();
+    (!traces.is_empty()).then(|| Arc::from(traces))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn named(id: &str) -> Held {
+        Held { message_id: id.to_owned(), receipt_handle: String::new(), record: String::new(), traces: None }
+    }
+
+    fn result(payload: &str, failed: bool) -> FunctionResult {
+        FunctionResult {
+            payload: Bytes::from(payload.to_owned()),
+            function_error: failed.then_some("Unhandled"),
+            ..FunctionResult::default()
+        }
+    }
+
+    #[test]
+    fn partial_batch_responses_fail_what_they_name_and_everything_if_malformed() {
+        let batch = [named("1"), named("2")];
+        for (payload, failed) in [
+            ("null", vec![]),
+            ("", vec![]),
+            ("{}", vec![]),
+            (r#"{"batchItemFailures":null}"#, vec![]),
+            (r#"{"batchItemFailures":[]}"#, vec![]),
+            (r#"{"batchItemFailures":[{"itemIdentifier":"2"}]}"#, vec!["2"]),
+            (r#"{"batchItemFailures":[{"itemIdentifier":"unknown"}]}"#, vec!["1", "2"]),
+            (r#"{"batchItemFailures":[{"itemIdentifier":""}]}"#, vec!["1", "2"]),
+            (r#"{"batchItemFailures":[{"itemIdentifier":null}]}"#, vec!["1", "2"]),
+            (r#"{"batchItemFailures":[{"foo":"notvalid"}]}"#, vec!["1", "2"]),
+            (r#"{"batchItemFailures":"x"}"#, vec!["1", "2"]),
+            (r#""text""#, vec!["1", "2"]),
+            ("not json", vec!["1", "2"]),
+        ] {
+            let mut got: Vec<_> =
+                failed_messages(true, &batch, &result(payload, false)).into_iter().collect();
+            got.sort_unstable();
+            assert_eq!(got, failed, "{payload}");
+        }
+        assert!(failed_messages(false, &batch, &result("anything", false)).is_empty());
+        assert_eq!(failed_messages(false, &batch, &result("{}", true)).len(), 2);
+    }
+
+    #[test]
+    fn records_have_the_shape_of_the_recordings() {
+        let message = sqs::Message {
+            message_id: Some("m".to_owned()),
+            receipt_handle: Some("h".to_owned()),
+            md5_of_body: Some("b".to_owned()),
+            body: Some("{}".to_owned()),
+            attributes: Some([("ApproximateReceiveCount".to_owned(), "1".to_owned())].into()),
+            md5_of_message_attributes: None,
+            message_attributes: Some(
+                [(
+                    "Title".to_owned(),
+                    sqs::MessageAttributeValue {
+                        data_type: "String".to_owned(),
+                        string_value: Some("The Whistler".to_owned()),
+                        ..sqs::MessageAttributeValue::default()
+                    },
+                )]
+                .into(),
+            ),
+        };
+        assert_eq!(
+            record_of(&message, "arn:aws:sqs:eu-west-1:000000000000:q"),
+            json!({
+                "messageId": "m", "receiptHandle": "h", "body": "{}",
+                "attributes": { "ApproximateReceiveCount": "1" },
+                "messageAttributes": { "Title": {
+                    "stringValue": "The Whistler", "stringListValues": [], "binaryListValues": [], "dataType": "String"
+                } },
+                "md5OfMessageAttributes": null, "md5OfBody": "b", "eventSource": "aws:sqs",
+                "eventSourceARN": "arn:aws:sqs:eu-west-1:000000000000:q", "awsRegion": "eu-west-1"
+            })
+        );
+    }
+}

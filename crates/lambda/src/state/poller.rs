@@ -1,0 +1,253 @@
+//! When a mapping polls its queue, and when it hands a batch to its function. Pure: takes `now`, hands back what should happen.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use pontoon_core::{Timestamp, TraceIds};
+
+/// The longest wait of one poll, in seconds: SQS's longest long poll.
+const WAIT_SECS_MAX: u32 = 20;
+/// How many messages one poll takes at most: SQS's limit.
+const POLL_MAX: usize = 10;
+/// How long a mapping waits after a poll that failed.
+const RETRY_AFTER: Duration = Duration::from_secs(10);
+/// The largest event, in bytes: Lambda's 6 MB less the envelope around the records.
+const EVENT_BYTES_MAX: usize = 6 * 1024 * 1024 - 64;
+
+/// The part of a mapping's configuration that concerns polling.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Pace {
+    pub(crate) enabled: bool,
+    pub(crate) batch_size: usize,
+    pub(crate) window_secs: u32,
+    /// How many batches may be in functions at once.
+    pub(crate) concurrency: u32,
+}
+
+/// A message on its way to a function.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Held {
+    pub(crate) message_id: String,
+    pub(crate) receipt_handle: String,
+    /// The event's record, JSON.
+    pub(crate) record: String,
+    pub(crate) traces: TraceIds,
+}
+
+/// A poll to make.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct PollWish {
+    /// Tells this poll from earlier ones.
+    pub(crate) number: u64,
+    pub(crate) messages_max: usize,
+    pub(crate) wait_secs: u32,
+}
+
+/// What a mapping has under way. Nothing of it is persisted: after a restart the queue shows its messages again when their visibility timeout ends.
+///
+/// Invariant: at most one poll is under way.
+#[derive(Debug, Default)]
+pub(crate) struct Poller {
+    polls: u64,
+    polling: Option<u64>,
+    gathered: VecDeque<Held>,
+    gathered_bytes: usize,
+    /// When what was gathered goes to the function even if the batch is not full.
+    flush_at: Option<Timestamp>,
+    in_functions: u32,
+    /// Since a poll failed: when to try again.
+    retry_at: Option<Timestamp>,
+}
+
+impl Poller {
+    /// The next poll, if one should be made now. The caller makes it.
+    pub(crate) fn poll(&mut self, pace: Pace, now: Timestamp) -> Option<PollWish> {
+        let waits = self.retry_at.is_some_and(|at| at > now);
+        if !pace.enabled || self.polling.is_some() || waits || self.in_functions >= pace.concurrency {
+            return None;
+        }
+        let room = pace.batch_size.saturating_sub(self.gathered.len());
+        if room == 0 || self.gathered_bytes >= EVENT_BYTES_MAX {
+            return None;
+        }
+        let wait_secs = match self.flush_at {
+            Some(at) => {
+                u32::try_from(at.since(now).as_millis().div_ceil(1000)).unwrap_or(u32::MAX).min(WAIT_SECS_MAX)
+            }
+            None => WAIT_SECS_MAX,
+        };
+        self.retry_at = None;
+        self.polls += 1;
+        self.polling = Some(self.polls);
+        Some(PollWish { number: self.polls, messages_max: room.min(POLL_MAX), wait_secs })
+    }
+
+    /// The poll `number` gave these messages. Those of a poll that nobody waits for any more are handed back, to be given up.
+    pub(crate) fn received(
+        &mut self,
+        number: u64,
+        messages: Vec<Held>,
+        pace: Pace,
+        now: Timestamp,
+    ) -> Vec<Held> {
+        if self.polling != Some(number) {
+            return messages;
+        }
+        self.polling = None;
+        if !messages.is_empty() {
+            self.flush_at.get_or_insert(now.after(Duration::from_secs(u64::from(pace.window_secs))));
+        }
+        self.gathered_bytes += messages.iter().map(|held| held.record.len() + 1).sum::<usize>();
+        self.gathered.extend(messages);
+        Vec::new()
+    }
+
+    /// The poll `number` failed.
+    pub(crate) fn poll_failed(&mut self, number: u64, now: Timestamp) {
+        if self.polling == Some(number) {
+            self.polling = None;
+            self.retry_at = Some(now.after(RETRY_AFTER));
+        }
+    }
+
+    /// A batch for the function, if one is due and another may run. The caller invokes the function with it and reports its end.
+    pub(crate) fn take_batch(&mut self, pace: Pace, now: Timestamp) -> Option<Vec<Held>> {
+        let full = self.gathered.len() >= pace.batch_size || self.gathered_bytes >= EVENT_BYTES_MAX;
+        let due = full || self.flush_at.is_some_and(|at| at <= now);
+        if self.gathered.is_empty() || !due || self.in_functions >= pace.concurrency {
+            return None;
+        }
+        let mut batch = Vec::new();
+        let mut bytes = 0;
+        while let Some(next) = self.gathered.front() {
+            let size = next.record.len() + 1;
+            if batch.len() == pace.batch_size || (!batch.is_empty() && bytes + size > EVENT_BYTES_MAX) {
+                break;
+            }
+            bytes += size;
+            batch.extend(self.gathered.pop_front());
+        }
+        self.gathered_bytes -= bytes;
+        if self.gathered.is_empty() {
+            self.flush_at = None;
+        }
+        self.in_functions += 1;
+        Some(batch)
+    }
+
+    /// How many batches are in functions.
+    pub(crate) fn in_functions(&self) -> u32 {
+        self.in_functions
+    }
+
+    /// A batch has come back from its function.
+    pub(crate) fn ended(&mut self) {
+        self.in_functions = self.in_functions.saturating_sub(1);
+    }
+
+    /// Gives up the poll under way and everything gathered, which is handed back.
+    pub(crate) fn stop(&mut self) -> Vec<Held> {
+        self.polling = None;
+        self.flush_at = None;
+        self.retry_at = None;
+        self.gathered_bytes = 0;
+        self.gathered.drain(..).collect()
+    }
+
+    /// When something is to be done though nothing happens: a batching window ends, or a failed poll is to be made again.
+    pub(crate) fn due(&self, pace: Pace) -> Option<Timestamp> {
+        let flush = self.flush_at.filter(|_| self.in_functions < pace.concurrency);
+        [flush, self.retry_at].into_iter().flatten().min()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: Timestamp = Timestamp::from_secs(1000);
+
+    fn pace(batch_size: usize, window_secs: u32) -> Pace {
+        Pace { enabled: true, batch_size, window_secs, concurrency: 2 }
+    }
+
+    fn held(count: usize) -> Vec<Held> {
+        let one = |n: usize| Held {
+            message_id: n.to_string(),
+            receipt_handle: format!("h{n}"),
+            record: "{}".to_owned(),
+            traces: None,
+        };
+        (0..count).map(one).collect()
+    }
+
+    #[test]
+    fn without_a_window_every_poll_is_a_batch_until_the_functions_are_busy() {
+        let (mut poller, pace) = (Poller::default(), pace(10, 0));
+        for round in 1..=2 {
+            let wish = poller.poll(pace, NOW).unwrap();
+            assert_eq!(wish, PollWish { number: round, messages_max: 10, wait_secs: 20 });
+            assert_eq!(poller.poll(pace, NOW), None);
+            assert!(poller.received(wish.number, held(3), pace, NOW).is_empty());
+            assert_eq!(poller.take_batch(pace, NOW).unwrap().len(), 3);
+        }
+        assert_eq!(poller.poll(pace, NOW), None);
+        poller.ended();
+        assert!(poller.poll(pace, NOW).is_some());
+    }
+
+    #[test]
+    fn a_window_gathers_polls_until_it_ends_or_the_batch_is_full() {
+        let (mut poller, pace) = (Poller::default(), pace(12, 5));
+        let wish = poller.poll(pace, NOW).unwrap();
+        poller.received(wish.number, held(1), pace, NOW);
+        assert_eq!(poller.take_batch(pace, NOW), None);
+        assert_eq!(poller.due(pace), Some(Timestamp::from_secs(1005)));
+        let later = Timestamp::from_millis(1_001_500);
+        let wish = poller.poll(pace, later).unwrap();
+        assert_eq!((wish.messages_max, wish.wait_secs), (10, 4));
+        poller.received(wish.number, held(10), pace, later);
+        assert_eq!(poller.take_batch(pace, later), None);
+        let wish = poller.poll(pace, later).unwrap();
+        assert_eq!(wish.messages_max, 1);
+        poller.received(wish.number, held(1), pace, later);
+        assert_eq!(poller.take_batch(pace, later).unwrap().len(), 12);
+        assert_eq!(poller.due(pace), None);
+
+        let wish = poller.poll(pace, later).unwrap();
+        poller.received(wish.number, held(2), pace, later);
+        assert_eq!(poller.take_batch(pace, Timestamp::from_secs(1007)).unwrap().len(), 2);
+    }
+
+    #[test]
+    fn events_stay_under_the_payload_limit() {
+        let (mut poller, pace) = (Poller::default(), pace(10, 0));
+        let big = |n: usize| Held { record: "x".repeat(2_500_000), ..held(n + 1).remove(n) };
+        let wish = poller.poll(pace, NOW).unwrap();
+        poller.received(wish.number, (0..3).map(big).collect(), pace, NOW);
+        assert_eq!(poller.take_batch(pace, NOW).unwrap().len(), 2);
+        assert_eq!(poller.take_batch(pace, NOW).unwrap().len(), 1);
+    }
+
+    #[test]
+    fn what_a_stopped_poller_receives_is_handed_back() {
+        let (mut poller, pace) = (Poller::default(), pace(10, 60));
+        let wish = poller.poll(pace, NOW).unwrap();
+        poller.received(wish.number, held(1), pace, NOW);
+        let wish = poller.poll(pace, NOW).unwrap();
+        assert_eq!(poller.stop(), held(1));
+        assert_eq!(poller.received(wish.number, held(2), pace, NOW), held(2));
+        assert_eq!(poller.due(pace), None);
+        assert_eq!(poller.poll(Pace { enabled: false, ..pace }, NOW), None);
+    }
+
+    #[test]
+    fn a_failed_poll_is_made_again_later() {
+        let (mut poller, pace) = (Poller::default(), pace(10, 0));
+        let wish = poller.poll(pace, NOW).unwrap();
+        poller.poll_failed(wish.number, NOW);
+        assert_eq!(poller.poll(pace, NOW), None);
+        let again = poller.due(pace).unwrap();
+        assert!(poller.poll(pace, again).is_some());
+    }
+}
