@@ -27,7 +27,9 @@ mod state;
 mod tests;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
 
+use pontoon_core::policy::IdentityPolicies;
 use pontoon_core::{MetricBook, Outbox, Scope, ServiceId, Timestamp};
 
 use run::Running;
@@ -55,9 +57,12 @@ pub(crate) struct Mapping {
     timer: Option<Timestamp>,
 }
 
+/// Tells what a role may do, by its ARN; `None` if there is no such role.
+pub type Roles = Arc<dyn Fn(&str) -> Option<Arc<IdentityPolicies>> + Send + Sync>;
+
 /// The functions of all accounts and regions, and what they have under way.
-#[derive(Debug)]
 pub struct Lambda {
+    roles: Roles,
     functions: BTreeMap<FunctionKey, Function>,
     mappings: BTreeMap<MappingKey, Mapping>,
     outbox: Outbox<AsyncEvent>,
@@ -74,9 +79,12 @@ pub struct Lambda {
     streams: KnownStreams,
 }
 
-impl Default for Lambda {
-    fn default() -> Self {
+impl Lambda {
+    /// No functions yet. `roles` tells what their execution roles may do.
+    #[must_use]
+    pub fn new(roles: Roles) -> Self {
         Self {
+            roles,
             functions: BTreeMap::new(),
             mappings: BTreeMap::new(),
             outbox: Outbox::new(ServiceId::Lambda),

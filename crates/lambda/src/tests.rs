@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use pontoon_api::{events, lambda as api, logs, s3, sqs};
+use pontoon_core::policy::{Document, IdentityPolicies};
 use pontoon_core::step::{Effects, Ground, Settings};
 use pontoon_core::work::{FunctionCall, FunctionResult, LogLine};
 use pontoon_core::{
@@ -35,7 +36,7 @@ struct Bench {
 impl Bench {
     fn new() -> Self {
         let mut bench = Self {
-            lambda: Lambda::default(),
+            lambda: service_under_test(),
             store: pontoon_store::memory(),
             settings: Settings { policies: PolicyMode::Enforce, endpoint: "http://127.0.0.1:4566".into() },
             ids: Ids::from_seed(1),
@@ -52,7 +53,7 @@ impl Bench {
 
     /// Loads everything from the store, as after a crash. What was under way is gone.
     fn restart(&mut self) {
-        self.lambda = Lambda::default();
+        self.lambda = service_under_test();
         self.lambda.load(self.store.as_ref()).unwrap();
         self.hops.clear();
         self.work.clear();
@@ -257,6 +258,14 @@ impl Bench {
         let messages = Some(bodies.iter().map(message).collect());
         self.settle(hop, Ok(Box::new(sqs::ReceiveMessageOutput { messages })));
     }
+}
+
+/// Only [`ROLE`] exists, and may do everything.
+fn service_under_test() -> Lambda {
+    let all = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"*","Resource":"*"}]}"#;
+    let documents = vec![Document::parse_identity(all).unwrap()];
+    let policies = Arc::new(IdentityPolicies { documents, ..IdentityPolicies::default() });
+    Lambda::new(Arc::new(move |arn| (arn == ROLE).then(|| Arc::clone(&policies))))
 }
 
 fn account() -> Caller {
@@ -931,4 +940,17 @@ fn invocations_are_measured_by_function_by_qualifier_and_over_all() {
         seen.sort_by_key(|(dimensions, _)| *dimensions);
         assert_eq!(seen, [0, 1, 2].map(|dimensions| (dimensions, vec![(value, 1.0)])), "{name}");
     }
+}
+
+#[test]
+fn functions_call_in_the_name_of_their_role_which_must_exist() {
+    let mut bench = Bench::new();
+    let input = api::CreateFunctionInput { role: ROLE.replace("/r", "/other"), ..creation("f") };
+    let refused = bench.error(api::Request::CreateFunction(input));
+    assert_eq!(refused.1, "The role defined for the function cannot be assumed by Lambda.");
+    bench.create("f");
+    bench.map(|_| {}).unwrap();
+    let (_, hop) = bench.poll().unwrap();
+    assert_eq!(hop.caller.principal, Principal::Role { arn: ROLE.into(), session: "f".into() });
+    assert!(hop.caller.identity.is_some());
 }

@@ -23,6 +23,9 @@ pub(super) fn update_function_configuration(
     if input.revision_id.as_ref().is_some_and(|revision| *revision != function.latest.revision_id) {
         return Err(Error::StaleRevision("GetFunction/GetAlias"));
     }
+    if let Some(role) = &input.role {
+        settings::role(lambda, step, role)?;
+    }
     function.latest.settings = changed(function.latest.settings, input)?;
     function.latest.modified_millis = step.now.millis();
     function.latest.revision_id = step.ids.uuid();

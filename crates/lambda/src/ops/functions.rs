@@ -34,6 +34,7 @@ pub(super) fn create_function(
         )));
     }
     let settings = settings_of(&input)?;
+    settings::role(lambda, step, &settings.role)?;
     tags::check(input.tags.as_ref().map_or(0, BTreeMap::len))?;
     if lambda.functions.contains_key(&named.key()) {
         return Err(Error::Conflict(format!("Function already exist: {}", named.name)));

@@ -11,7 +11,7 @@ use super::paging::page;
 use super::tags;
 use crate::error::Error;
 use crate::run::destination::queue_url;
-use crate::run::polling::{mapping_arn, release_messages};
+use crate::run::polling::mapping_arn;
 use crate::run::{FunctionHop, Token};
 use crate::state::mapping::{BATCH_DEFAULT, BATCH_WITHOUT_WINDOW_MAX, FILTERS_MAX, Filters, MappingConfig};
 use crate::state::name::{FunctionRef, qualified_arn};
@@ -211,7 +211,7 @@ pub(super) fn create_event_source_mapping(
     }
     lambda.check_duplicate(step.scope, &config)?;
     let park = step.park();
-    Lambda::ask_queue(step, queue, MappingWait { park, config });
+    lambda.ask_queue(step, queue, MappingWait { park, config });
     Ok(Reply::Parked(park))
 }
 
@@ -242,7 +242,7 @@ impl Lambda {
     }
 
     /// Asks for the queue's visibility timeout, and thereby whether the queue is there.
-    fn ask_queue(step: &mut Step<'_>, queue: Scope, wait: MappingWait) {
+    fn ask_queue(&self, step: &mut Step<'_>, queue: Scope, wait: MappingWait) {
         let name = Arn::parse(&wait.config.queue_arn).map(|arn| arn.resource).unwrap_or_default();
         let input = sqs::GetQueueAttributesInput {
             queue_url: queue_url(&step.settings().endpoint, queue, name),
@@ -250,15 +250,15 @@ impl Lambda {
         };
         let call = FunctionHop {
             to: queue,
+            role: self.role_of(&(step.scope, wait.config.function.clone()), wait.config.qualifier.as_deref()),
             source_arn: mapping_arn(&(step.scope, wait.config.uuid.clone())),
             request: Box::new(sqs::Request::GetQueueAttributes(input)),
             resource: wait.config.queue_arn.clone(),
-            attempt: 1,
             traces: None,
             traced: false,
             token: Some(Token::Queue(Box::new(wait))),
         };
-        Self::hop(step, call);
+        self.hop(step, call);
     }
 
     /// The queue of a new mapping has answered.
@@ -271,6 +271,12 @@ impl Lambda {
 
     fn check_queue(&self, scope: Scope, config: &MappingConfig, outcome: Settled) -> Result<(), Error> {
         let output = outcome.map_err(|error| {
+            if error.status == 403 || error.code.contains("AccessDenied") {
+                return Error::InvalidParameter(
+                    "The function execution role does not have permissions to call ReceiveMessage on SQS"
+                        .to_owned(),
+                );
+            }
             let code = error.query_code.unwrap_or(&error.code).to_owned();
             Error::InvalidParameter(format!(
                 "Error occurred while ReceiveMessage. SQS Error Code: {code}. SQS Error Message: {}",
@@ -325,7 +331,7 @@ impl Lambda {
         if let Some(at) = mapping.timer.take() {
             self.timers.remove(&(at, key.clone()));
         }
-        release_messages(step, key, &queue_arn, &held);
+        self.release_messages(step, key, &queue_arn, &held);
     }
 }
 

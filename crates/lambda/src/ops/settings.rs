@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 
 use pontoon_api::lambda as api;
+use pontoon_core::{PolicyMode, Step};
 
+use crate::Lambda;
 use crate::error::Error;
 use crate::run::destination::{Kind, kind_of};
 use crate::runtimes::{self, Judgement};
@@ -51,6 +53,16 @@ pub(super) fn runtime(runtime: &str) -> Result<(), Error> {
             runtimes::accepted()
         ))),
     }
+}
+
+/// Checks that a role is there to be assumed. Only where policies are enforced: otherwise functions run without one.
+pub(super) fn role(lambda: &Lambda, step: &Step<'_>, arn: &str) -> Result<(), Error> {
+    if step.settings().policies == PolicyMode::Enforce && (lambda.roles)(arn).is_none() {
+        return Err(Error::InvalidParameter(
+            "The role defined for the function cannot be assumed by Lambda.".to_owned(),
+        ));
+    }
+    Ok(())
 }
 
 /// Checks a timeout, in seconds; the model has checked that it is positive.

@@ -124,7 +124,7 @@ impl Lambda {
             Kind::Bus => Box::new(result_event(step.scope, &arn, outcome, record)),
         };
         let key = (step.scope, outcome.event.function.clone());
-        Self::send(step, outcome.event, to, request, arn, Token::Destination(key));
+        self.send(step, outcome.event, to, request, (arn, Token::Destination(key)));
     }
 
     /// Sends the event to the function's dead-letter queue or topic; whether it has one.
@@ -170,29 +170,30 @@ impl Lambda {
                 ..sqs::SendMessageInput::default()
             })),
         };
-        Self::send(step, event, to, request, arn, Token::DeadLetter(key));
+        self.send(step, event, to, request, (arn, Token::DeadLetter(key)));
         true
     }
 
     fn send(
+        &self,
         step: &mut Step<'_>,
         event: &AsyncEvent,
         to: Scope,
         request: Box<dyn Request>,
-        arn: String,
-        token: Token,
+        (arn, token): (String, Token),
     ) {
+        let key = (step.scope, event.function.clone());
         let call = FunctionHop {
             to,
+            role: self.role_of(&key, event.qualifier.as_deref()),
             source_arn: function_arn(step.scope, &event.function),
             request,
             resource: arn,
-            attempt: 1,
             traces: event.traces(),
             traced: true,
             token: Some(token),
         };
-        Self::hop(step, call);
+        self.hop(step, call);
     }
 }
 

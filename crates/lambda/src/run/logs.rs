@@ -8,7 +8,7 @@ use pontoon_api::logs::{
 use pontoon_core::work::{FunctionResult, FunctionSpec, LogLine};
 use pontoon_core::{Scope, Settled, Step};
 
-use super::{FunctionHop, Token};
+use super::{FunctionHop, FunctionRole, Token};
 use crate::Lambda;
 
 /// How much of the log an `Invoke` with `LogType: Tail` shows, in bytes.
@@ -38,6 +38,29 @@ impl KnownStreams {
     }
 }
 
+/// A part of an invocation's log on its way to the Logs service.
+#[derive(Debug, Clone)]
+pub(crate) struct LogBatch {
+    role: FunctionRole,
+    function_arn: String,
+    input: PutLogEventsInput,
+}
+
+impl LogBatch {
+    fn hop(&self, step: &Step<'_>, request: api::Request, token: Option<Token>) -> FunctionHop {
+        FunctionHop {
+            to: step.scope,
+            role: self.role.clone(),
+            source_arn: self.function_arn.clone(),
+            request: Box::new(request),
+            resource: self.input.log_group_name.clone(),
+            traces: None,
+            traced: false,
+            token,
+        }
+    }
+}
+
 impl Lambda {
     /// Puts an invocation's log into its group and stream, which are created if they are not there.
     pub(crate) fn write_log(&mut self, step: &mut Step<'_>, spec: &FunctionSpec, result: &FunctionResult) {
@@ -48,47 +71,40 @@ impl Lambda {
                 log_events,
                 ..PutLogEventsInput::default()
             };
-            let token = Token::Logged(Box::new(input.clone()));
-            self.put_log_events(step, input, Some(token));
+            let role = FunctionRole { arn: spec.role.clone(), function: spec.name.clone() };
+            let batch = LogBatch { role, function_arn: spec.arn.clone(), input };
+            let token = Token::Logged(Box::new(batch.clone()));
+            self.put_log_events(step, batch, Some(token));
         }
     }
 
-    fn put_log_events(&mut self, step: &mut Step<'_>, input: PutLogEventsInput, token: Option<Token>) {
-        let (group, stream) = (&input.log_group_name, &input.log_stream_name);
+    fn put_log_events(&mut self, step: &mut Step<'_>, batch: LogBatch, token: Option<Token>) {
+        let (group, stream) = (&batch.input.log_group_name, &batch.input.log_stream_name);
+        let mut requests = Vec::new();
         if self.streams.insert(step.scope, group, stream) {
             // Whether they were there already is no matter.
             let create =
                 CreateLogGroupInput { log_group_name: group.clone(), ..CreateLogGroupInput::default() };
-            log_hop(step, api::Request::CreateLogGroup(create), None);
+            requests.push(api::Request::CreateLogGroup(create));
             let create =
                 CreateLogStreamInput { log_group_name: group.clone(), log_stream_name: stream.clone() };
-            log_hop(step, api::Request::CreateLogStream(create), None);
+            requests.push(api::Request::CreateLogStream(create));
         }
-        log_hop(step, api::Request::PutLogEvents(input), token);
+        for request in requests {
+            let call = batch.hop(step, request, None);
+            self.hop(step, call);
+        }
+        let call = batch.hop(step, api::Request::PutLogEvents(batch.input.clone()), token);
+        self.hop(step, call);
     }
 
     /// A log batch was taken or refused. If its group or stream was deleted meanwhile they are created anew, once.
-    pub(crate) fn logged(&mut self, step: &mut Step<'_>, input: PutLogEventsInput, outcome: Settled) {
+    pub(crate) fn logged(&mut self, step: &mut Step<'_>, batch: LogBatch, outcome: Settled) {
         if outcome.is_err_and(|error| error.code == "ResourceNotFoundException") {
-            self.streams.forget(step.scope, &input.log_group_name, &input.log_stream_name);
-            self.put_log_events(step, input, None);
+            self.streams.forget(step.scope, &batch.input.log_group_name, &batch.input.log_stream_name);
+            self.put_log_events(step, batch, None);
         }
     }
-}
-
-fn log_hop(step: &mut Step<'_>, request: api::Request, token: Option<Token>) {
-    let to = step.scope;
-    let call = FunctionHop {
-        to,
-        source_arn: String::new(),
-        request: Box::new(request),
-        resource: String::new(),
-        attempt: 1,
-        traces: None,
-        traced: false,
-        token,
-    };
-    Lambda::hop(step, call);
 }
 
 /// The lines as PutLogEvents takes them, in batches within its limits.

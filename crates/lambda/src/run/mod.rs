@@ -11,17 +11,17 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use pontoon_api::lambda as api;
-use pontoon_api::logs::PutLogEventsInput;
 use pontoon_core::work::{FunctionCall, FunctionResult, FunctionSpec};
 use pontoon_core::{
-    Caller, Dispatch, Hop, ParkId, Principal, Request, Scope, ServiceId, Settled, Step, Ticket, TraceIds,
-    Work,
+    Caller, Dispatch, Hop, ParkId, PolicyMode, Principal, Request, Scope, ServiceId, Settled, Step, Ticket,
+    TraceIds, Work,
 };
 
 use crate::error::Throttle;
 use crate::metrics::Metric;
 use crate::ops::code::CodeWait;
 use crate::ops::mappings::MappingWait;
+use crate::run::logs::LogBatch;
 use crate::state::concurrency::{FunctionKey, Limits};
 use crate::state::name::qualified_arn;
 use crate::state::poller::Held;
@@ -83,7 +83,7 @@ pub(crate) enum Token {
     /// A poll, with its number and queue.
     Polled(MappingKey, u64, String),
     /// A log batch.
-    Logged(Box<PutLogEventsInput>),
+    Logged(Box<LogBatch>),
     /// A dead letter of a function.
     DeadLetter(FunctionKey),
     /// An outcome on its way to a destination.
@@ -182,7 +182,7 @@ impl Lambda {
             Token::Code(wait) => self.code_arrived(step, *wait, outcome),
             Token::Queue(wait) => self.queue_checked(step, *wait, outcome),
             Token::Polled(key, number, queue) => self.polled(step, &key, (number, &queue), outcome),
-            Token::Logged(input) => self.logged(step, *input, outcome),
+            Token::Logged(batch) => self.logged(step, *batch, outcome),
             Token::DeadLetter(function) => {
                 if outcome.is_err() {
                     self.measure(step, &function, None, Metric::DeadLetterErrors, 1.0);
@@ -196,28 +196,52 @@ impl Lambda {
         }
     }
 
-    /// Calls another service on behalf of a function, whose account may do what its role allows.
-    pub(crate) fn hop(step: &mut Step<'_>, call: FunctionHop) {
-        let FunctionHop { to, source_arn, request, resource, attempt, traces, traced, token } = call;
-        let caller = Caller {
-            principal: Principal::Account(step.scope.account),
-            ..step.hop_caller("lambda.amazonaws.com", &source_arn, traces)
+    /// Calls another service in the name of a function's execution role, as AWS does. A role that does not exist, which AWS does not let happen, is
+    /// not held against the function unless policies are enforced.
+    pub(crate) fn hop(&self, step: &mut Step<'_>, call: FunctionHop) {
+        let FunctionHop { to, role, source_arn, request, resource, traces, traced, token } = call;
+        let identity = (self.roles)(&role.arn);
+        let known = identity.is_some() || step.settings().policies == PolicyMode::Enforce;
+        let principal = if known {
+            Principal::Role { arn: role.arn.into(), session: role.function.into() }
+        } else {
+            Principal::Account(step.scope.account)
         };
+        let caller =
+            Caller { principal, identity, ..step.hop_caller("lambda.amazonaws.com", &source_arn, traces) };
         let ticket =
             token.map(|token| Ticket { owner: ServiceId::Lambda, scope: step.scope, token: Box::new(token) });
-        step.hop(Hop { to, caller, request, resource, attempt, traced, ticket });
+        step.hop(Hop { to, caller, request, resource, attempt: 1, traced, ticket });
     }
+
+    /// In whose name a function calls: the role of the version that a qualifier names, or of `$LATEST`.
+    pub(crate) fn role_of(&self, function: &FunctionKey, qualifier: Option<&str>) -> FunctionRole {
+        let found = self.functions.get(function);
+        let version =
+            found.and_then(|found| found.resolve(qualifier, 1.0).or_else(|| found.resolve(None, 1.0)));
+        let arn = version.map(|resolved| resolved.version.settings.role.clone()).unwrap_or_default();
+        FunctionRole { arn, function: function.1.clone() }
+    }
+}
+
+/// A function's execution role.
+#[derive(Debug, Clone)]
+pub(crate) struct FunctionRole {
+    /// ARN of the role.
+    pub(crate) arn: String,
+    /// Name of the function, which is the session's name.
+    pub(crate) function: String,
 }
 
 /// A call to another service on behalf of a function.
 pub(crate) struct FunctionHop {
     pub(crate) to: Scope,
+    pub(crate) role: FunctionRole,
     /// The function or mapping on whose behalf.
     pub(crate) source_arn: String,
     pub(crate) request: Box<dyn Request>,
     /// What is called, for the trace.
     pub(crate) resource: String,
-    pub(crate) attempt: u32,
     pub(crate) traces: TraceIds,
     pub(crate) traced: bool,
     pub(crate) token: Option<Token>,

@@ -15,7 +15,7 @@ use pontoon_core::{Arn, Scope, Settled, Step, TraceId, TraceIds, TraceNote, Trac
 use serde_json::{Value, json};
 
 use super::destination::queue_url;
-use super::{Batch, Begin, FunctionHop, Purpose, Token};
+use super::{Batch, Begin, FunctionHop, FunctionRole, Purpose, Token};
 use crate::state::poller::{Held, Pace, PollWish};
 use crate::{Lambda, MappingKey};
 
@@ -91,7 +91,8 @@ impl Lambda {
             ..sqs::ReceiveMessageInput::default()
         };
         let token = Token::Polled(key.clone(), wish.number, arn.clone());
-        queue_hop(step, key, &arn, sqs::Request::ReceiveMessage(input), Some(token));
+        let role = self.mapping_role(key);
+        self.queue_hop(step, (key, &role), &arn, sqs::Request::ReceiveMessage(input), Some(token));
     }
 
     /// A poll of the queue has ended.
@@ -134,7 +135,7 @@ impl Lambda {
         let pace = self.pace(key);
         let (Some(mapping), Some(pace)) = (self.mappings.get_mut(key), pace) else {
             let held: Vec<Held> = arrived.into_iter().map(|(held, _)| held).collect();
-            release_messages(step, key, queue_arn, &held);
+            self.release_messages(step, key, queue_arn, &held);
             return;
         };
         let (passed, filtered): (Vec<_>, Vec<_>) =
@@ -149,8 +150,8 @@ impl Lambda {
                 );
             step.note(TraceNote { traces: held.traces.clone(), record });
         }
-        delete_messages(step, key, queue_arn, filtered.iter().map(|(held, _)| held));
-        release_messages(step, key, queue_arn, &given_up);
+        self.delete_messages(step, key, queue_arn, filtered.iter().map(|(held, _)| held));
+        self.release_messages(step, key, queue_arn, &given_up);
     }
 
     /// Begins the invocation of a batch.
@@ -205,72 +206,93 @@ impl Lambda {
     ) {
         let failed = failed_messages(reports_failures, batch, result);
         let succeeded = batch.iter().filter(|held| !failed.contains(held.message_id.as_str()));
-        delete_messages(step, key, queue_arn, succeeded);
+        self.delete_messages(step, key, queue_arn, succeeded);
         self.mapping_batch_over(key);
         self.advance_mapping(step, key);
     }
-}
 
-/// Calls a mapping's queue.
-fn queue_hop(
-    step: &mut Step<'_>,
-    key: &MappingKey,
-    queue_arn: &str,
-    request: sqs::Request,
-    token: Option<Token>,
-) {
-    let Some((to, _)) = queue(queue_arn) else { return };
-    let call = FunctionHop {
-        to,
-        source_arn: mapping_arn(key),
-        request: Box::new(request),
-        resource: queue_arn.to_owned(),
-        attempt: 1,
-        traces: None,
-        traced: false,
-        token,
-    };
-    Lambda::hop(step, call);
+    /// In whose name the mapping calls its queue.
+    fn mapping_role(&self, key: &MappingKey) -> FunctionRole {
+        match self.mappings.get(key).map(|mapping| &mapping.config) {
+            Some(config) => self.role_of(&(key.0, config.function.clone()), config.qualifier.as_deref()),
+            None => FunctionRole { arn: String::new(), function: String::new() },
+        }
+    }
+
+    fn queue_hop(
+        &self,
+        step: &mut Step<'_>,
+        (key, role): (&MappingKey, &FunctionRole),
+        queue_arn: &str,
+        request: sqs::Request,
+        token: Option<Token>,
+    ) {
+        let Some((to, _)) = queue(queue_arn) else { return };
+        let call = FunctionHop {
+            to,
+            role: role.clone(),
+            source_arn: mapping_arn(key),
+            request: Box::new(request),
+            resource: queue_arn.to_owned(),
+            traces: None,
+            traced: false,
+            token,
+        };
+        self.hop(step, call);
+    }
+
+    fn delete_messages<'h>(
+        &self,
+        step: &mut Step<'_>,
+        key: &MappingKey,
+        queue_arn: &str,
+        messages: impl Iterator<Item = &'h Held>,
+    ) {
+        let entry = |(index, held): (usize, &Held)| sqs::DeleteMessageBatchRequestEntry {
+            id: index.to_string(),
+            receipt_handle: held.receipt_handle.clone(),
+        };
+        let entries: Vec<_> = messages.enumerate().map(entry).collect();
+        let role = self.mapping_role(key);
+        for entries in entries.chunks(ENTRIES_MAX) {
+            let input = sqs::DeleteMessageBatchInput {
+                queue_url: url_of(step, queue_arn),
+                entries: entries.to_vec(),
+            };
+            let request = sqs::Request::DeleteMessageBatch(input);
+            self.queue_hop(step, (key, &role), queue_arn, request, None);
+        }
+    }
+
+    /// Shows messages again at once that no function will get.
+    pub(crate) fn release_messages(
+        &self,
+        step: &mut Step<'_>,
+        key: &MappingKey,
+        queue_arn: &str,
+        messages: &[Held],
+    ) {
+        let role = self.mapping_role(key);
+        for chunk in messages.chunks(ENTRIES_MAX) {
+            let entry = |(index, held): (usize, &Held)| sqs::ChangeMessageVisibilityBatchRequestEntry {
+                id: index.to_string(),
+                receipt_handle: held.receipt_handle.clone(),
+                visibility_timeout: Some(0),
+            };
+            let input = sqs::ChangeMessageVisibilityBatchInput {
+                queue_url: url_of(step, queue_arn),
+                entries: chunk.iter().enumerate().map(entry).collect(),
+            };
+            let request = sqs::Request::ChangeMessageVisibilityBatch(input);
+            self.queue_hop(step, (key, &role), queue_arn, request, None);
+        }
+    }
 }
 
 fn url_of(step: &Step<'_>, queue_arn: &str) -> String {
     queue(queue_arn)
         .map(|(scope, name)| queue_url(&step.settings().endpoint, scope, name))
         .unwrap_or_default()
-}
-
-fn delete_messages<'h>(
-    step: &mut Step<'_>,
-    key: &MappingKey,
-    queue_arn: &str,
-    messages: impl Iterator<Item = &'h Held>,
-) {
-    let entry = |(index, held): (usize, &Held)| sqs::DeleteMessageBatchRequestEntry {
-        id: index.to_string(),
-        receipt_handle: held.receipt_handle.clone(),
-    };
-    let entries: Vec<_> = messages.enumerate().map(entry).collect();
-    for entries in entries.chunks(ENTRIES_MAX) {
-        let input =
-            sqs::DeleteMessageBatchInput { queue_url: url_of(step, queue_arn), entries: entries.to_vec() };
-        queue_hop(step, key, queue_arn, sqs::Request::DeleteMessageBatch(input), None);
-    }
-}
-
-/// Shows messages again at once that no function will get.
-pub(crate) fn release_messages(step: &mut Step<'_>, key: &MappingKey, queue_arn: &str, messages: &[Held]) {
-    for chunk in messages.chunks(ENTRIES_MAX) {
-        let entry = |(index, held): (usize, &Held)| sqs::ChangeMessageVisibilityBatchRequestEntry {
-            id: index.to_string(),
-            receipt_handle: held.receipt_handle.clone(),
-            visibility_timeout: Some(0),
-        };
-        let input = sqs::ChangeMessageVisibilityBatchInput {
-            queue_url: url_of(step, queue_arn),
-            entries: chunk.iter().enumerate().map(entry).collect(),
-        };
-        queue_hop(step, key, queue_arn, sqs::Request::ChangeMessageVisibilityBatch(input), None);
-    }
 }
 
 /// The mapping's ARN.
