@@ -93,5 +93,5 @@ pub fn one(id: TraceId) -> TraceIds {
 }
 
 /// The attribute by which SQS tells AWS's own pollers (event source mappings) which traces a message continues: ids joined by commas. Given only to
-/// service principals that ask for it, never to clients.
+/// hops that ask for it (calls on behalf of a resource, with a source ARN), never to clients.
 pub const TRACES_ATTRIBUTE: &str = "pontoon:traces";

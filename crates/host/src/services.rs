@@ -1,5 +1,7 @@
 //! The services that the engine is assembled from.
 
+use std::sync::Arc;
+
 use pontoon_core::Service;
 use pontoon_identity::{Directory, Identity};
 
@@ -11,5 +13,12 @@ pub fn all(directory: &Directory) -> Vec<Box<dyn Service>> {
         Box::new(pontoon_s3::S3::default()),
         Box::new(pontoon_sqs::Sqs::default()),
         Box::new(pontoon_dynamodb::DynamoDb::default()),
+        Box::new(pontoon_lambda::Lambda::new(roles(directory))),
     ]
+}
+
+/// What functions' execution roles may do.
+fn roles(directory: &Directory) -> pontoon_lambda::Roles {
+    let directory = directory.clone();
+    Arc::new(move |arn| directory.policies_of_role(arn))
 }

@@ -91,7 +91,8 @@ fn poll_of(queue: &Queue, step: &Step<'_>, input: ReceiveMessageInput) -> Result
     };
     let mut system = input.message_system_attribute_names.unwrap_or_default();
     system.extend(input.attribute_names.unwrap_or_default());
-    let trusted = matches!(step.caller.principal, Principal::Service(_));
+    // Only a service's own call, made on behalf of a resource, carries that resource's ARN.
+    let trusted = step.caller.source_arn.is_some();
     let with_traces = trusted && system.iter().any(|name| name == TRACES_ATTRIBUTE);
     system.retain(|name| !(trusted && name == TRACES_ATTRIBUTE));
     if let Some(unknown) = system.iter().find(|name| !SYSTEM.contains(&name.as_str())) {
