@@ -31,8 +31,8 @@ pub(crate) enum Anchor {
     Suffix(Affix),
     FoldedPrefix(Affix),
     FoldedSuffix(Affix),
-    /// Bytes somewhere in the text.
-    Infix(Gram),
+    /// A run somewhere in the text, found by any few bytes of it.
+    Infix(Vec<Gram>),
     /// Any value at all.
     Any,
 }
@@ -77,7 +77,7 @@ impl Anchor {
             0 => Anchor::Any,
             _ if first.len() == most => Anchor::Prefix(Affix::prefix(first.bytes())),
             _ if last.len() == most => Anchor::Suffix(Affix::prefix(last.bytes().rev())),
-            _ => Anchor::Infix(Gram::first_of(longest.as_bytes())),
+            _ => Anchor::Infix(Gram::all_of(longest.as_bytes())),
         }
     }
 }
@@ -112,8 +112,12 @@ pub(crate) struct Gram {
 impl Gram {
     const BYTES_MAX: usize = 8;
 
-    fn first_of(run: &[u8]) -> Self {
-        Self::of(&run[..run.len().min(Self::BYTES_MAX)])
+    /// Windows among which the least crowded is chosen.
+    const WINDOWS_MAX: usize = 64;
+
+    /// The windows of a run, of as many bytes as there may be.
+    fn all_of(run: &[u8]) -> Vec<Self> {
+        run.windows(run.len().clamp(1, Self::BYTES_MAX)).take(Self::WINDOWS_MAX).map(Self::of).collect()
     }
 
     fn of(bytes: &[u8]) -> Self {
@@ -161,7 +165,7 @@ impl Anchors {
             Anchor::Suffix(affix) => 2 + weight(self.suffixes.get(affix)),
             Anchor::FoldedPrefix(affix) => 2 + weight(self.folded_prefixes.get(affix)),
             Anchor::FoldedSuffix(affix) => 2 + weight(self.folded_suffixes.get(affix)),
-            Anchor::Infix(gram) => 4 + weight(self.infixes.grams.get(gram)),
+            Anchor::Infix(grams) => 4 + grams.iter().map(|gram| self.infixes.weight(gram)).min().unwrap_or(0),
             Anchor::Any => UNSELECTIVE + self.any.len(),
         }
     }
@@ -176,7 +180,7 @@ impl Anchors {
             Anchor::Suffix(affix) => self.suffixes.entry(affix),
             Anchor::FoldedPrefix(affix) => self.folded_prefixes.entry(affix),
             Anchor::FoldedSuffix(affix) => self.folded_suffixes.entry(affix),
-            Anchor::Infix(gram) => self.infixes.entry(gram),
+            Anchor::Infix(grams) => self.infixes.entry(&grams),
             Anchor::Block(block) => {
                 self.blocks.insert(block.first, block.last, id);
                 return Place::Done;
@@ -287,8 +291,15 @@ struct Infixes {
 }
 
 impl Infixes {
-    fn entry(&mut self, gram: Gram) -> &mut Bucket {
-        if !self.lengths.contains(&gram.length) {
+    fn weight(&self, gram: &Gram) -> usize {
+        self.grams.get(gram).map_or(0, Bucket::weight)
+    }
+
+    /// The bucket of the gram that fewest share.
+    fn entry(&mut self, grams: &[Gram]) -> &mut Bucket {
+        let gram = grams.iter().min_by_key(|gram| self.weight(gram)).copied();
+        let gram = gram.unwrap_or(Gram { length: 0, bytes: 0 });
+        if gram.length > 0 && !self.lengths.contains(&gram.length) {
             self.lengths.push(gram.length);
         }
         self.grams.entry(gram).or_default()
