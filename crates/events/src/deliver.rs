@@ -1,0 +1,442 @@
+//! Deliveries: attempts, what is tried again, and dead letters.
+//!
+//! The first attempt is made in the step that accepts the event, so that an acknowledged event is at its targets. Only what has to be tried again goes
+//! to the outbox. Follows "How EventBridge retries delivering events" and "Using dead-letter queues to process undelivered events" of the user guide.
+
+use std::any::Any;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use pontoon_api::{events, lambda, logs, sns, sqs};
+use pontoon_core::shape::Request;
+use pontoon_core::trace::one;
+use pontoon_core::{
+    ApiError, Arn, Caller, Fault, GivenUp, Hop, Principal, Scope, ServiceId, Settled, Step, Ticket,
+    Timestamp, TraceId, TraceNote, TraceOutcome, TraceRecord, Verdict,
+};
+use serde::{Deserialize, Serialize};
+
+use crate::metrics::Series;
+use crate::ops::put_events::Relayed;
+use crate::state::json::JsonPath;
+use crate::state::target::{Destination, TargetRecord};
+use crate::{Events, PRINCIPAL};
+
+/// One event on its way to one target.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Delivery {
+    /// Bus of the rule.
+    pub bus: Arc<str>,
+    /// Name of the rule.
+    pub rule: Arc<str>,
+    /// ARN of the rule, which also says whose it is.
+    pub rule_arn: Arc<str>,
+    /// The target as it was when the event came.
+    pub target: Arc<TargetRecord>,
+    /// Id of the event, which is that of its trace.
+    pub event_id: [u8; 16],
+    /// The event, JSON.
+    pub event: Arc<str>,
+    /// What the target is given, if not the event.
+    pub input: Option<String>,
+    /// When the event was accepted, milliseconds.
+    pub accepted_millis: i64,
+    /// How many hops led to the bus.
+    pub depth: u8,
+}
+
+/// What a hop's outcome is handed back with.
+enum Token {
+    /// The first attempt, of a delivery that is not in the outbox.
+    First(Box<Delivery>),
+    /// A later attempt, by its number in the outbox.
+    Again(u64),
+    /// The dead letter of a delivery.
+    DeadLetter(Box<Delivery>),
+}
+
+/// What is asked of another service.
+struct Asked {
+    to: Scope,
+    request: Box<dyn Request>,
+    resource: String,
+}
+
+impl Delivery {
+    /// Account and region of the rule.
+    pub fn scope(&self) -> Scope {
+        Arn::parse(&self.rule_arn).and_then(|arn| arn.scope()).unwrap_or_default()
+    }
+
+    fn series(&self) -> Series<'_> {
+        Series { scope: self.scope(), bus: &self.bus, rule: &self.rule }
+    }
+
+    fn input(&self) -> &str {
+        self.input.as_deref().unwrap_or(&self.event)
+    }
+
+    fn caller(&self, step: &mut Step<'_>, principal: Option<Principal>) -> Caller {
+        step.scope = self.scope();
+        let mut caller = step.hop_caller(PRINCIPAL, &self.rule_arn, one(TraceId(self.event_id)));
+        caller.depth = self.depth.saturating_add(1);
+        if let Some(principal) = principal {
+            caller.principal = principal;
+        }
+        caller
+    }
+
+    /// In whose name the target is called: the service's own, or for buses and targets with a role the account's.
+    ///
+    /// DEVIATION: what the role itself may do is not asked, only what the target's policy says of the role's account.
+    fn principal(&self, destination: &Destination) -> Option<Principal> {
+        let role =
+            self.target.role_arn.as_deref().and_then(Arn::parse).and_then(|arn| arn.account.parse().ok());
+        match (role, destination) {
+            (Some(account), _) => Some(Principal::Account(account)),
+            (None, Destination::Bus(..)) => Some(Principal::Account(self.scope().account)),
+            (None, _) => None,
+        }
+    }
+
+    fn ask(&self, endpoint: &str, destination: &Destination) -> Asked {
+        let resource = self.target.arn.clone();
+        match destination {
+            Destination::Queue(scope, name) => Asked {
+                to: *scope,
+                request: Box::new(sqs::Request::SendMessage(sqs::SendMessageInput {
+                    queue_url: format!("{endpoint}/{}/{name}", scope.account),
+                    message_body: self.input().to_owned(),
+                    message_group_id: self.target.message_group.clone(),
+                    ..Default::default()
+                })),
+                resource,
+            },
+            Destination::Topic(scope) => Asked {
+                to: *scope,
+                request: Box::new(sns::Request::Publish(sns::PublishInput {
+                    topic_arn: Some(self.target.arn.clone()),
+                    message: self.input().to_owned(),
+                    ..Default::default()
+                })),
+                resource,
+            },
+            Destination::Function(scope, name, qualifier) => Asked {
+                to: *scope,
+                request: Box::new(lambda::Request::Invoke(lambda::InvokeInput {
+                    function_name: name.clone(),
+                    qualifier: qualifier.clone(),
+                    invocation_type: Some("Event".to_owned()),
+                    payload: Some(self.input().to_owned().into()),
+                    ..Default::default()
+                })),
+                resource,
+            },
+            Destination::Bus(scope, _) => Asked {
+                to: *scope,
+                request: Box::new(events::Request::PutEvents(events::PutEventsInput {
+                    entries: vec![Relayed::entry(self, *scope)],
+                    ..Default::default()
+                })),
+                resource,
+            },
+            Destination::LogGroup(scope, group) => {
+                let (timestamp, message) = self.log_event();
+                Asked {
+                    to: *scope,
+                    request: Box::new(logs::Request::PutLogEvents(logs::PutLogEventsInput {
+                        log_group_name: group.clone(),
+                        log_stream_name: self.log_stream(),
+                        log_events: vec![logs::InputLogEvent { timestamp, message }],
+                        ..Default::default()
+                    })),
+                    resource,
+                }
+            }
+        }
+    }
+
+    /// A stream for each rule and day.
+    fn log_stream(&self) -> String {
+        let day = Timestamp::from_millis(self.accepted_millis).iso_secs();
+        format!("{}/{}", day.get(..10).unwrap_or_default().replace('-', "/"), self.rule)
+    }
+
+    /// A template for a log group gives `timestamp` and `message`; whatever else is the message itself.
+    fn log_event(&self) -> (i64, String) {
+        let part = |name: &str| JsonPath::parse(name).ok()?.value(self.input.as_deref()?);
+        let timestamp = part("$.timestamp").and_then(|value| {
+            let text = crate::state::json::unquoted(&value).unwrap_or(value);
+            text.parse().ok().or_else(|| Timestamp::parse_iso(&text).map(Timestamp::millis))
+        });
+        match (timestamp, part("$.message")) {
+            (Some(timestamp), Some(message)) => {
+                (timestamp, crate::state::json::unquoted(&message).unwrap_or(message))
+            }
+            _ => (self.accepted_millis, self.input().to_owned()),
+        }
+    }
+
+    fn note(&self, step: &mut Step<'_>, what: &str, to: &str, attempt: u32, outcome: (TraceOutcome, String)) {
+        let mut record = TraceRecord::delivered(step.now, what, &*self.rule_arn, to);
+        record.attempt = attempt;
+        let record = record.with_outcome(outcome.0, outcome.1);
+        step.note(TraceNote { traces: one(TraceId(self.event_id)), record });
+    }
+}
+
+impl Events {
+    /// Makes the first attempt, within the step that accepted the event.
+    pub(crate) fn attempt_first(&mut self, step: &mut Step<'_>, delivery: Delivery) {
+        if let Some(error) = third_account(&delivery) {
+            self.give_up(step, &delivery, GivenUp::NotRetryable, 0, &error);
+            return;
+        }
+        let hop = self.attempt(step, &delivery, 1);
+        send(step, hop, delivery.scope(), Token::First(Box::new(delivery)));
+    }
+
+    /// Makes the attempt that is due first.
+    pub(crate) fn attempt_due(&mut self, step: &mut Step<'_>) {
+        let Some(id) = self.outbox.take_due(step.now) else { return };
+        let failed = self.outbox.progress(id).map_or(0, |progress| progress.attempts);
+        let Some(delivery) = self.outbox.content(step, id) else { return };
+        self.metrics.rule_and_account(step.now, delivery.series(), "RetryInvocationAttempts");
+        let hop = self.attempt(step, &delivery, failed + 1);
+        send(step, hop, delivery.scope(), Token::Again(id));
+    }
+
+    /// An attempt as a hop whose outcome nobody waits for yet.
+    fn attempt(&mut self, step: &mut Step<'_>, delivery: &Delivery, attempt: u32) -> Hop {
+        self.metrics.rule_and_account(step.now, delivery.series(), "InvocationAttempts");
+        let Ok(destination) = Destination::of(&delivery.target.arn) else {
+            unreachable!("only targets with a destination are put");
+        };
+        let principal = delivery.principal(&destination);
+        if let Destination::LogGroup(to, group) = &destination {
+            let request = logs::Request::CreateLogStream(logs::CreateLogStreamInput {
+                log_group_name: group.clone(),
+                log_stream_name: delivery.log_stream(),
+            });
+            let caller = delivery.caller(step, principal.clone());
+            let (to, resource) = (*to, delivery.target.arn.clone());
+            step.hop(Hop {
+                to,
+                caller,
+                request: Box::new(request),
+                resource,
+                attempt,
+                traced: false,
+                ticket: None,
+            });
+        }
+        let Asked { to, request, resource } = delivery.ask(&step.settings().endpoint.clone(), &destination);
+        let caller = delivery.caller(step, principal);
+        Hop { to, caller, request, resource, attempt, traced: true, ticket: None }
+    }
+
+    /// Takes up how a hop of ours ended.
+    pub(crate) fn hop_settled(&mut self, step: &mut Step<'_>, token: Box<dyn Any + Send>, outcome: Settled) {
+        let Ok(token) = token.downcast::<Token>() else {
+            unreachable!("the host hands back the tokens that it was given");
+        };
+        let error = failure_of(outcome);
+        match *token {
+            Token::First(delivery) => match error {
+                None => self.delivered(step, &delivery),
+                Some(error) => self.first_failed(step, &delivery, &error),
+            },
+            Token::Again(id) => {
+                let Some(delivery) = self.outbox.content(step, id) else { return };
+                match error {
+                    None => {
+                        self.outbox.done(step, id);
+                        self.delivered(step, &delivery);
+                    }
+                    Some(error) => self.again_failed(step, id, &delivery, &error),
+                }
+            }
+            Token::DeadLetter(delivery) => {
+                let name =
+                    if error.is_none() { "InvocationsSentToDlq" } else { "InvocationsFailedToBeSentToDlq" };
+                self.metrics.rule(step.now, delivery.series(), name);
+                let queue = delivery.target.dead_letter.clone().unwrap_or_default();
+                let outcome = match error {
+                    None => (TraceOutcome::DeadLettered, "The event is in the dead-letter queue.".to_owned()),
+                    Some(error) => (TraceOutcome::Failed, format!("The event is lost: {error}")),
+                };
+                delivery.note(step, "dead letter", &queue, 1, outcome);
+            }
+        }
+    }
+
+    fn delivered(&mut self, step: &mut Step<'_>, delivery: &Delivery) {
+        let series = delivery.series();
+        self.metrics.rule_and_account(step.now, series, "SuccessfulInvocationAttempts");
+        self.metrics.rule_and_account(step.now, series, "Invocations");
+        let took = step.now.since(Timestamp::from_millis(delivery.accepted_millis));
+        let millis = took.as_secs_f64() * 1000.0;
+        self.metrics.latency(step.now, series, "IngestionToInvocationSuccessLatency", millis);
+    }
+
+    fn first_failed(&mut self, step: &mut Step<'_>, delivery: &Delivery, error: &ApiError) {
+        let policy = delivery.target.retry_policy();
+        if !error.is_retryable() {
+            self.give_up(step, delivery, GivenUp::NotRetryable, 0, error);
+            return;
+        }
+        if policy.retries_max == 0 {
+            self.give_up(step, delivery, GivenUp::MaximumRetryAttempts, 0, error);
+            return;
+        }
+        let jitter = step.ids.below(policy.wait_ms * u64::from(policy.jitter_percent) / 100 + 1);
+        let at = step.now.after(Duration::from_millis(policy.wait_ms - jitter));
+        step.scope = delivery.scope();
+        self.outbox.add(step, policy, at, 1, delivery);
+        self.retrying(step, delivery, 1, at, error);
+    }
+
+    fn again_failed(&mut self, step: &mut Step<'_>, id: u64, delivery: &Delivery, error: &ApiError) {
+        match self.outbox.failed(step, id, &error.to_string(), error.is_retryable()) {
+            Some(Verdict::Again(at)) => {
+                let attempts = self.outbox.progress(id).map_or(1, |progress| progress.attempts);
+                self.retrying(step, delivery, attempts, at, error);
+            }
+            Some(Verdict::Over(why, progress, delivery)) => {
+                self.give_up(step, &delivery, why, progress.attempts.saturating_sub(1), error);
+            }
+            None => {}
+        }
+    }
+
+    fn retrying(
+        &mut self,
+        step: &mut Step<'_>,
+        delivery: &Delivery,
+        attempt: u32,
+        at: Timestamp,
+        error: &ApiError,
+    ) {
+        let why = format!("{error}; tried again at {}", at.iso_millis());
+        delivery.note(step, "retry", &delivery.target.arn, attempt, (TraceOutcome::Retrying, why));
+    }
+
+    fn give_up(
+        &mut self,
+        step: &mut Step<'_>,
+        delivery: &Delivery,
+        why: GivenUp,
+        retries: u32,
+        error: &ApiError,
+    ) {
+        let series = delivery.series();
+        // A loop that was stopped counts by itself (user guide, DeadLetterInvocations).
+        if error.code == "LoopDetected" {
+            self.metrics.rule(step.now, series, "DeadLetterInvocations");
+        } else {
+            self.metrics.rule_and_account(step.now, series, "Invocations");
+            self.metrics.rule(step.now, series, "FailedInvocations");
+        }
+        let Some(queue) = &delivery.target.dead_letter else {
+            let why = format!("Given up after {retries} retries, without a dead-letter queue: {error}");
+            delivery.note(step, "given up", &delivery.target.arn, retries + 1, (TraceOutcome::Failed, why));
+            return;
+        };
+        let Ok(Destination::Queue(to, name)) = Destination::of(queue) else {
+            unreachable!("only queues are put as dead-letter queues");
+        };
+        let request = sqs::Request::SendMessage(sqs::SendMessageInput {
+            queue_url: format!("{}/{}/{name}", step.settings().endpoint, to.account),
+            message_body: delivery.event.to_string(),
+            message_attributes: Some(dead_letter_attributes(delivery, why, retries, error)),
+            ..Default::default()
+        });
+        let caller = delivery.caller(step, None);
+        let resource = queue.clone();
+        let hop =
+            Hop { to, caller, request: Box::new(request), resource, attempt: 1, traced: true, ticket: None };
+        send(step, hop, delivery.scope(), Token::DeadLetter(Box::new(delivery.clone())));
+    }
+}
+
+/// Makes a hop, to hear of its outcome with `token`.
+fn send(step: &mut Step<'_>, mut hop: Hop, scope: Scope, token: Token) {
+    hop.ticket = Some(Ticket { owner: ServiceId::Events, scope, token: Box::new(token) });
+    step.hop(hop);
+}
+
+/// An event that came from another account is not sent on to a third (user guide, "Sending and receiving events between accounts").
+fn third_account(delivery: &Delivery) -> Option<ApiError> {
+    let Ok(Destination::Bus(to, _)) = Destination::of(&delivery.target.arn) else { return None };
+    let origin = JsonPath::parse("$.account").ok()?.value(&delivery.event)?;
+    let came_from_elsewhere = origin.trim_matches('"') != delivery.scope().account.as_str();
+    let goes_elsewhere = to.account != delivery.scope().account;
+    (came_from_elsewhere && goes_elsewhere).then(|| {
+        ApiError::client(
+            "ThirdAccountHopDetected",
+            "An event from another account is not sent on to a third.",
+        )
+    })
+}
+
+/// Why a hop failed, if it did. A bus may accept the call and refuse the entry.
+fn failure_of(outcome: Settled) -> Option<ApiError> {
+    let output = match outcome {
+        Ok(output) => output,
+        Err(error) => return Some(error),
+    };
+    let output: Box<dyn Any> = output.into_any();
+    let output = output.downcast::<events::PutEventsOutput>().ok()?;
+    let entry = output.entries.unwrap_or_default().into_iter().next()?;
+    let code = entry.error_code?;
+    Some(ApiError::client(code, entry.error_message.unwrap_or_default()))
+}
+
+fn dead_letter_attributes(
+    delivery: &Delivery,
+    why: GivenUp,
+    retries: u32,
+    error: &ApiError,
+) -> BTreeMap<String, sqs::MessageAttributeValue> {
+    let mut attributes = BTreeMap::new();
+    let mut add = |name: &str, value: String| {
+        let value = sqs::MessageAttributeValue {
+            string_value: Some(value),
+            data_type: "String".to_owned(),
+            ..Default::default()
+        };
+        attributes.insert(name.to_owned(), value);
+    };
+    add("RULE_ARN", delivery.rule_arn.to_string());
+    add("TARGET_ARN", delivery.target.arn.clone());
+    add("ERROR_CODE", error_code(error).to_owned());
+    add("ERROR_MESSAGE", error.message.clone());
+    match why {
+        GivenUp::MaximumRetryAttempts => add("EXHAUSTED_RETRY_CONDITION", "MaximumRetryAttempts".to_owned()),
+        GivenUp::MaximumEventAge => add("EXHAUSTED_RETRY_CONDITION", "MaximumEventAgeInSeconds".to_owned()),
+        GivenUp::NotRetryable => {}
+    }
+    add("RETRY_ATTEMPTS", retries.to_string());
+    attributes
+}
+
+/// EventBridge's own name for what went wrong; the names are those of the user guide ("Using dead-letter queues").
+fn error_code(error: &ApiError) -> &'static str {
+    let has = |parts: &[&str]| parts.iter().any(|part| error.code.contains(part));
+    if has(&["AccessDenied", "Authorization", "NotAuthorized"]) {
+        "NO_PERMISSIONS"
+    } else if has(&["NotFound", "DoesNotExist", "NonExistent"]) {
+        "NO_RESOURCE"
+    } else if error.status == 429 || has(&["Throttl", "TooManyRequests"]) {
+        "THROTTLING"
+    } else if error.code == "ThirdAccountHopDetected" {
+        "THIRD_ACCOUNT_HOP_DETECTED"
+    } else if error.fault == Fault::Server {
+        "ERROR_FROM_TARGET"
+    } else if has(&["Invalid", "Validation"]) {
+        "INVALID_PARAMETER"
+    } else {
+        "SDK_CLIENT_ERROR"
+    }
+}

@@ -1,0 +1,25 @@
+//! TestEventPattern.
+
+use pontoon_api::events::*;
+use pontoon_core::{Access, Step};
+use pontoon_pattern::{Event, Pattern};
+
+use super::Answer;
+use crate::state::json;
+use crate::{Error, Events};
+
+pub fn test(
+    _: &mut Events,
+    step: &mut Step<'_>,
+    input: TestEventPatternInput,
+) -> Answer<TestEventPatternOutput> {
+    let access = Access { action: "events:TestEventPattern", resource: "*", policy: None, context: &[] };
+    step.authorize(&access).map_err(|denial| Error::AccessDenied(denial.message))?;
+    let invalid = || Error::Validation("Parameter Event is not valid.".into());
+    if !json::is_valid(&input.event) {
+        return Err(invalid());
+    }
+    let event = Event::parse(input.event.as_bytes()).map_err(|_| invalid())?;
+    let pattern = Pattern::parse(&input.event_pattern).map_err(Error::InvalidEventPattern)?;
+    Ok(TestEventPatternOutput { result: Some(pattern.matches(&event)) }.into())
+}

@@ -1,0 +1,196 @@
+//! Targets of rules.
+
+use std::sync::Arc;
+
+use pontoon_api::events::*;
+use pontoon_core::Step;
+
+use super::Answer;
+use super::page::page;
+use crate::state::bus::Rule as BusRule;
+use crate::state::input::InputRecord;
+use crate::state::target::{Destination, NoDestination, Target as BusTarget, TargetRecord};
+use crate::{Error, Events};
+
+/// Targets of a rule (user guide, quotas).
+const TARGETS_MAX: usize = 5;
+
+pub fn put(events: &mut Events, step: &mut Step<'_>, input: PutTargetsInput) -> Answer<PutTargetsOutput> {
+    let bus = input.event_bus_name.as_deref();
+    let found = events.open_rule(step, bus, &input.rule, "events:PutTargets")?;
+    let (scope, bus_name, mut rule) = (found.0, found.1, found.2.clone());
+    for target in input.targets {
+        let target = checked(target)?;
+        match rule.targets.iter_mut().find(|before| before.record.id == target.record.id) {
+            Some(before) => *before = target,
+            None => rule.targets.push(target),
+        }
+    }
+    if rule.targets.len() > TARGETS_MAX {
+        return Err(Error::LimitExceeded);
+    }
+    rule.record.targets = records_of(&rule);
+    events.put_rule(step, (scope, &bus_name), &Arc::from(input.rule.as_str()), rule);
+    Ok(PutTargetsOutput { failed_entry_count: Some(0), failed_entries: Some(Vec::new()) }.into())
+}
+
+fn records_of(rule: &BusRule) -> Vec<Arc<TargetRecord>> {
+    rule.targets.iter().map(|target| Arc::clone(&target.record)).collect()
+}
+
+/// A target as it is kept, once everything about it can be honoured.
+fn checked(target: Target) -> Result<BusTarget, Error> {
+    refuse_parameters(&target)?;
+    let Target { id, arn, role_arn, input, input_path, input_transformer, sqs_parameters, .. } = target;
+    let destination = Destination::of(&arn).map_err(|refusal| match refusal {
+        NoDestination::Malformed => Error::Validation(format!(
+            "Parameter {arn} is not valid. Reason: Provided Arn is not in correct format."
+        )),
+        NoDestination::Unsupported(what) => Error::Unsupported(what),
+    })?;
+    let input = match (input, input_path, input_transformer) {
+        (None, None, None) => InputRecord::Whole,
+        (Some(constant), None, None) => InputRecord::Constant(constant),
+        (None, Some(path), None) => InputRecord::Path(path),
+        (None, None, Some(transformer)) => InputRecord::Transformer {
+            paths: transformer.input_paths_map.unwrap_or_default(),
+            template: transformer.input_template,
+        },
+        _ => {
+            return Err(Error::Validation(format!(
+                "Only one of Input, InputPath, or InputTransformer must be provided for target {id}."
+            )));
+        }
+    };
+    let is_bus = matches!(destination, Destination::Bus(..));
+    if is_bus && input != InputRecord::Whole {
+        return Err(Error::Unsupported("an input other than the event for event bus targets".into()));
+    }
+    let is_fifo = matches!(&destination, Destination::Queue(_, name) if name.ends_with(".fifo"));
+    if is_fifo && sqs_parameters.is_none() {
+        return Err(Error::Validation(format!(
+            "Parameter(s) SqsParameters must be specified for target: {id}."
+        )));
+    }
+    let compiled = input.compile().map_err(|fault| Error::input(&id, fault))?;
+    let dead_letter = target.dead_letter_config.and_then(|config| config.arn);
+    check_dead_letter(dead_letter.as_deref())?;
+    // The model has held both to their ranges.
+    let number = |value: Option<i32>| value.and_then(|value| u32::try_from(value).ok());
+    let record = TargetRecord {
+        id,
+        arn,
+        role_arn,
+        input,
+        has_queue_parameters: sqs_parameters.is_some(),
+        message_group: sqs_parameters.and_then(|parameters| parameters.message_group_id),
+        dead_letter,
+        retries_max: number(target.retry_policy.as_ref().and_then(|policy| policy.maximum_retry_attempts)),
+        age_secs_max: number(
+            target.retry_policy.as_ref().and_then(|policy| policy.maximum_event_age_in_seconds),
+        ),
+    };
+    Ok(BusTarget { record: Arc::new(record), input: compiled })
+}
+
+fn check_dead_letter(arn: Option<&str>) -> Result<(), Error> {
+    match arn.map(Destination::of) {
+        None => Ok(()),
+        Some(Ok(Destination::Queue(_, name))) if !name.ends_with(".fifo") => Ok(()),
+        Some(_) => Err(Error::parameter("DeadLetterConfig", "The Arn is not that of a standard SQS queue.")),
+    }
+}
+
+/// Parameters of targets that Pontoon does not deliver to.
+fn refuse_parameters(target: &Target) -> Result<(), Error> {
+    let given = [
+        ("KinesisParameters", target.kinesis_parameters.is_some()),
+        ("RunCommandParameters", target.run_command_parameters.is_some()),
+        ("EcsParameters", target.ecs_parameters.is_some()),
+        ("BatchParameters", target.batch_parameters.is_some()),
+        ("HttpParameters", target.http_parameters.is_some()),
+        ("RedshiftDataParameters", target.redshift_data_parameters.is_some()),
+        ("SageMakerPipelineParameters", target.sage_maker_pipeline_parameters.is_some()),
+        ("AppSyncParameters", target.app_sync_parameters.is_some()),
+    ];
+    match given.iter().find(|(_, given)| *given) {
+        Some((name, _)) => Err(Error::Unsupported(format!("{name} of a target"))),
+        None => Ok(()),
+    }
+}
+
+pub fn remove(
+    events: &mut Events,
+    step: &mut Step<'_>,
+    input: RemoveTargetsInput,
+) -> Answer<RemoveTargetsOutput> {
+    let bus = input.event_bus_name.as_deref();
+    let found = events.open_rule(step, bus, &input.rule, "events:RemoveTargets")?;
+    let (scope, bus_name, mut rule) = (found.0, found.1, found.2.clone());
+    let mut failed = Vec::new();
+    for id in input.ids {
+        let before = rule.targets.len();
+        rule.targets.retain(|target| target.record.id != id);
+        if rule.targets.len() == before {
+            failed.push(RemoveTargetsResultEntry {
+                error_code: Some("ResourceNotFoundException".to_owned()),
+                error_message: Some(format!(
+                    "Rule '{}' does not have a target with the Id '{id}'.",
+                    input.rule
+                )),
+                target_id: Some(id),
+            });
+        }
+    }
+    rule.record.targets = records_of(&rule);
+    events.put_rule(step, (scope, &bus_name), &Arc::from(input.rule.as_str()), rule);
+    let failed_entry_count = i32::try_from(failed.len()).ok();
+    Ok(RemoveTargetsOutput { failed_entry_count, failed_entries: Some(failed) }.into())
+}
+
+pub fn list(
+    events: &mut Events,
+    step: &mut Step<'_>,
+    input: ListTargetsByRuleInput,
+) -> Answer<ListTargetsByRuleOutput> {
+    let bus = input.event_bus_name.as_deref();
+    let (_, _, rule) = events.open_rule(step, bus, &input.rule, "events:ListTargetsByRule")?;
+    // There are so few targets that their place is key enough.
+    let numbered = rule.targets.iter().enumerate();
+    let (found, next_token) =
+        page(numbered, |(number, _)| format!("{number:04}"), input.next_token.as_deref(), input.limit)?;
+    let targets = found.into_iter().map(|(_, target)| shown(&target.record)).collect();
+    Ok(ListTargetsByRuleOutput { targets: Some(targets), next_token }.into())
+}
+
+fn shown(record: &TargetRecord) -> Target {
+    let signed = |value: Option<u32>| value.and_then(|value| i32::try_from(value).ok());
+    let mut target = Target {
+        id: record.id.clone(),
+        arn: record.arn.clone(),
+        role_arn: record.role_arn.clone(),
+        sqs_parameters: record
+            .has_queue_parameters
+            .then(|| SqsParameters { message_group_id: record.message_group.clone() }),
+        dead_letter_config: record.dead_letter.clone().map(|arn| DeadLetterConfig { arn: Some(arn) }),
+        ..Default::default()
+    };
+    if record.retries_max.is_some() || record.age_secs_max.is_some() {
+        target.retry_policy = Some(RetryPolicy {
+            maximum_retry_attempts: signed(record.retries_max),
+            maximum_event_age_in_seconds: signed(record.age_secs_max),
+        });
+    }
+    match &record.input {
+        InputRecord::Whole => {}
+        InputRecord::Constant(text) => target.input = Some(text.clone()),
+        InputRecord::Path(path) => target.input_path = Some(path.clone()),
+        InputRecord::Transformer { paths, template } => {
+            target.input_transformer = Some(InputTransformer {
+                input_paths_map: (!paths.is_empty()).then(|| paths.clone()),
+                input_template: template.clone(),
+            });
+        }
+    }
+    target
+}

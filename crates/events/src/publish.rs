@@ -1,0 +1,128 @@
+//! From an accepted event to the deliveries that its rules ask for.
+
+use std::sync::Arc;
+
+use pontoon_core::trace::one;
+use pontoon_core::{Scope, Space, Step, Timestamp, TraceId, TraceNote, TraceRecord};
+use pontoon_pattern::Event;
+
+use crate::deliver::Delivery;
+use crate::metrics::Series;
+use crate::state::bus::DEFAULT;
+use crate::state::bus::Rule;
+use crate::state::envelope::Envelope;
+use crate::state::input::Context;
+use crate::state::target::Target;
+use crate::{Events, records};
+
+/// An event on its way into a bus.
+#[derive(Debug)]
+pub(crate) struct Published {
+    /// Its id, which is that of its trace.
+    pub id: [u8; 16],
+    /// The event, JSON.
+    pub event: Arc<str>,
+    /// What it came from, for the trace.
+    pub from: String,
+    /// How many hops led here.
+    pub depth: u8,
+    /// Whether it came from another bus under the same id, where it is kept already.
+    pub is_relayed: bool,
+}
+
+impl Events {
+    /// Matches an event against a bus's rules and delivers it.
+    pub(crate) fn publish(
+        &mut self,
+        step: &mut Step<'_>,
+        (scope, bus): (Scope, &str),
+        published: &Published,
+        parsed: &Event<'_>,
+    ) {
+        let Some(found) = self.bus_mut(step.now, scope, bus) else { return };
+        let record = TraceRecord::delivered(step.now, "PutEvents", &published.from, &*found.arn);
+        step.note(TraceNote { traces: one(TraceId(published.id)), record });
+        let mut deliveries = Vec::new();
+        let mut matched = Vec::new();
+        for name in found.matcher.matches(parsed) {
+            let Some(rule) = found.rules.get(name) else { continue };
+            let record = TraceRecord::delivered(step.now, "rule matched", &*found.arn, &*rule.arn);
+            step.note(TraceNote { traces: one(TraceId(published.id)), record });
+            deliveries.extend(deliveries_of(step.now, (&found.name, name), rule, published));
+            matched.push(Arc::clone(name));
+        }
+        let now = step.now;
+        if !matched.is_empty() {
+            self.metrics.bus(now, (scope, bus), "MatchedEvents", 1.0);
+        }
+        for rule in &matched {
+            let series = Series { scope, bus, rule };
+            self.metrics.rule(now, series, "MatchedEvents");
+            self.metrics.rule_and_account(now, series, "TriggeredRules");
+        }
+        if !published.is_relayed {
+            self.kept.keep(step, published.id, (scope, bus), &published.event);
+        }
+        self.deliver_all(step, deliveries);
+    }
+
+    pub(crate) fn deliver_all(&mut self, step: &mut Step<'_>, deliveries: Vec<Delivery>) {
+        for delivery in deliveries {
+            self.metrics.account(step.now, delivery.scope(), "InvocationsCreated", 1.0);
+            self.attempt_first(step, delivery);
+        }
+    }
+
+    /// Fires the scheduled rule that is due first.
+    pub(crate) fn fire(&mut self, step: &mut Step<'_>, due: Timestamp, scope: Scope, name: &Arc<str>) {
+        step.scope = scope;
+        let id = step.ids.uuid_bytes();
+        let Some(rule) = self.bus_mut(step.now, scope, DEFAULT).and_then(|bus| bus.rules.get_mut(name))
+        else {
+            return;
+        };
+        // What was missed while nothing ran fires once.
+        rule.record.fired_millis = Some(due.max(step.now).millis());
+        let envelope = Envelope {
+            id,
+            detail_type: "Scheduled Event",
+            source: "aws.events",
+            origin: scope,
+            time: due,
+            resources: &[rule.arn.to_string()],
+        };
+        let event = envelope.to_json("{}").into();
+        let published = Published { id, event, from: rule.arn.to_string(), depth: 0, is_relayed: false };
+        let deliveries = deliveries_of(step.now, (&Arc::from(DEFAULT), name), rule, &published);
+        let record = TraceRecord::delivered(step.now, "schedule", "aws.events", &*rule.arn);
+        step.note(TraceNote { traces: one(TraceId(id)), record });
+        step.put(Space::Config, records::rule_key(scope, DEFAULT, name), records::to_json(&rule.record));
+        let next_fire = rule.next_fire();
+        self.schedules.extend(next_fire.map(|at| (at, scope, Arc::clone(name))));
+        let series = Series { scope, bus: DEFAULT, rule: name };
+        self.metrics.rule_and_account(step.now, series, "TriggeredRules");
+        self.deliver_all(step, deliveries);
+    }
+}
+
+fn deliveries_of(
+    now: Timestamp,
+    (bus, name): (&Arc<str>, &Arc<str>),
+    rule: &Rule,
+    published: &Published,
+) -> Vec<Delivery> {
+    let ingestion_time = now.iso_secs();
+    let context = Context { rule_arn: &rule.arn, rule_name: name, ingestion_time: &ingestion_time };
+    let deliver = |target: &Target| Delivery {
+        bus: Arc::clone(bus),
+        rule: Arc::clone(name),
+        rule_arn: Arc::clone(&rule.arn),
+        target: Arc::clone(&target.record),
+        event_id: published.id,
+        input: target.input.of(&published.event, context),
+        event: Arc::clone(&published.event),
+        accepted_millis: now.millis(),
+        depth: published.depth,
+    };
+    rule.targets.iter().map(deliver).collect()
+}

@@ -1,0 +1,109 @@
+//! EventBridge as the engine sees it: loading, and what happens of itself.
+
+use std::any::Any;
+use std::sync::Arc;
+
+use pontoon_api::events;
+use pontoon_core::shape::Violations;
+use pontoon_core::{
+    ApiError, Inspect, LoadError, OperationSchema, Outbox, Output, Reply, Request, Scope, Service, ServiceId,
+    ServiceSchema, Settled, Step, StoreRead, Timestamp,
+};
+
+use crate::Events;
+use crate::records::{self, BusRecord};
+use crate::state::bus::{Bus, DEFAULT, Rule};
+use crate::state::kept::Kept;
+
+impl Service for Events {
+    fn id(&self) -> ServiceId {
+        ServiceId::Events
+    }
+
+    fn schemas(&self) -> &'static [&'static ServiceSchema] {
+        const { &[&events::SERVICE] }
+    }
+
+    fn load(&mut self, store: &dyn StoreRead) -> Result<(), LoadError> {
+        for (scope, name, record) in records::load_buses(store)? {
+            let bus = Bus::new(scope, &name, record);
+            self.buses.entry(scope).or_default().insert(name, bus);
+        }
+        for (scope, key, record) in records::load_rules(store)? {
+            let bad = |why: &str| LoadError::new(format!("the rule {key:?} cannot be read: {why}"));
+            let (bus, name) = key.split_once('\0').ok_or_else(|| bad("bad key"))?;
+            let created = Timestamp::from_millis(record.modified_millis);
+            let rule = Rule::load(scope, bus, name, record).map_err(|why| bad(&why))?;
+            let name: Arc<str> = Arc::from(name);
+            self.schedules.extend(rule.next_fire().map(|at| (at, scope, Arc::clone(&name))));
+            let buses = self.buses.entry(scope).or_default();
+            if bus == DEFAULT {
+                buses.entry(bus.to_owned()).or_insert_with(|| Bus::new(scope, bus, BusRecord::new(created)));
+            }
+            buses.get_mut(bus).ok_or_else(|| bad("its bus is not there"))?.put(&name, rule);
+        }
+        self.outbox = Outbox::load(ServiceId::Events, store)?;
+        self.kept = Kept::load(store)?;
+        Ok(())
+    }
+
+    fn call(
+        &mut self,
+        step: &mut Step<'_>,
+        request: Box<dyn Request>,
+    ) -> Result<Reply<Box<dyn Output>>, ApiError> {
+        let request = request.into_any().downcast::<events::Request>();
+        assert!(request.is_ok(), "the host hands a request only to the service whose schema it has");
+        match request {
+            Ok(request) => events::call(self, step, *request),
+            Err(_) => unreachable!("asserted above"),
+        }
+    }
+
+    fn invalid(&self, operation: &'static OperationSchema, violations: &Violations) -> Option<ApiError> {
+        events::Handler::invalid(self, operation, violations)
+    }
+
+    fn next_due(&self) -> Option<Timestamp> {
+        let fires = self.schedules.first().map(|(at, ..)| *at);
+        [self.outbox.next_due(), fires, self.metrics.book.due()].into_iter().flatten().min()
+    }
+
+    fn run_due(&mut self, step: &mut Step<'_>) {
+        let next = self.next_due();
+        // A minute's counts are taken before anything else happens at its end.
+        if self.metrics.book.due() == next {
+            for (scope, datum) in self.metrics.book.close() {
+                step.scope = scope;
+                step.metric(datum);
+            }
+        } else if self.outbox.next_due() == next {
+            self.attempt_due(step);
+        } else if let Some((at, scope, name)) = self.schedules.pop_first() {
+            self.fire(step, at, scope, &name);
+        }
+    }
+
+    fn settled(&mut self, step: &mut Step<'_>, token: Box<dyn Any + Send>, outcome: Settled) {
+        self.hop_settled(step, token, outcome);
+    }
+
+    fn inspect(&self, scope: Scope, question: &Inspect<'_>) -> Option<serde_json::Value> {
+        match question {
+            Inspect::ExplainEvent { bus, event } => self.explain(scope, bus, event),
+            Inspect::Counts => {
+                let buses = self.buses.values().flat_map(|buses| buses.values());
+                let (mut buses_count, mut rules) = (0, 0);
+                for bus in buses {
+                    buses_count += 1;
+                    rules += bus.rules.len();
+                }
+                Some(serde_json::json!({
+                    "event buses": buses_count,
+                    "rules": rules,
+                    "deliveries waiting": self.outbox.len(),
+                }))
+            }
+        }
+    }
+}

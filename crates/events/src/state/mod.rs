@@ -1,0 +1,9 @@
+//! The nouns of EventBridge and their transitions, without wire types.
+
+pub mod bus;
+pub mod envelope;
+pub mod input;
+pub mod json;
+pub mod kept;
+pub mod schedule;
+pub mod target;
