@@ -1,0 +1,95 @@
+//! Stacks and change sets: what they are, and where they are found. Pure; no wire types.
+
+pub mod change_set;
+pub mod operation;
+pub mod stack;
+
+use std::collections::BTreeMap;
+
+use pontoon_core::Scope;
+
+pub use change_set::ChangeSet;
+pub use operation::Operation;
+pub use stack::{Instance, Resource, ResourceStatus, Stack, StackStatus};
+
+/// The stacks of every account and region.
+#[derive(Debug, Default)]
+pub struct State {
+    scopes: BTreeMap<Scope, Stacks>,
+}
+
+/// The stacks of one account and region, by id, deleted ones included.
+#[derive(Debug, Default)]
+pub struct Stacks {
+    by_id: BTreeMap<String, Stack>,
+}
+
+impl State {
+    /// The stacks of a scope.
+    pub fn stacks(&mut self, scope: Scope) -> &mut Stacks {
+        self.scopes.entry(scope).or_default()
+    }
+
+    /// The stacks of a scope, if it ever had one.
+    #[must_use]
+    pub fn get(&self, scope: Scope) -> Option<&Stacks> {
+        self.scopes.get(&scope)
+    }
+
+    /// Every scope with its stacks.
+    pub fn iter(&self) -> impl Iterator<Item = (Scope, &Stacks)> {
+        self.scopes.iter().map(|(scope, stacks)| (*scope, stacks))
+    }
+}
+
+impl Stacks {
+    /// Adds a stack.
+    pub fn insert(&mut self, stack: Stack) {
+        self.by_id.insert(stack.id.clone(), stack);
+    }
+
+    /// The stack of this id, deleted or not.
+    #[must_use]
+    pub fn by_id(&self, id: &str) -> Option<&Stack> {
+        self.by_id.get(id)
+    }
+
+    /// The stack of this id, deleted or not.
+    pub fn by_id_mut(&mut self, id: &str) -> Option<&mut Stack> {
+        self.by_id.get_mut(id)
+    }
+
+    /// The stack that a request means: by id any, by name the one that is not deleted.
+    #[must_use]
+    pub fn find(&self, name_or_id: &str) -> Option<&Stack> {
+        if name_or_id.starts_with("arn:") {
+            return self.by_id.get(name_or_id);
+        }
+        self.by_id.values().find(|stack| stack.name == name_or_id && stack.status != StackStatus::DeleteComplete)
+    }
+
+    /// Every stack, in the order of their ids.
+    pub fn iter(&self) -> impl Iterator<Item = &Stack> {
+        self.by_id.values()
+    }
+
+    /// The value of an export.
+    #[must_use]
+    pub fn export(&self, name: &str) -> Option<&str> {
+        self.exports().find(|(_, export, _)| *export == name).map(|(_, _, value)| value)
+    }
+
+    /// Every export: its stack, name and value.
+    pub fn exports(&self) -> impl Iterator<Item = (&Stack, &str, &str)> {
+        self.by_id.values().filter(|stack| stack.status != StackStatus::DeleteComplete).flat_map(|stack| {
+            stack.outputs.iter().filter_map(move |output| Some((stack, output.export.as_deref()?, output.value.as_str())))
+        })
+    }
+
+    /// The names of the stacks that import an export.
+    #[must_use]
+    pub fn importers(&self, export: &str) -> Vec<&str> {
+        let live = self.by_id.values().filter(|stack| stack.status != StackStatus::DeleteComplete);
+        live.filter(|stack| stack.imports.contains(export)).map(|stack| stack.name.as_str()).collect()
+    }
+}
