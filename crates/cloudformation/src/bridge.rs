@@ -93,12 +93,22 @@ impl Reader for ValueReader<'_> {
         Ok(())
     }
 
-    fn list(&mut self, _schema: &'static ListSchema, _flattened: bool, each: &mut Each<'_>) -> Result<(), DecodeError> {
+    fn list(
+        &mut self,
+        _schema: &'static ListSchema,
+        _flattened: bool,
+        each: &mut Each<'_>,
+    ) -> Result<(), DecodeError> {
         let items = self.value.as_list().ok_or_else(|| self.mismatch("a list"))?;
         items.iter().try_for_each(|item| each(&mut ValueReader::new(item)))
     }
 
-    fn map(&mut self, _schema: &'static MapSchema, _flattened: bool, each: &mut EachEntry<'_>) -> Result<(), DecodeError> {
+    fn map(
+        &mut self,
+        _schema: &'static MapSchema,
+        _flattened: bool,
+        each: &mut EachEntry<'_>,
+    ) -> Result<(), DecodeError> {
         let map = self.value.as_map().ok_or_else(|| self.mismatch("an object"))?;
         map.iter().try_for_each(|(key, value)| each(key.clone(), &mut ValueReader::new(value)))
     }

@@ -119,7 +119,9 @@ impl Shape {
             )),
             (Self::Map { items }, Value::Map(map)) => Some(Value::Map(
                 map.iter()
-                    .map(|(key, value)| (key.clone(), items.conform(value, &format!("{path}/{key}"), problems)))
+                    .map(|(key, value)| {
+                        (key.clone(), items.conform(value, &format!("{path}/{key}"), problems))
+                    })
                     .collect(),
             )),
             (Self::Object { properties, required }, Value::Map(map)) => {
@@ -128,7 +130,8 @@ impl Shape {
             (Self::Json {}, Value::Map(_) | Value::String(_)) => Some(value.clone()),
             (Self::String { values }, _) => {
                 let text = value.scalar_text();
-                if let Some(text) = text.as_ref().filter(|text| !values.is_empty() && !values.contains(text)) {
+                if let Some(text) = text.as_ref().filter(|text| !values.is_empty() && !values.contains(text))
+                {
                     problems.push(format!("{text} is not a valid enum value for {{{path}}}"));
                 }
                 text.map(Value::String)
@@ -138,7 +141,8 @@ impl Shape {
             }
             (Self::Integer {}, _) => {
                 let text = value.scalar_text();
-                text.and_then(|text| text.trim().parse::<i64>().ok()).map(|number| Value::Number(number.to_string()))
+                text.and_then(|text| text.trim().parse::<i64>().ok())
+                    .map(|number| Value::Number(number.to_string()))
             }
             (Self::Number {}, _) => {
                 let text = value.scalar_text();
@@ -189,7 +193,9 @@ mod tests {
     fn scalars_are_converted_to_the_types_that_they_must_have() {
         check(
             r#"{"Name":5,"Count":"30","Ratio":"0.50","On":"true","Policy":{"a":1},"Tags":[{"Key":true}],"Variables":{"A":1}}"#,
-            Ok(r#"{"Name":"5","Count":30,"Ratio":0.50,"On":true,"Policy":{"a":1},"Tags":[{"Key":"true"}],"Variables":{"A":"1"}}"#),
+            Ok(
+                r#"{"Name":"5","Count":30,"Ratio":0.50,"On":true,"Policy":{"a":1},"Tags":[{"Key":"true"}],"Variables":{"A":"1"}}"#,
+            ),
         );
     }
 

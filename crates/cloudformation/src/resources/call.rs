@@ -137,12 +137,10 @@ impl Call {
     /// What the API's model has against the input.
     pub fn request(&self) -> Result<Box<dyn Request>, Failure> {
         let invalid = |message: String| Failure { message, handler_code: "InvalidRequest" };
-        let operation: &'static OperationSchema = self
-            .service
-            .operations
-            .iter()
-            .find(|operation| operation.name == self.operation)
-            .ok_or_else(|| invalid(format!("Pontoon does not support {} of {}.", self.operation, self.service.title)))?;
+        let operation: &'static OperationSchema =
+            self.service.operations.iter().find(|operation| operation.name == self.operation).ok_or_else(
+                || invalid(format!("Pontoon does not support {} of {}.", self.operation, self.service.title)),
+            )?;
         let decoded = (operation.decode)(&mut ValueReader::new(&self.input));
         let (request, violations) = decoded.map_err(|error| invalid(error.to_string()))?;
         if violations.is_empty() { Ok(request) } else { Err(invalid(violations.message())) }
@@ -154,14 +152,21 @@ impl Call {
         let output = outcome.as_ref().map(|output| bridge::to_value(&**output));
         match (&self.expectation, output) {
             (Expectation::Success(_), Ok(output)) => Ended::Well(Some(output)),
-            (Expectation::Success(codes) | Expectation::Absence(codes, _) | Expectation::Gone(codes), Err(error))
-                if codes.contains(&&*error.code) || error.query_code.is_some_and(|code| codes.contains(&code)) =>
+            (
+                Expectation::Success(codes) | Expectation::Absence(codes, _) | Expectation::Gone(codes),
+                Err(error),
+            ) if codes.contains(&&*error.code)
+                || error.query_code.is_some_and(|code| codes.contains(&code)) =>
             {
                 Ended::Well(None)
             }
             (Expectation::Absence(_, identifier), Ok(_)) => self.already_exists(identifier),
             (Expectation::AbsenceIn(is_absent, identifier), Ok(output)) => {
-                if is_absent(&output) { Ended::Well(None) } else { self.already_exists(identifier) }
+                if is_absent(&output) {
+                    Ended::Well(None)
+                } else {
+                    self.already_exists(identifier)
+                }
             }
             (Expectation::Gone(_), Ok(_)) => Ended::Again("it is still being deleted".to_owned()),
             (Expectation::Output(judge), Ok(output)) => match judge(&output) {
@@ -174,9 +179,10 @@ impl Call {
             (_, Err(error)) if error.is_retryable() && error.code != "NotSupportedByPontoon" => {
                 Ended::Again(self.service_message(error))
             }
-            (_, Err(error)) => {
-                Ended::Badly(Failure { message: self.service_message(error), handler_code: handler_code(error) })
-            }
+            (_, Err(error)) => Ended::Badly(Failure {
+                message: self.service_message(error),
+                handler_code: handler_code(error),
+            }),
         }
     }
 

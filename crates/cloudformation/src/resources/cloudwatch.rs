@@ -28,10 +28,12 @@ impl Lifecycle for Alarm {
     fn create(&self, context: &Context<'_>) -> Result<Vec<Call>, String> {
         // PutMetricAlarm overwrites, so a name in use has to be looked for.
         let names = Value::List(vec![context.name().into()]);
-        let is_absent =
-            |output: &Value| output.get("MetricAlarms").and_then(Value::as_list).is_none_or(<[Value]>::is_empty);
+        let is_absent = |output: &Value| {
+            output.get("MetricAlarms").and_then(Value::as_list).is_none_or(<[Value]>::is_empty)
+        };
         let absent = Expectation::AbsenceIn(is_absent, identifier("AWS::CloudWatch::Alarm", context.name()));
-        let check = Call::new(&SERVICE, "DescribeAlarms", object([("AlarmNames", Some(names))])).expect(absent);
+        let check =
+            Call::new(&SERVICE, "DescribeAlarms", object([("AlarmNames", Some(names))])).expect(absent);
         Ok(vec![check, Self::put(context, true)])
     }
 
@@ -40,7 +42,11 @@ impl Lifecycle for Alarm {
         let (set, gone) = tags::changes(context, old);
         let arn = || text(Self::arn(context));
         if let Some(set) = tags::pairs(&set, "Key", "Value") {
-            calls.push(Call::new(&SERVICE, "TagResource", object([("ResourceARN", arn()), ("Tags", Some(set))])));
+            calls.push(Call::new(
+                &SERVICE,
+                "TagResource",
+                object([("ResourceARN", arn()), ("Tags", Some(set))]),
+            ));
         }
         if !gone.is_empty() {
             let input = object([("ResourceARN", arn()), ("TagKeys", Some(Value::List(gone)))]);

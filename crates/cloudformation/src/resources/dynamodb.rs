@@ -23,7 +23,10 @@ impl Table {
             if stream.get("ResourcePolicy").is_some() {
                 return Err("Pontoon does not support ResourcePolicy of StreamSpecification".to_owned());
             }
-            members.insert("StreamSpecification".to_owned(), Self::stream(stream.get("StreamViewType").cloned()));
+            members.insert(
+                "StreamSpecification".to_owned(),
+                Self::stream(stream.get("StreamViewType").cloned()),
+            );
         }
         if let Some(encryption) = properties.get("SSESpecification") {
             let specification = object([
@@ -47,7 +50,8 @@ impl Table {
 
     fn wait(context: &Context<'_>) -> Call {
         let is_active = |output: &Value| {
-            let status = output.get("Table").and_then(|table| table.get("TableStatus")).and_then(Value::as_str);
+            let status =
+                output.get("Table").and_then(|table| table.get("TableStatus")).and_then(Value::as_str);
             if status == Some("ACTIVE") { Progress::Done } else { Progress::Pending }
         };
         Call::new(&SERVICE, "DescribeTable", object([("TableName", text(context.name()))]))
@@ -97,11 +101,17 @@ impl Lifecycle for Table {
         for name in SETTINGS.iter().filter(|name| new.get(**name) != before.get(**name)) {
             input.extend(new.get(*name).map(|value| ((*name).to_owned(), value.clone())));
         }
-        input.extend(members.iter().filter(|(name, value)| old_members.get(*name) != Some(*value)).map(|(name, value)| (name.clone(), value.clone())));
+        input.extend(
+            members
+                .iter()
+                .filter(|(name, value)| old_members.get(*name) != Some(*value))
+                .map(|(name, value)| (name.clone(), value.clone())),
+        );
         if old_members.contains_key("StreamSpecification") && !members.contains_key("StreamSpecification") {
             input.insert("StreamSpecification".to_owned(), Self::stream(None));
         }
-        if before.contains_key("DeletionProtectionEnabled") && !new.contains_key("DeletionProtectionEnabled") {
+        if before.contains_key("DeletionProtectionEnabled") && !new.contains_key("DeletionProtectionEnabled")
+        {
             input.insert("DeletionProtectionEnabled".to_owned(), Value::Bool(false));
         }
         let mut calls = Vec::new();
@@ -113,14 +123,22 @@ impl Lifecycle for Table {
         let (ttl, old_ttl) = (new.get("TimeToLiveSpecification"), before.get("TimeToLiveSpecification"));
         if ttl != old_ttl {
             let off = old_ttl.map(|old| {
-                object([("AttributeName", old.get("AttributeName").cloned()), ("Enabled", Some(Value::Bool(false)))])
+                object([
+                    ("AttributeName", old.get("AttributeName").cloned()),
+                    ("Enabled", Some(Value::Bool(false))),
+                ])
             });
-            calls.extend(ttl.cloned().or(off).map(|specification| Self::time_to_live(context, specification)));
+            calls
+                .extend(ttl.cloned().or(off).map(|specification| Self::time_to_live(context, specification)));
         }
         let (set, gone) = tags::changes(context, old);
         let arn = || text(context.learnt("Arn").unwrap_or_default());
         if let Some(set) = tags::pairs(&set, "Key", "Value") {
-            calls.push(Call::new(&SERVICE, "TagResource", object([("ResourceArn", arn()), ("Tags", Some(set))])));
+            calls.push(Call::new(
+                &SERVICE,
+                "TagResource",
+                object([("ResourceArn", arn()), ("Tags", Some(set))]),
+            ));
         }
         if !gone.is_empty() {
             let input = object([("ResourceArn", arn()), ("TagKeys", Some(Value::List(gone)))]);

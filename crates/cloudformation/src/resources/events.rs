@@ -13,7 +13,11 @@ fn tag_calls(context: &Context<'_>, old: &Instance, arn: &str) -> Vec<Call> {
     let (set, gone) = tags::changes(context, old);
     let mut calls = Vec::new();
     if let Some(set) = tags::pairs(&set, "Key", "Value") {
-        calls.push(Call::new(&SERVICE, "TagResource", object([("ResourceARN", text(arn)), ("Tags", Some(set))])));
+        calls.push(Call::new(
+            &SERVICE,
+            "TagResource",
+            object([("ResourceARN", text(arn)), ("Tags", Some(set))]),
+        ));
     }
     if !gone.is_empty() {
         let input = object([("ResourceARN", text(arn)), ("TagKeys", Some(Value::List(gone)))]);
@@ -29,7 +33,9 @@ impl EventBus {
     const SETTINGS: [&str; 4] = ["Description", "KmsKeyIdentifier", "DeadLetterConfig", "LogConfig"];
 
     fn settings(context: &Context<'_>) -> Map {
-        let given = Self::SETTINGS.iter().filter_map(|name| Some(((*name).to_owned(), context.property(name)?.clone())));
+        let given = Self::SETTINGS
+            .iter()
+            .filter_map(|name| Some(((*name).to_owned(), context.property(name)?.clone())));
         [("Name".to_owned(), Value::from(context.name()))].into_iter().chain(given).collect()
     }
 
@@ -76,7 +82,9 @@ impl Lifecycle for EventBus {
     }
 
     fn delete(&self, context: &Context<'_>) -> Vec<Call> {
-        vec![Call::new(&SERVICE, "DeleteEventBus", object([("Name", text(context.physical_id()))])).or(ABSENT)]
+        vec![
+            Call::new(&SERVICE, "DeleteEventBus", object([("Name", text(context.physical_id()))])).or(ABSENT),
+        ]
     }
 
     fn attribute(&self, context: &Context<'_>, name: &str) -> Option<Value> {
@@ -101,23 +109,29 @@ impl EventBusPolicy {
         let physical_id = format!("{bus}|{id}");
         let Some(statement) = context.property("Statement") else {
             let names = ["Action", "Principal", "Condition"];
-            let given = names.iter().filter_map(|name| Some(((*name).to_owned(), context.property(name)?.clone())));
+            let given =
+                names.iter().filter_map(|name| Some(((*name).to_owned(), context.property(name)?.clone())));
             let mut input: Map = given.collect();
             input.insert("StatementId".to_owned(), id.into());
             input.insert("EventBusName".to_owned(), bus.into());
             return Ok(vec![Call::new(&SERVICE, "PutPermission", Value::Map(input)).named(physical_id)]);
         };
         let statement = match statement {
-            Value::String(json) => serde_json::from_str(json).map_err(|_| "Statement is not valid JSON".to_owned())?,
+            Value::String(json) => {
+                serde_json::from_str(json).map_err(|_| "Statement is not valid JSON".to_owned())?
+            }
             other => other.clone(),
         };
-        let Value::Map(mut statement) = statement else { return Err("Statement must be an object".to_owned()) };
+        let Value::Map(mut statement) = statement else {
+            return Err("Statement must be an object".to_owned());
+        };
         statement.insert("Sid".to_owned(), id.into());
         // The API takes a whole policy, so the statement is put among those that the bus has.
         let policy = Self::with_statement(context.learnt(Self::POLICY_BEFORE), id, statement);
         let input = object([("EventBusName", text(bus)), ("Policy", Some(json_text(&policy)))]);
         Ok(vec![
-            Call::new(&SERVICE, "DescribeEventBus", object([("Name", text(bus))])).learn(Self::POLICY_BEFORE, "Policy"),
+            Call::new(&SERVICE, "DescribeEventBus", object([("Name", text(bus))]))
+                .learn(Self::POLICY_BEFORE, "Policy"),
             Call::new(&SERVICE, "PutPermission", input).named(physical_id),
         ])
     }
@@ -196,7 +210,8 @@ impl Rule {
     fn remove_targets(instance: &Instance, name: &str, keep: &[Value]) -> Option<Call> {
         let id = |target: &Value| target.get("Id").cloned();
         let kept: Vec<Value> = keep.iter().filter_map(id).collect();
-        let ids: Vec<Value> = Self::targets(instance).iter().filter_map(id).filter(|id| !kept.contains(id)).collect();
+        let ids: Vec<Value> =
+            Self::targets(instance).iter().filter_map(id).filter(|id| !kept.contains(id)).collect();
         if ids.is_empty() {
             return None;
         }

@@ -8,12 +8,14 @@ use crate::state::Instance;
 const ABSENT: &[&str] = &["NoSuchEntity", "NoSuchEntityException"];
 
 fn put_role_policy(role: Value, name: Value, document: Value) -> Call {
-    let input = object([("RoleName", Some(role)), ("PolicyName", Some(name)), ("PolicyDocument", Some(document))]);
+    let input =
+        object([("RoleName", Some(role)), ("PolicyName", Some(name)), ("PolicyDocument", Some(document))]);
     Call::new(&SERVICE, "PutRolePolicy", input)
 }
 
 fn delete_role_policy(role: Value, name: Value) -> Call {
-    Call::new(&SERVICE, "DeleteRolePolicy", object([("RoleName", Some(role)), ("PolicyName", Some(name))])).or(ABSENT)
+    Call::new(&SERVICE, "DeleteRolePolicy", object([("RoleName", Some(role)), ("PolicyName", Some(name))]))
+        .or(ABSENT)
 }
 
 fn attach(operation: &'static str, role: Value, arn: Value) -> Call {
@@ -32,7 +34,10 @@ impl Role {
     fn policies(instance: &Instance) -> Vec<(Value, Value)> {
         let policies = list(instance, "Policies");
         let part = |policy: &Value, name| policy.get(name).cloned().unwrap_or_default();
-        policies.iter().map(|policy| (part(policy, "PolicyName"), json_text(&part(policy, "PolicyDocument")))).collect()
+        policies
+            .iter()
+            .map(|policy| (part(policy, "PolicyName"), json_text(&part(policy, "PolicyDocument"))))
+            .collect()
     }
 }
 
@@ -97,7 +102,11 @@ impl Lifecycle for Role {
         }
         let (set, gone) = tags::changes(context, old);
         if let Some(set) = tags::pairs(&set, "Key", "Value") {
-            calls.push(Call::new(&SERVICE, "TagRole", object([("RoleName", Some(name())), ("Tags", Some(set))])));
+            calls.push(Call::new(
+                &SERVICE,
+                "TagRole",
+                object([("RoleName", Some(name())), ("Tags", Some(set))]),
+            ));
         }
         if !gone.is_empty() {
             let input = object([("RoleName", Some(name())), ("TagKeys", Some(Value::List(gone)))]);
@@ -149,7 +158,10 @@ impl Lifecycle for Policy {
 
     fn delete(&self, context: &Context<'_>) -> Vec<Call> {
         let name = context.property("PolicyName").cloned().unwrap_or_default();
-        list(context.instance, "Roles").into_iter().map(|role| delete_role_policy(role, name.clone())).collect()
+        list(context.instance, "Roles")
+            .into_iter()
+            .map(|role| delete_role_policy(role, name.clone()))
+            .collect()
     }
 
     fn attribute(&self, context: &Context<'_>, name: &str) -> Option<Value> {
@@ -195,7 +207,10 @@ impl Lifecycle for ManagedPolicy {
                 ("PolicyDocument", context.property("PolicyDocument").map(json_text)),
                 ("SetAsDefault", Some(Value::Bool(true))),
             ]);
-            calls.push(Call::new(&SERVICE, "CreatePolicyVersion", input).learn("DefaultVersionId", "PolicyVersion.VersionId"));
+            calls.push(
+                Call::new(&SERVICE, "CreatePolicyVersion", input)
+                    .learn("DefaultVersionId", "PolicyVersion.VersionId"),
+            );
             // A policy keeps five versions, so the one that was in force goes.
             let version = old.attributes.get("DefaultVersionId").cloned();
             let input = object([("PolicyArn", Some(arn())), ("VersionId", version)]);

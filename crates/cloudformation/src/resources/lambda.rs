@@ -18,7 +18,11 @@ fn tag_calls(context: &Context<'_>, old: &Instance, arn: &str) -> Vec<Call> {
     let (set, gone) = tags::changes(context, old);
     let mut calls = Vec::new();
     if let Some(set) = tags::as_map(&set) {
-        calls.push(Call::new(&SERVICE, "TagResource", object([("Resource", text(arn)), ("Tags", Some(set))])));
+        calls.push(Call::new(
+            &SERVICE,
+            "TagResource",
+            object([("Resource", text(arn)), ("Tags", Some(set))]),
+        ));
     }
     if !gone.is_empty() {
         let input = object([("Resource", text(arn)), ("TagKeys", Some(Value::List(gone)))]);
@@ -46,8 +50,14 @@ impl Function {
     fn code(properties: &Map) -> Result<Map, String> {
         let mut code = properties.get("Code").and_then(Value::as_map).cloned().unwrap_or_default();
         if let Some(source) = code.get("ZipFile").and_then(Value::as_str) {
-            let archive = inline_archive(source, properties.get("Runtime").and_then(Value::as_str).unwrap_or_default())?;
-            code.insert("ZipFile".to_owned(), base64::engine::general_purpose::STANDARD.encode(archive).into());
+            let archive = inline_archive(
+                source,
+                properties.get("Runtime").and_then(Value::as_str).unwrap_or_default(),
+            )?;
+            code.insert(
+                "ZipFile".to_owned(),
+                base64::engine::general_purpose::STANDARD.encode(archive).into(),
+            );
         }
         if code.shift_remove("S3ObjectStorageMode").is_some_and(|mode| mode.as_str() != Some("COPY")) {
             return Err("Pontoon does not support S3ObjectStorageMode REFERENCE".to_owned());
@@ -62,8 +72,10 @@ impl Function {
 
     fn put_concurrency(context: &Context<'_>) -> Option<Call> {
         let reserved = context.property("ReservedConcurrentExecutions")?.clone();
-        let input =
-            object([("FunctionName", text(context.name())), ("ReservedConcurrentExecutions", Some(reserved))]);
+        let input = object([
+            ("FunctionName", text(context.name())),
+            ("ReservedConcurrentExecutions", Some(reserved)),
+        ]);
         Some(Call::new(&SERVICE, "PutFunctionConcurrency", input))
     }
 }
@@ -123,14 +135,17 @@ impl Lifecycle for Function {
     fn update(&self, context: &Context<'_>, old: &Instance) -> Result<Vec<Call>, String> {
         let (properties, name) = (&context.instance.properties, context.name());
         let mut calls = Vec::new();
-        let code_changed = ["Code", "Architectures"].iter().any(|name| properties.get(*name) != old.properties.get(*name));
+        let code_changed =
+            ["Code", "Architectures"].iter().any(|name| properties.get(*name) != old.properties.get(*name));
         // Inline code is archived under a name that follows the runtime.
         let inline = properties.get("Code").is_some_and(|code| code.get("ZipFile").is_some());
         let renamed = inline && properties.get("Runtime") != old.properties.get("Runtime");
         if code_changed || renamed {
             let mut input = Self::code(properties)?;
             input.insert("FunctionName".to_owned(), name.into());
-            input.extend(properties.get("Architectures").map(|value| ("Architectures".to_owned(), value.clone())));
+            input.extend(
+                properties.get("Architectures").map(|value| ("Architectures".to_owned(), value.clone())),
+            );
             calls.push(Call::new(&SERVICE, "UpdateFunctionCode", Value::Map(input)));
             calls.push(Self::wait(context));
         }
@@ -145,7 +160,9 @@ impl Lifecycle for Function {
             calls.push(Call::new(&SERVICE, "UpdateFunctionConfiguration", Value::Map(input)));
             calls.push(Self::wait(context));
         }
-        if context.property("ReservedConcurrentExecutions") != old.properties.get("ReservedConcurrentExecutions") {
+        if context.property("ReservedConcurrentExecutions")
+            != old.properties.get("ReservedConcurrentExecutions")
+        {
             calls.push(Self::put_concurrency(context).unwrap_or_else(|| {
                 Call::new(&SERVICE, "DeleteFunctionConcurrency", object([("FunctionName", text(name))]))
             }));
@@ -226,7 +243,8 @@ impl EventSourceMapping {
             Some("Creating" | "Enabling" | "Updating" | "Disabling") => Progress::Pending,
             _ => Progress::Done,
         };
-        Call::new(&SERVICE, "GetEventSourceMapping", Self::by_id(context)).expect(Expectation::Output(is_settled))
+        Call::new(&SERVICE, "GetEventSourceMapping", Self::by_id(context))
+            .expect(Expectation::Output(is_settled))
     }
 }
 
@@ -242,7 +260,14 @@ impl Lifecycle for EventSourceMapping {
     }
 
     fn update(&self, context: &Context<'_>, old: &Instance) -> Result<Vec<Call>, String> {
-        let fixed = ["EventSourceArn", "StartingPosition", "StartingPositionTimestamp", "SelfManagedEventSource", "Topics", "Queues"];
+        let fixed = [
+            "EventSourceArn",
+            "StartingPosition",
+            "StartingPositionTimestamp",
+            "SelfManagedEventSource",
+            "Topics",
+            "Queues",
+        ];
         let (mut input, before) = (Self::input(&context.instance.properties), Self::input(&old.properties));
         let mut calls = Vec::new();
         if input != before {
@@ -269,7 +294,8 @@ impl Lifecycle for EventSourceMapping {
     fn delete(&self, context: &Context<'_>) -> Vec<Call> {
         vec![
             Call::new(&SERVICE, "DeleteEventSourceMapping", Self::by_id(context)).or(ABSENT),
-            Call::new(&SERVICE, "GetEventSourceMapping", Self::by_id(context)).expect(Expectation::Gone(ABSENT)),
+            Call::new(&SERVICE, "GetEventSourceMapping", Self::by_id(context))
+                .expect(Expectation::Gone(ABSENT)),
         ]
     }
 }

@@ -50,7 +50,11 @@ impl Lifecycle for LogGroup {
         let (set, gone) = tags::changes(context, old);
         let arn = || text(Self::arn(context));
         if let Some(set) = tags::as_map(&set) {
-            calls.push(Call::new(&SERVICE, "TagResource", object([("resourceArn", arn()), ("tags", Some(set))])));
+            calls.push(Call::new(
+                &SERVICE,
+                "TagResource",
+                object([("resourceArn", arn()), ("tags", Some(set))]),
+            ));
         }
         if !gone.is_empty() {
             let input = object([("resourceArn", arn()), ("tagKeys", Some(Value::List(gone)))]);

@@ -138,7 +138,8 @@ impl ResourceType {
     /// Whether the change of a property needs a new thing.
     #[must_use]
     pub fn replaces(&self, property: &str, old: Option<&Value>, new: Option<&Value>) -> bool {
-        self.schema.create_only.iter().any(|name| name == property) || self.lifecycle.replaces(property, old, new)
+        self.schema.create_only.iter().any(|name| name == property)
+            || self.lifecycle.replaces(property, old, new)
     }
 
     /// What `Fn::GetAtt` gives; `None` for an attribute that the type does not have.
@@ -160,7 +161,9 @@ impl ResourceType {
         if let Some(name) = properties.get(self.naming.property).and_then(Value::as_str) {
             return name.to_owned();
         }
-        let fifo = if properties.get("FifoQueue").or_else(|| properties.get("FifoTopic")) == Some(&Value::Bool(true)) {
+        let fifo = if properties.get("FifoQueue").or_else(|| properties.get("FifoTopic"))
+            == Some(&Value::Bool(true))
+        {
             ".fifo"
         } else {
             ""
@@ -249,35 +252,4 @@ fn without(properties: &Map, names: &[&str]) -> Map {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_table_is_well_formed_and_names_its_naming_property() {
-        for resource_type in ResourceType::all() {
-            let naming = resource_type.naming.property;
-            assert!(
-                naming.is_empty() || resource_type.schema.has_property(naming),
-                "{resource_type:?} has no {naming}"
-            );
-            for property in resource_type.schema.create_only.iter() {
-                assert!(resource_type.schema.has_property(property), "{resource_type:?} has no {property}");
-            }
-        }
-    }
-
-    #[test]
-    fn made_up_names_fit() {
-        let mut ids = Ids::from_seed(1);
-        let queue = ResourceType::find("AWS::SQS::Queue").unwrap();
-        let name = queue.name(&Map::new(), "stack", "Queue", &mut ids);
-        assert!(name.starts_with("stack-Queue-") && name.len() == 24, "{name}");
-        let long = queue.name(&Map::new(), &"s".repeat(128), &"L".repeat(255), &mut ids);
-        assert_eq!(long.len(), 80);
-        assert!(long.contains("s-L"), "{long}");
-        let fifo = Map::from_iter([("FifoQueue".to_owned(), Value::Bool(true))]);
-        assert!(queue.name(&fifo, "stack", "Queue", &mut ids).ends_with(".fifo"));
-        let bucket = ResourceType::find("AWS::S3::Bucket").unwrap().name(&Map::new(), "Stack", "Bucket", &mut ids);
-        assert!(bucket.starts_with("stack-bucket-") && bucket == bucket.to_lowercase());
-    }
-}
+mod tests;

@@ -14,7 +14,8 @@ pub(super) struct Bucket;
 
 impl Bucket {
     fn put_versioning(context: &Context<'_>, configuration: Value) -> Call {
-        let input = object([("Bucket", text(context.name())), ("VersioningConfiguration", Some(configuration))]);
+        let input =
+            object([("Bucket", text(context.name())), ("VersioningConfiguration", Some(configuration))]);
         Call::new(&SERVICE, "PutBucketVersioning", input)
     }
 
@@ -49,7 +50,8 @@ impl Lifecycle for Bucket {
 
     fn update(&self, context: &Context<'_>, old: &Instance) -> Result<Vec<Call>, String> {
         let mut calls = Vec::new();
-        let (new, before) = (context.property("VersioningConfiguration"), old.properties.get("VersioningConfiguration"));
+        let (new, before) =
+            (context.property("VersioningConfiguration"), old.properties.get("VersioningConfiguration"));
         if new != before {
             // Versioning that has been on can only be suspended.
             let suspended = || object([("Status", text("Suspended"))]);
@@ -64,7 +66,9 @@ impl Lifecycle for Bucket {
     }
 
     fn delete(&self, context: &Context<'_>) -> Vec<Call> {
-        vec![Call::new(&SERVICE, "DeleteBucket", object([("Bucket", text(context.physical_id()))])).or(ABSENT)]
+        vec![
+            Call::new(&SERVICE, "DeleteBucket", object([("Bucket", text(context.physical_id()))])).or(ABSENT),
+        ]
     }
 
     fn attribute(&self, context: &Context<'_>, name: &str) -> Option<Value> {
@@ -87,7 +91,8 @@ impl BucketPolicy {
     fn put(context: &Context<'_>) -> Call {
         let bucket = context.text("Bucket").unwrap_or_default();
         let policy = context.property("PolicyDocument").map(json_text);
-        Call::new(&SERVICE, "PutBucketPolicy", object([("Bucket", text(bucket)), ("Policy", policy)])).named(bucket)
+        Call::new(&SERVICE, "PutBucketPolicy", object([("Bucket", text(bucket)), ("Policy", policy)]))
+            .named(bucket)
     }
 }
 
@@ -102,6 +107,9 @@ impl Lifecycle for BucketPolicy {
 
     fn delete(&self, context: &Context<'_>) -> Vec<Call> {
         let gone = &["NoSuchBucket", "NoSuchBucketPolicy"];
-        vec![Call::new(&SERVICE, "DeleteBucketPolicy", object([("Bucket", text(context.physical_id()))])).or(gone)]
+        vec![
+            Call::new(&SERVICE, "DeleteBucketPolicy", object([("Bucket", text(context.physical_id()))]))
+                .or(gone),
+        ]
     }
 }

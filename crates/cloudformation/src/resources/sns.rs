@@ -67,7 +67,9 @@ impl Topic {
         let inline = instance.properties.get("Subscription").and_then(Value::as_list).unwrap_or_default();
         let part = |value: &Value, name| value.get(name).and_then(Value::scalar_text).unwrap_or_default();
         let parts = inline.iter().map(|value| (part(value, "Protocol"), part(value, "Endpoint")));
-        parts.map(|(protocol, endpoint)| (format!("subscription {protocol} {endpoint}"), protocol, endpoint)).collect()
+        parts
+            .map(|(protocol, endpoint)| (format!("subscription {protocol} {endpoint}"), protocol, endpoint))
+            .collect()
     }
 
     fn subscribe(topic: &str, (learnt, protocol, endpoint): (String, String, String)) -> Call {
@@ -129,7 +131,11 @@ impl Lifecycle for Topic {
         }
         let (set, gone) = tags::changes(context, old);
         if let Some(set) = tags::pairs(&set, "Key", "Value") {
-            calls.push(Call::new(&SERVICE, "TagResource", object([("ResourceArn", text(arn)), ("Tags", Some(set))])));
+            calls.push(Call::new(
+                &SERVICE,
+                "TagResource",
+                object([("ResourceArn", text(arn)), ("Tags", Some(set))]),
+            ));
         }
         if !gone.is_empty() {
             let input = object([("ResourceArn", text(arn)), ("TagKeys", Some(Value::List(gone)))]);
@@ -141,9 +147,8 @@ impl Lifecycle for Topic {
     fn delete(&self, context: &Context<'_>) -> Vec<Call> {
         // Subscriptions outlive their topic on AWS, so the ones that came with it go first.
         let subscriptions = Self::subscriptions(context.instance).into_iter();
-        let mut calls: Vec<Call> = subscriptions
-            .filter_map(|(learnt, ..)| context.learnt(&learnt).map(Self::unsubscribe))
-            .collect();
+        let mut calls: Vec<Call> =
+            subscriptions.filter_map(|(learnt, ..)| context.learnt(&learnt).map(Self::unsubscribe)).collect();
         let topic = object([("TopicArn", text(context.physical_id()))]);
         calls.push(Call::new(&SERVICE, "DeleteTopic", topic).or(ABSENT));
         calls
@@ -228,7 +233,10 @@ impl TopicPolicy {
             ("Sid", text("__default_statement_ID")),
             ("Effect", text("Allow")),
             ("Principal", Some(object([("AWS", text("*"))]))),
-            ("Action", Some(Value::List(actions.iter().map(|action| format!("SNS:{action}").into()).collect()))),
+            (
+                "Action",
+                Some(Value::List(actions.iter().map(|action| format!("SNS:{action}").into()).collect())),
+            ),
             ("Resource", Some(topic.clone())),
             ("Condition", Some(object([("StringEquals", Some(owner))]))),
         ]);

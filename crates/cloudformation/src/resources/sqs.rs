@@ -66,7 +66,8 @@ impl Lifecycle for Queue {
 
     fn update(&self, context: &Context<'_>, old: &Instance) -> Result<Vec<Call>, String> {
         let url = || text(context.physical_id());
-        let (before, mut changed) = (Self::attributes(&old.properties), Self::attributes(&context.instance.properties));
+        let (before, mut changed) =
+            (Self::attributes(&old.properties), Self::attributes(&context.instance.properties));
         for (name, default) in ATTRIBUTES.iter().chain(&[("VisibilityTimeout", "30")]) {
             if before.contains_key(*name) && !changed.contains_key(*name) {
                 changed.insert((*name).to_owned(), (*default).into());
@@ -90,7 +91,10 @@ impl Lifecycle for Queue {
     }
 
     fn delete(&self, context: &Context<'_>) -> Vec<Call> {
-        vec![Call::new(&SERVICE, "DeleteQueue", object([("QueueUrl", text(context.physical_id()))])).or(ABSENT)]
+        vec![
+            Call::new(&SERVICE, "DeleteQueue", object([("QueueUrl", text(context.physical_id()))]))
+                .or(ABSENT),
+        ]
     }
 
     fn attribute(&self, context: &Context<'_>, name: &str) -> Option<Value> {
@@ -112,7 +116,11 @@ impl QueuePolicy {
 
     fn set(queue: Value, policy: Value) -> Call {
         let attributes = object([("Policy", Some(policy))]);
-        Call::new(&SERVICE, "SetQueueAttributes", object([("QueueUrl", Some(queue)), ("Attributes", Some(attributes))]))
+        Call::new(
+            &SERVICE,
+            "SetQueueAttributes",
+            object([("QueueUrl", Some(queue)), ("Attributes", Some(attributes))]),
+        )
     }
 
     fn set_all(context: &Context<'_>) -> Vec<Call> {
@@ -135,7 +143,10 @@ impl Lifecycle for QueuePolicy {
     }
 
     fn delete(&self, context: &Context<'_>) -> Vec<Call> {
-        Self::queues(context.instance).into_iter().map(|queue| Self::set(queue, "".into()).or(ABSENT)).collect()
+        Self::queues(context.instance)
+            .into_iter()
+            .map(|queue| Self::set(queue, "".into()).or(ABSENT))
+            .collect()
     }
 
     fn attribute(&self, context: &Context<'_>, name: &str) -> Option<Value> {

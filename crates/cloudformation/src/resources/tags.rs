@@ -40,7 +40,9 @@ pub(super) fn changes(context: &Context<'_>, old: &Instance) -> (IndexMap<String
 pub(super) fn pairs(tags: &IndexMap<String, String>, key: &str, value: &str) -> Option<Value> {
     let pair = |(name, text): (&String, &String)| {
         let members = [(key, name), (value, text)];
-        Value::Map(members.into_iter().map(|(member, text)| (member.to_owned(), text.as_str().into())).collect())
+        Value::Map(
+            members.into_iter().map(|(member, text)| (member.to_owned(), text.as_str().into())).collect(),
+        )
     };
     (!tags.is_empty()).then(|| Value::List(tags.iter().map(pair).collect()))
 }

@@ -65,7 +65,9 @@ impl Stacks {
         if name_or_id.starts_with("arn:") {
             return self.by_id.get(name_or_id);
         }
-        self.by_id.values().find(|stack| stack.name == name_or_id && stack.status != StackStatus::DeleteComplete)
+        self.by_id
+            .values()
+            .find(|stack| stack.name == name_or_id && stack.status != StackStatus::DeleteComplete)
     }
 
     /// Every stack, in the order of their ids.
@@ -82,7 +84,10 @@ impl Stacks {
     /// Every export: its stack, name and value.
     pub fn exports(&self) -> impl Iterator<Item = (&Stack, &str, &str)> {
         self.by_id.values().filter(|stack| stack.status != StackStatus::DeleteComplete).flat_map(|stack| {
-            stack.outputs.iter().filter_map(move |output| Some((stack, output.export.as_deref()?, output.value.as_str())))
+            stack
+                .outputs
+                .iter()
+                .filter_map(move |output| Some((stack, output.export.as_deref()?, output.value.as_str())))
         })
     }
 

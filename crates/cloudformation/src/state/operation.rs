@@ -248,9 +248,10 @@ impl Operation {
             .iter()
             .map(|(logical, _, action)| {
                 let mut task = Task::new((*logical).to_owned(), *action);
-                let dependents = things.iter().enumerate().filter(|(_, (other, depends_on, _))| {
-                    other != logical && depends_on.contains(*logical)
-                });
+                let dependents = things
+                    .iter()
+                    .enumerate()
+                    .filter(|(_, (other, depends_on, _))| other != logical && depends_on.contains(*logical));
                 task.after = dependents.map(|(index, _)| index).collect();
                 task
             })

@@ -116,7 +116,11 @@ impl StackStatus {
     pub fn can_be_updated(self) -> bool {
         matches!(
             self,
-            Self::CreateComplete | Self::UpdateComplete | Self::UpdateRollbackComplete | Self::UpdateFailed | Self::CreateFailed
+            Self::CreateComplete
+                | Self::UpdateComplete
+                | Self::UpdateRollbackComplete
+                | Self::UpdateFailed
+                | Self::CreateFailed
         )
     }
 }
