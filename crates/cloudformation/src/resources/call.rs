@@ -176,6 +176,10 @@ impl Call {
                     Ended::Badly(Failure { message, handler_code: "GeneralServiceException" })
                 }
             },
+            // A queue's name can be used again a minute after its deletion.
+            (_, Err(error)) if error.code.contains("QueueDeletedRecently") => {
+                Ended::Again(self.service_message(error))
+            }
             (_, Err(error)) if error.is_retryable() && error.code != "NotSupportedByPontoon" => {
                 Ended::Again(self.service_message(error))
             }

@@ -20,7 +20,7 @@ use std::sync::LazyLock;
 
 use pontoon_core::{Ids, Scope};
 
-pub use call::{Call, Ended, Expectation, Gift, Progress};
+pub use call::{Call, Ended, Expectation, Failure, Gift, Progress};
 
 use crate::schema::ResourceSchema;
 use crate::state::Instance;

@@ -18,10 +18,14 @@ pub struct State {
     scopes: BTreeMap<Scope, Stacks>,
 }
 
-/// The stacks of one account and region, by id, deleted ones included.
+/// The stacks of one account and region, deleted ones included, by the UUID that ends their ids.
 #[derive(Debug, Default)]
 pub struct Stacks {
-    by_id: BTreeMap<String, Stack>,
+    by_uuid: BTreeMap<String, Stack>,
+}
+
+fn uuid_of(id: &str) -> &str {
+    id.rsplit('/').next().unwrap_or(id)
 }
 
 impl State {
@@ -36,6 +40,13 @@ impl State {
         self.scopes.get(&scope)
     }
 
+    /// Puts every stack's resources, which load by name, into the order of their templates.
+    pub fn restore_order(&mut self) {
+        for stack in self.scopes.values_mut().flat_map(|stacks| stacks.by_uuid.values_mut()) {
+            stack.resources.sort_by(|_, left, _, right| left.position.cmp(&right.position));
+        }
+    }
+
     /// Every scope with its stacks.
     pub fn iter(&self) -> impl Iterator<Item = (Scope, &Stacks)> {
         self.scopes.iter().map(|(scope, stacks)| (*scope, stacks))
@@ -45,34 +56,43 @@ impl State {
 impl Stacks {
     /// Adds a stack.
     pub fn insert(&mut self, stack: Stack) {
-        self.by_id.insert(stack.id.clone(), stack);
+        self.by_uuid.insert(stack.uuid().to_owned(), stack);
     }
 
     /// The stack of this id, deleted or not.
     #[must_use]
     pub fn by_id(&self, id: &str) -> Option<&Stack> {
-        self.by_id.get(id)
+        self.by_uuid.get(uuid_of(id)).filter(|stack| stack.id == id)
     }
 
     /// The stack of this id, deleted or not.
     pub fn by_id_mut(&mut self, id: &str) -> Option<&mut Stack> {
-        self.by_id.get_mut(id)
+        self.by_uuid.get_mut(uuid_of(id)).filter(|stack| stack.id == id)
+    }
+
+    /// The stack whose records are kept under this UUID.
+    pub fn by_uuid_mut(&mut self, uuid: &str) -> Option<&mut Stack> {
+        self.by_uuid.get_mut(uuid)
+    }
+
+    /// Takes a stack out, for a deployment to work on while it reads the others.
+    pub fn take(&mut self, id: &str) -> Option<Stack> {
+        self.by_uuid.remove(uuid_of(id))
     }
 
     /// The stack that a request means: by id any, by name the one that is not deleted.
     #[must_use]
     pub fn find(&self, name_or_id: &str) -> Option<&Stack> {
         if name_or_id.starts_with("arn:") {
-            return self.by_id.get(name_or_id);
+            return self.by_id(name_or_id);
         }
-        self.by_id
-            .values()
+        self.by_uuid.values()
             .find(|stack| stack.name == name_or_id && stack.status != StackStatus::DeleteComplete)
     }
 
-    /// Every stack, in the order of their ids.
+    /// Every stack.
     pub fn iter(&self) -> impl Iterator<Item = &Stack> {
-        self.by_id.values()
+        self.by_uuid.values()
     }
 
     /// The value of an export.
@@ -83,7 +103,7 @@ impl Stacks {
 
     /// Every export: its stack, name and value.
     pub fn exports(&self) -> impl Iterator<Item = (&Stack, &str, &str)> {
-        self.by_id.values().filter(|stack| stack.status != StackStatus::DeleteComplete).flat_map(|stack| {
+        self.by_uuid.values().filter(|stack| stack.status != StackStatus::DeleteComplete).flat_map(|stack| {
             stack
                 .outputs
                 .iter()
@@ -94,7 +114,7 @@ impl Stacks {
     /// The names of the stacks that import an export.
     #[must_use]
     pub fn importers(&self, export: &str) -> Vec<&str> {
-        let live = self.by_id.values().filter(|stack| stack.status != StackStatus::DeleteComplete);
+        let live = self.by_uuid.values().filter(|stack| stack.status != StackStatus::DeleteComplete);
         live.filter(|stack| stack.imports.contains(export)).map(|stack| stack.name.as_str()).collect()
     }
 }

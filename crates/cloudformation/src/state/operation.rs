@@ -26,8 +26,8 @@ pub struct Operation {
     pub requester: Requester,
     /// What the stack's settings were before; for rolling an update back.
     pub previous: Option<Settings>,
-    /// The outputs and imports before, likewise.
-    pub previous_imports: BTreeSet<String>,
+    /// What is wrong with the template as a whole, found once the operation had begun.
+    pub abort: Option<String>,
     /// Whether a failure is left as it is.
     pub disable_rollback: bool,
     /// Names of resources that could not be created, changed or deleted, in the order in which they failed.
@@ -226,6 +226,12 @@ impl Operation {
         let passed = |index: &usize| self.tasks[*index].state == TaskState::Done;
         let waiting = self.tasks.iter().enumerate().filter(|(_, task)| task.state == TaskState::Waiting);
         waiting.filter(|(_, task)| task.after.iter().all(passed)).map(|(index, _)| index).collect()
+    }
+
+    /// Whether no further task may begin: the template is wrong, or something could not be created or changed.
+    #[must_use]
+    pub fn is_stopping(&self) -> bool {
+        self.abort.is_some() || matches!(self.phase, Phase::Forward | Phase::Rollback) && !self.failed.is_empty()
     }
 
     /// Whether any task's calls are being made or to be made again.

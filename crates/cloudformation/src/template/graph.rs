@@ -6,6 +6,7 @@ use indexmap::IndexMap;
 
 use super::error::{Error, Result};
 use super::expression::{Expression, SubPart};
+use super::Resource;
 use super::resolve::Scope;
 
 /// For every resource the resources that must exist before it, in template order.
@@ -22,9 +23,7 @@ pub fn dependencies(scope: &Scope<'_>) -> Result<Dependencies> {
     let mut graph = Dependencies::new();
     let mut missing = BTreeSet::new();
     for (name, resource) in scope.active_resources() {
-        let mut needed = BTreeSet::new();
-        collect(scope, &resource.properties, &mut needed);
-        needed.extend(resource.depends_on.iter().cloned());
+        let needed = needed(scope, resource);
         missing.extend(needed.iter().filter(|name| !active.contains_key(name.as_str())).cloned());
         graph.insert(name.to_owned(), needed);
     }
@@ -52,6 +51,14 @@ pub fn dependencies(scope: &Scope<'_>) -> Result<Dependencies> {
     } else {
         Err(Error::new(format!("Circular dependency between resources: [{}]", circular.join(", "))))
     }
+}
+
+/// The resources that must exist before one: those that it refers to and those that it names.
+pub fn needed(scope: &Scope<'_>, resource: &Resource) -> BTreeSet<String> {
+    let mut needed = BTreeSet::new();
+    collect(scope, &resource.properties, &mut needed);
+    needed.extend(resource.depends_on.iter().cloned());
+    needed
 }
 
 /// The resources that an expression refers to, given which branches are taken.

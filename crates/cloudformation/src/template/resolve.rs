@@ -94,7 +94,16 @@ pub trait Surroundings {
     fn attribute(&self, resource: &str, attribute: &str) -> Result<Resolved>;
 
     /// The value of an export of this account and region.
-    fn import(&self, name: &str) -> Option<String>;
+    ///
+    /// # Errors
+    /// When there is no such export.
+    fn import(&self, name: &str) -> Result<Resolved>;
+}
+
+/// The error for an import of something that no stack exports.
+#[must_use]
+pub fn no_export(name: &str) -> Error {
+    Error::new(format!("No export named {name} found."))
 }
 
 /// Everything needed to resolve the expressions of one template for one stack.
@@ -273,12 +282,10 @@ impl<'a> Scope<'a> {
                         "the attribute in Fn::ImportValue must not depend on any resources, imported values, or Fn::GetAZs",
                     )
                 };
-                self.map_text(name, error, |name| {
-                    let value = self.surroundings.import(name);
-                    value
-                        .map(Value::String)
-                        .ok_or_else(|| Error::new(format!("No export named {name} found.")))
-                })
+                match self.text(name, error)? {
+                    Some(name) => self.surroundings.import(&name),
+                    None => Err(error()),
+                }
             }
         }
     }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::graph;
 use super::parameters;
-use super::resolve::{KNOWN_AFTER_APPLY, Pseudo, Resolved, Scope, Surroundings};
+use super::resolve::{KNOWN_AFTER_APPLY, Pseudo, Resolved, Scope, Surroundings, no_export};
 use super::*;
 
 /// Resources whose references are `ref:NAME` and whose attributes are `NAME.ATTRIBUTE`, except those
@@ -26,8 +26,11 @@ impl Surroundings for Fake {
         Ok(Resolved::Value(format!("{resource}.{attribute}").into()))
     }
 
-    fn import(&self, name: &str) -> Option<String> {
-        (name == "known").then(|| "imported".to_owned())
+    fn import(&self, name: &str) -> Result<Resolved> {
+        match name {
+            "known" => Ok(Resolved::Value("imported".into())),
+            _ => Err(no_export(name)),
+        }
     }
 }
 
