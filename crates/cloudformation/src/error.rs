@@ -59,11 +59,13 @@ impl From<Error> for ApiError {
             Error::AlreadyExists(name) => {
                 Self::client("AlreadyExistsException", format!("Stack [{name}] already exists"))
             }
-            Error::InsufficientCapabilities(needed) => {
-                Self::client("InsufficientCapabilitiesException", format!("Requires capabilities : [{needed}]"))
-            }
+            Error::InsufficientCapabilities(needed) => Self::client(
+                "InsufficientCapabilitiesException",
+                format!("Requires capabilities : [{needed}]"),
+            ),
             Error::ChangeSetNotFound(name) => {
-                Self::client("ChangeSetNotFound", format!("ChangeSet [{name}] does not exist")).with_status(404)
+                Self::client("ChangeSetNotFound", format!("ChangeSet [{name}] does not exist"))
+                    .with_status(404)
             }
             Error::InvalidChangeSetStatus(message) => Self::client("InvalidChangeSetStatus", message),
             Error::TokenAlreadyExists(token) => Self::client(

@@ -88,7 +88,11 @@ pub fn put_task(step: &mut Step<'_>, stack: &Stack, index: usize) {
 
 /// Writes a change set.
 pub fn put_change_set(step: &mut Step<'_>, stack: &Stack, change_set: &ChangeSet) {
-    step.put(Space::Config, key(CHANGE_SET, step.scope, stack.uuid(), change_set.id.as_bytes()), encode(change_set));
+    step.put(
+        Space::Config,
+        key(CHANGE_SET, step.scope, stack.uuid(), change_set.id.as_bytes()),
+        encode(change_set),
+    );
 }
 
 /// Removes a change set.
@@ -161,15 +165,18 @@ pub fn load(store: &dyn StoreRead) -> Result<State, LoadError> {
     let mut state = State::default();
     let mut failure = None;
     let range = KeyRange::prefix(PREFIX);
-    store.scan(Space::Config, &range, pontoon_core::Direction::Ascending, &mut |key, value| {
-        match load_record(&mut state, &key[PREFIX.len()..], value) {
+    store.scan(
+        Space::Config,
+        &range,
+        pontoon_core::Direction::Ascending,
+        &mut |key, value| match load_record(&mut state, &key[PREFIX.len()..], value) {
             Ok(()) => std::ops::ControlFlow::Continue(()),
             Err(error) => {
                 failure = Some(error);
                 std::ops::ControlFlow::Break(())
             }
-        }
-    })?;
+        },
+    )?;
     match failure {
         Some(error) => Err(error),
         None => {
@@ -191,9 +198,9 @@ fn load_record(state: &mut State, key: &[u8], value: &[u8]) -> Result<(), LoadEr
         return Ok(());
     }
     let stacks = state.stacks(scope);
-    let stack = stacks
-        .by_uuid_mut(uuid)
-        .ok_or_else(|| LoadError::new(format!("a CloudFormation record belongs to stack {uuid}, which is missing")))?;
+    let stack = stacks.by_uuid_mut(uuid).ok_or_else(|| {
+        LoadError::new(format!("a CloudFormation record belongs to stack {uuid}, which is missing"))
+    })?;
     match *kind {
         RESOURCE => {
             let logical = String::from_utf8(rest[end + 1..].to_vec()).map_err(|_| foreign())?;
@@ -217,6 +224,7 @@ fn load_record(state: &mut State, key: &[u8], value: &[u8]) -> Result<(), LoadEr
 }
 
 fn decode<T: DeserializeOwned>(value: &[u8], uuid: &str) -> Result<T, LoadError> {
-    serde_json::from_slice(value)
-        .map_err(|error| LoadError::new(format!("a record of the CloudFormation stack {uuid} cannot be read: {error}")))
+    serde_json::from_slice(value).map_err(|error| {
+        LoadError::new(format!("a record of the CloudFormation stack {uuid} cannot be read: {error}"))
+    })
 }

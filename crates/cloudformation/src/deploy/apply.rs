@@ -7,7 +7,8 @@ use crate::state::stack::{Before, Resource};
 use crate::state::{Instance, ResourceStatus};
 use crate::template::{Map, Value};
 
-const REPLACING: &str = "Requested update requires the creation of a new physical resource; hence creating one.";
+const REPLACING: &str =
+    "Requested update requires the creation of a new physical resource; hence creating one.";
 
 impl Deployment<'_, '_> {
     /// Begins a task.
@@ -39,11 +40,16 @@ impl Deployment<'_, '_> {
             return self.save(index);
         }
         let Some(resource_type) = ResourceType::find(&resource.kind) else {
-            return self.refuse(index, &logical, "Resource type is not supported.".to_owned(), wanted.properties);
+            return self.refuse(
+                index,
+                &logical,
+                "Resource type is not supported.".to_owned(),
+                wanted.properties,
+            );
         };
-        let replaces = changed.iter().any(|name| {
-            resource_type.replaces(name, live.properties.get(name), wanted.properties.get(name))
-        });
+        let replaces = changed
+            .iter()
+            .any(|name| resource_type.replaces(name, live.properties.get(name), wanted.properties.get(name)));
         if replaces {
             self.begin_replace(index, &logical, &live, wanted, resource_type);
         } else {
@@ -59,9 +65,8 @@ impl Deployment<'_, '_> {
         let compiled = std::sync::Arc::clone(&self.compiled);
         let declared = &compiled.template.resources[logical];
         let position = compiled.template.resources.get_index_of(logical).unwrap_or_default();
-        let depends_on = self
-            .with_scope(|scope| Ok(crate::template::graph::needed(scope, declared)))
-            .unwrap_or_default();
+        let depends_on =
+            self.with_scope(|scope| Ok(crate::template::graph::needed(scope, declared))).unwrap_or_default();
         let now = self.step.now;
         let is_new = !self.stack.resources.contains_key(logical);
         let resource = self.stack.resources.entry(logical.to_owned()).or_insert_with(|| Resource {
@@ -80,7 +85,7 @@ impl Deployment<'_, '_> {
         if resource.before.is_none() {
             resource.before = Some(match &resource.live {
                 Some(instance) => Before::Existing {
-                    instance: instance.clone(),
+                    instance: Box::new(instance.clone()),
                     status: resource.status,
                     depends_on: resource.depends_on.clone(),
                     deletion_policy: resource.deletion_policy,
@@ -186,14 +191,15 @@ impl Deployment<'_, '_> {
         task.state = TaskState::Running;
         let logical = task.logical.clone();
         let resource = self.resource(&logical);
-        let (Some(Before::Existing { instance, .. }), Some(live)) = (resource.before.clone(), resource.live.clone())
+        let (Some(Before::Existing { instance, .. }), Some(live)) =
+            (resource.before.clone(), resource.live.clone())
         else {
             self.task(index).state = TaskState::Done;
             return self.save(index);
         };
         // What was learnt since, such as the ARN of a stream that was switched on, is needed to undo it.
         let attributes = live.attributes.into_iter().chain(instance.attributes.clone()).collect();
-        self.begin_update(index, &logical, Instance { attributes, ..instance });
+        self.begin_update(index, &logical, Instance { attributes, ..*instance });
     }
 
     /// Ends a task well.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use pontoon_core::{Hop, ServiceId, Settled, Ticket};
+use pontoon_core::{Caller, Hop, ServiceId, Settled, Ticket};
 
 use super::{Deployment, hop_caller};
 use crate::resources::{Call, Context, Ended, Gift, ResourceType};
@@ -49,13 +49,18 @@ impl Deployment<'_, '_> {
                 return self.fail(index, failure.reason(&token));
             }
         };
-        let caller = hop_caller(self.step, self.stack);
+        let caller = Caller { identity: self.identity.clone(), ..hop_caller(self.step, self.stack) };
         let scope = self.step.scope;
         let stack = self.stack.id.clone();
         let task = self.task(index);
         task.due_at = None;
-        let token =
-            Token { stack, task: index, logical: task.logical.clone(), call: task.calls, attempts: task.attempts };
+        let token = Token {
+            stack,
+            task: index,
+            logical: task.logical.clone(),
+            call: task.calls,
+            attempts: task.attempts,
+        };
         let hop = Hop {
             to: scope,
             caller,
@@ -71,7 +76,8 @@ impl Deployment<'_, '_> {
 
     /// Takes the answer to a call. One that is no longer waited for is dropped.
     pub(crate) fn settled(&mut self, token: &Token, outcome: &Settled) {
-        let Some(task) = self.stack.operation.as_ref().and_then(|operation| operation.tasks.get(token.task)) else {
+        let Some(task) = self.stack.operation.as_ref().and_then(|operation| operation.tasks.get(token.task))
+        else {
             return;
         };
         let awaited = task.state == TaskState::Running
@@ -108,7 +114,8 @@ impl Deployment<'_, '_> {
         let task = self.task(index);
         task.attempts += 1;
         if task.attempts >= ATTEMPTS_MAX {
-            let failure = crate::resources::Failure { message: why.to_owned(), handler_code: "NotStabilized" };
+            let failure =
+                crate::resources::Failure { message: why.to_owned(), handler_code: "NotStabilized" };
             let token = self.step.ids.uuid();
             return self.fail(index, failure.reason(&token));
         }
@@ -230,7 +237,11 @@ impl Deployment<'_, '_> {
         };
         match (doing, change) {
             // What was made of a thing belongs to the stack, for the rollback to delete.
-            (Doing::Create, _) => resource.live = resource.pending.take().filter(|made| made.physical_id.is_some()),
+            (Doing::Create, _) => {
+                resource.live = resource.pending.take().filter(|made| made.physical_id.is_some())
+            }
+            // What could not be changed back still has to be.
+            (Doing::Update, _) if action == Action::Restore => resource.pending = None,
             // Nobody knows how far it came; the rollback changes everything back.
             (Doing::Update, Some(Change::Update)) => resource.live = resource.pending.take(),
             _ => {}
@@ -254,7 +265,8 @@ impl Deployment<'_, '_> {
             return;
         }
         let running = operation.tasks.iter().enumerate().filter(|(_, task)| task.state == TaskState::Running);
-        let running: Vec<(usize, Option<Change>)> = running.map(|(index, task)| (index, task.doing)).collect();
+        let running: Vec<(usize, Option<Change>)> =
+            running.map(|(index, task)| (index, task.doing)).collect();
         for (index, change) in running {
             let what = if matches!(change, None | Some(Change::Create)) { "creation" } else { "update" };
             self.fail(index, format!("Resource {what} cancelled"));
@@ -270,4 +282,3 @@ fn find(kind: &str) -> Result<&'static ResourceType, String> {
 fn at_path<'v>(value: &'v Value, path: &str) -> Option<&'v Value> {
     path.split('.').try_fold(value, |value, name| value.get(name))
 }
-

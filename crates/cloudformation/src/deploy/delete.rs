@@ -21,7 +21,13 @@ impl Deployment<'_, '_> {
             return self.skip(index, &logical, &live);
         }
         let physical_id = live.physical_id.as_deref();
-        self.set_status(&logical, ResourceStatus::DeleteInProgress, None, physical_id, Some(live.properties.clone()));
+        self.set_status(
+            &logical,
+            ResourceStatus::DeleteInProgress,
+            None,
+            physical_id,
+            Some(live.properties.clone()),
+        );
         self.next_call(index);
     }
 
@@ -78,7 +84,13 @@ impl Deployment<'_, '_> {
         }
         let live = self.resource(&logical).live.take().unwrap_or_default();
         let physical_id = live.physical_id.as_deref();
-        self.set_status(&logical, ResourceStatus::DeleteComplete, None, physical_id, Some(live.properties.clone()));
+        self.set_status(
+            &logical,
+            ResourceStatus::DeleteComplete,
+            None,
+            physical_id,
+            Some(live.properties.clone()),
+        );
         self.resource(&logical).before = Some(Before::Absent);
         records::put_resource(self.step, self.stack, &logical);
         self.save(index);

@@ -1,9 +1,9 @@
 //! What follows when a phase has ended.
 
-use super::start::{delete_tasks, end_operation, replace_tasks};
+use super::start::{delete_tasks, end_operation, replace_tasks, restore_tasks};
 use super::{Deployment, records};
 use crate::state::change_set::ExecutionStatus;
-use crate::state::operation::{Action, Doing, Leftover, Operation, OperationKind, Phase, Task};
+use crate::state::operation::{Action, Doing, Leftover, Operation, OperationKind, Phase};
 use crate::state::stack::{Before, OnFailure, OutputValue};
 use crate::state::{ResourceStatus, StackStatus};
 use crate::template::{Error, export_error};
@@ -89,7 +89,9 @@ impl Deployment<'_, '_> {
         let outputs = self.with_scope(|scope| {
             let mut outputs = Vec::new();
             for (key, output) in scope.active_outputs() {
-                let known = |text: Option<String>| text.ok_or_else(|| Error::function(format_args!("output {key} cannot be resolved")));
+                let known = |text: Option<String>| {
+                    text.ok_or_else(|| Error::function(format_args!("output {key} cannot be resolved")))
+                };
                 let export = match &output.export {
                     Some(name) => Some(known(scope.output_text(name)?)?),
                     None => None,
@@ -115,7 +117,10 @@ impl Deployment<'_, '_> {
         for name in outputs.iter().filter_map(|output| output.export.as_deref()) {
             let owner = self.others.exports().find(|(_, export, _)| *export == name);
             if let Some((owner, ..)) = owner {
-                return Err(Error::new(format!("Export with name {name} is already exported by stack {}", owner.name)));
+                return Err(Error::new(format!(
+                    "Export with name {name} is already exported by stack {}",
+                    owner.name
+                )));
             }
         }
         for before in &self.stack.outputs {
@@ -127,9 +132,15 @@ impl Deployment<'_, '_> {
             let kept = outputs.iter().find(|output| output.export.as_ref() == Some(name));
             let users = users.join(" and ");
             match kept {
-                None => return Err(Error::new(format!("Cannot delete export {name} as it is in use by {users}"))),
+                None => {
+                    return Err(Error::new(format!(
+                        "Cannot delete export {name} as it is in use by {users}"
+                    )));
+                }
                 Some(output) if output.value != before.value => {
-                    return Err(Error::new(format!("Cannot update export {name} as it is in use by {users}")));
+                    return Err(Error::new(format!(
+                        "Cannot update export {name} as it is in use by {users}"
+                    )));
                 }
                 Some(_) => {}
             }
@@ -158,14 +169,19 @@ impl Deployment<'_, '_> {
     /// What the update has replaced or removed.
     fn superseded(&mut self) -> Vec<Leftover> {
         let tasks = &self.operation().tasks;
-        let kept: std::collections::BTreeSet<String> = tasks.iter().map(|task| task.logical.clone()).collect();
+        let kept: std::collections::BTreeSet<String> =
+            tasks.iter().map(|task| task.logical.clone()).collect();
         let mut leftovers = Vec::new();
         for (logical, resource) in &self.stack.resources {
             let removed = !kept.contains(logical);
             let (instance, depends_on, policy) = match &resource.before {
-                _ if removed => (resource.live.clone(), resource.depends_on.clone(), resource.deletion_policy),
-                Some(Before::Existing { instance, depends_on, .. }) if is_replaced(resource.live.as_ref(), instance) => {
-                    (Some(instance.clone()), depends_on.clone(), resource.update_replace_policy)
+                _ if removed => {
+                    (resource.live.clone(), resource.depends_on.clone(), resource.deletion_policy)
+                }
+                Some(Before::Existing { instance, depends_on, .. })
+                    if is_replaced(resource.live.as_ref(), instance) =>
+                {
+                    (Some((**instance).clone()), depends_on.clone(), resource.update_replace_policy)
                 }
                 _ => continue,
             };
@@ -181,7 +197,9 @@ impl Deployment<'_, '_> {
         let things: Vec<_> = leftovers
             .iter()
             .enumerate()
-            .map(|(index, leftover)| (leftover.logical.as_str(), &leftover.depends_on, Action::Discard(index)))
+            .map(|(index, leftover)| {
+                (leftover.logical.as_str(), &leftover.depends_on, Action::Discard(index))
+            })
             .collect();
         let tasks = Operation::deletions(&things);
         let operation = self.operation();
@@ -220,24 +238,7 @@ impl Deployment<'_, '_> {
         if let Some(previous) = self.operation().previous.clone() {
             self.stack.settings = previous;
         }
-        let mut restored = Vec::new();
-        for (logical, resource) in &mut self.stack.resources {
-            let Some(Before::Existing { instance, .. }) = &resource.before else { continue };
-            let in_place = !is_replaced(resource.live.as_ref(), instance);
-            let touched = resource.live.as_ref() != Some(instance);
-            if in_place && touched {
-                restored.push(logical.clone());
-            }
-        }
-        let place = |name: &String| restored.iter().position(|other| other == name);
-        let tasks = restored.iter().map(|logical| {
-            let mut task = Task::new(logical.clone(), Action::Restore);
-            if let Some(Before::Existing { depends_on, .. }) = &self.stack.resources[logical].before {
-                task.after = depends_on.iter().filter_map(place).collect();
-            }
-            task
-        });
-        let tasks = tasks.collect();
+        let tasks = restore_tasks(self.stack);
         let operation = self.operation();
         operation.phase = Phase::Rollback;
         operation.failed.clear();
@@ -273,7 +274,7 @@ impl Deployment<'_, '_> {
                     // A replacement that failed halfway is still pending.
                     discard(resource.pending.take(), resource.depends_on.clone());
                     if is_replaced(resource.live.as_ref(), &instance) {
-                        discard(resource.live.replace(instance), resource.depends_on.clone());
+                        discard(resource.live.replace(*instance), resource.depends_on.clone());
                         returned.push(logical.clone());
                     } else if resource.status == ResourceStatus::UpdateFailed {
                         returned.push(logical.clone());
@@ -298,8 +299,11 @@ impl Deployment<'_, '_> {
     }
 
     fn end_delete(&mut self) {
-        let creating = self.operation().kind == OperationKind::Create && self.stack.on_failure != OnFailure::Delete;
-        if !self.operation().failed.is_empty() {
+        let creating =
+            self.operation().kind == OperationKind::Create && self.stack.on_failure != OnFailure::Delete;
+        if let Some(reason) = self.operation().abort.take() {
+            self.set_stack_status(StackStatus::DeleteFailed, Some(reason));
+        } else if !self.operation().failed.is_empty() {
             let reason = self.failure_reason();
             let status = if creating { StackStatus::RollbackFailed } else { StackStatus::DeleteFailed };
             self.set_stack_status(status, Some(reason));

@@ -15,9 +15,12 @@ mod notify;
 pub(crate) mod plan;
 mod preflight;
 mod start;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 
+use pontoon_core::policy::IdentityPolicies;
 use pontoon_core::step::Step;
 use pontoon_core::{Account, Caller, Principal, Scope, Timestamp};
 
@@ -30,8 +33,8 @@ use crate::template::resolve::{Pseudo, Resolved, Scope as TemplateScope, Surroun
 use crate::template::{Error, Map, Template, Value};
 
 pub(crate) use calls::Token;
-pub(crate) use preflight::{Prepared, prepare};
-pub(crate) use start::{start_create, start_delete, start_update};
+pub(crate) use preflight::{Prepared, check_types, prepare};
+pub(crate) use start::{continue_rollback, start_create, start_delete, start_update};
 
 /// The type that a stack has as a resource of itself, in events.
 pub const STACK_TYPE: &str = "AWS::CloudFormation::Stack";
@@ -77,6 +80,8 @@ pub(crate) struct Deployment<'d, 'a> {
     pub others: &'d Stacks,
     /// The stack's template.
     pub compiled: Arc<Compiled>,
+    /// The policies of the user or role in whose name calls are made.
+    pub identity: Option<Arc<IdentityPolicies>>,
 }
 
 /// What a template sees of a stack: the resources that exist, and other stacks' exports.

@@ -24,7 +24,15 @@ pub(super) fn publish(step: &mut Step<'_>, stack: &Stack, event: &Event) {
         // The topic's own policy decides; a refusal concerns nobody but its owner, as on AWS.
         if let Ok(request) = Call::new(&pontoon_api::sns::SERVICE, "Publish", Value::Map(input)).request() {
             let caller = hop_caller(step, stack);
-            step.hop(Hop { to, caller, request, resource: arn.clone(), attempt: 1, traced: false, ticket: None });
+            step.hop(Hop {
+                to,
+                caller,
+                request,
+                resource: arn.clone(),
+                attempt: 1,
+                traced: false,
+                ticket: None,
+            });
         }
     }
 }
@@ -34,7 +42,8 @@ fn topic_scope(arn: &Arn<'_>) -> Option<Scope> {
 }
 
 fn message(scope: Scope, stack: &Stack, event: &Event) -> String {
-    let properties = event.properties.clone().map_or_else(|| "null".to_owned(), |map| Value::Map(map).to_json());
+    let properties =
+        event.properties.clone().map_or_else(|| "null".to_owned(), |map| Value::Map(map).to_json());
     let members = [
         ("StackId", stack.id.as_str()),
         ("Timestamp", &event.at.iso_millis()),

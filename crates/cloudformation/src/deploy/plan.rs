@@ -243,7 +243,9 @@ impl Sources<'_> {
             Expression::Sub(parts, variables) => {
                 for part in parts {
                     match part {
-                        SubPart::Variable(name) if !variables.contains_key(name) => self.reference(name, found),
+                        SubPart::Variable(name) if !variables.contains_key(name) => {
+                            self.reference(name, found)
+                        }
                         SubPart::Attribute(resource, attribute) => self.attribute(resource, attribute, found),
                         _ => {}
                     }
@@ -262,7 +264,12 @@ impl Sources<'_> {
         }
     }
 
-    fn attribute(&self, resource: &str, attribute: &str, found: &mut Vec<(&'static str, &'static str, String)>) {
+    fn attribute(
+        &self,
+        resource: &str,
+        attribute: &str,
+        found: &mut Vec<(&'static str, &'static str, String)>,
+    ) {
         if self.changed.contains(resource) {
             let entity = format!("{resource}.{attribute}");
             found.push(("ResourceAttribute", self.evaluation(resource), entity));
@@ -303,7 +310,10 @@ fn outputs_change(template_scope: &TemplateScope<'_>, stack: &Stack) -> Result<b
             None => None,
         };
         let value = template_scope.output_text(&output.value)?;
-        if value.as_ref() != Some(&before.value) || export != before.export || output.description != before.description {
+        if value.as_ref() != Some(&before.value)
+            || export != before.export
+            || output.description != before.description
+        {
             return Ok(true);
         }
     }

@@ -114,7 +114,8 @@ fn attribute_problem(template: &Template) -> Option<String> {
 pub(super) fn imports(scope: Scope, stack: &Stack, others: &Stacks, compiled: &Compiled) -> BTreeSet<String> {
     let planned = Planned::new(scope, stack, others);
     let parameters = &stack.settings.parameters;
-    if let Ok(template_scope) = TemplateScope::new(&compiled.template, parameters, &compiled.pseudo, &planned) {
+    if let Ok(template_scope) = TemplateScope::new(&compiled.template, parameters, &compiled.pseudo, &planned)
+    {
         for (_, resource) in template_scope.active_resources() {
             // What cannot be resolved imports nothing.
             let _ = template_scope.properties(&resource.properties);

@@ -5,10 +5,8 @@ use pontoon_core::{Account, Caller, Principal};
 
 use super::{Prepared, set_stack_status};
 use crate::records;
-use crate::state::operation::{
-    Action, Operation, OperationKind, Phase, Requester, RequesterPrincipal, Task,
-};
-use crate::state::stack::Settings;
+use crate::state::operation::{Action, Operation, OperationKind, Phase, Requester, RequesterPrincipal, Task};
+use crate::state::stack::{Before, Settings};
 use crate::state::{Stack, StackStatus};
 use crate::template::graph::Dependencies;
 
@@ -29,12 +27,18 @@ fn requester(caller: &Caller, role_arn: Option<&str>) -> Requester {
     Requester { principal, endpoint: caller.endpoint.to_string() }
 }
 
-fn operation(step: &Step<'_>, kind: OperationKind, phase: Phase, role_arn: Option<&str>) -> Operation {
+fn operation(
+    step: &Step<'_>,
+    caller: &Caller,
+    kind: OperationKind,
+    phase: Phase,
+    role_arn: Option<&str>,
+) -> Operation {
     Operation {
         kind,
         phase,
         began_at: step.now,
-        requester: requester(step.caller, role_arn),
+        requester: requester(caller, role_arn),
         previous: None,
         abort: None,
         disable_rollback: false,
@@ -67,13 +71,14 @@ fn save_tasks(step: &mut Step<'_>, stack: &Stack) {
 /// Begins to create a stack whose settings are set.
 pub(crate) fn start_create(
     step: &mut Step<'_>,
+    caller: &Caller,
     stack: &mut Stack,
     prepared: &Prepared,
     disable_rollback: bool,
     token: Option<String>,
 ) {
     let role = stack.settings.role_arn.clone();
-    let mut operation = operation(step, OperationKind::Create, Phase::Forward, role.as_deref());
+    let mut operation = operation(step, caller, OperationKind::Create, Phase::Forward, role.as_deref());
     operation.disable_rollback = disable_rollback;
     operation.abort.clone_from(&prepared.abort);
     operation.tasks = apply_tasks(&prepared.dependencies);
@@ -88,13 +93,15 @@ pub(crate) fn start_create(
 /// Begins to update a stack to new settings.
 pub(crate) fn start_update(
     step: &mut Step<'_>,
+    caller: &Caller,
     stack: &mut Stack,
     settings: Settings,
     prepared: &Prepared,
     disable_rollback: bool,
     token: Option<String>,
 ) {
-    let mut operation = operation(step, OperationKind::Update, Phase::Forward, settings.role_arn.as_deref());
+    let mut operation =
+        operation(step, caller, OperationKind::Update, Phase::Forward, settings.role_arn.as_deref());
     operation.disable_rollback = disable_rollback;
     operation.abort.clone_from(&prepared.abort);
     operation.tasks = apply_tasks(&prepared.dependencies);
@@ -112,16 +119,19 @@ pub(crate) fn start_update(
     save_tasks(step, stack);
 }
 
-/// Begins to delete a stack.
+/// Begins to delete a stack. `in_use` says which of its exports others import: then it fails at once.
 pub(crate) fn start_delete(
     step: &mut Step<'_>,
+    caller: &Caller,
     stack: &mut Stack,
     role_arn: Option<&str>,
     retain: Vec<String>,
+    in_use: Option<String>,
     token: Option<String>,
 ) {
     let role = role_arn.map(str::to_owned).or_else(|| stack.settings.role_arn.clone());
-    let mut operation = operation(step, OperationKind::Delete, Phase::Delete, role.as_deref());
+    let mut operation = operation(step, caller, OperationKind::Delete, Phase::Delete, role.as_deref());
+    operation.abort = in_use;
     operation.retain = retain.into_iter().collect();
     operation.tasks = delete_tasks(stack);
     operation.token.clone_from(&token);
@@ -158,4 +168,52 @@ pub(super) fn end_operation(step: &mut Step<'_>, stack: &mut Stack) {
     replace_tasks(step, stack, Vec::new());
     stack.operation = None;
     records::put_stack(step, stack);
+}
+
+/// Begins to change back what a failed rollback could not. The skipped resources are taken to be as they
+/// were, whatever they are.
+pub(crate) fn continue_rollback(
+    step: &mut Step<'_>,
+    caller: &Caller,
+    stack: &mut Stack,
+    role_arn: Option<&str>,
+    skipped: &[String],
+    token: Option<String>,
+) {
+    for logical in skipped {
+        if let Some(resource) = stack.resources.get_mut(logical)
+            && let Some(Before::Existing { instance, .. }) = &resource.before
+        {
+            resource.live = Some((**instance).clone());
+            records::put_resource(step, stack, logical);
+        }
+    }
+    let role = role_arn.map(str::to_owned).or_else(|| stack.settings.role_arn.clone());
+    let mut operation = operation(step, caller, OperationKind::Update, Phase::Rollback, role.as_deref());
+    operation.tasks = restore_tasks(stack);
+    operation.token.clone_from(&token);
+    stack.operation = Some(operation);
+    stack.client_token = token;
+    let reason = Some(BY_USER.to_owned());
+    set_stack_status(step, stack, StackStatus::UpdateRollbackInProgress, reason);
+    save_tasks(step, stack);
+}
+
+/// The tasks that change back what an update has changed in place, each after those that it depended on.
+pub(super) fn restore_tasks(stack: &Stack) -> Vec<Task> {
+    let mut restored = Vec::new();
+    for (logical, resource) in &stack.resources {
+        let Some(Before::Existing { instance, depends_on, .. }) = &resource.before else { continue };
+        let in_place = resource.live.as_ref().is_some_and(|live| live.physical_id == instance.physical_id);
+        if in_place && resource.live.as_ref() != Some(&**instance) {
+            restored.push((logical, depends_on));
+        }
+    }
+    let place = |name: &String| restored.iter().position(|(other, _)| *other == name);
+    let tasks = restored.iter().map(|(logical, depends_on)| {
+        let mut task = Task::new((*logical).clone(), Action::Restore);
+        task.after = depends_on.iter().filter_map(place).collect();
+        task
+    });
+    tasks.collect()
 }

@@ -83,10 +83,10 @@ impl Lifecycle for Table {
                 .learn("Arn", "TableDescription.TableArn"),
             Self::wait(context),
         ];
-        if let Some(specification) = properties.get("TimeToLiveSpecification") {
-            if specification.get("Enabled") == Some(&Value::Bool(true)) {
-                calls.push(Self::time_to_live(context, specification.clone()));
-            }
+        if let Some(specification) = properties.get("TimeToLiveSpecification")
+            && specification.get("Enabled") == Some(&Value::Bool(true))
+        {
+            calls.push(Self::time_to_live(context, specification.clone()));
         }
         Ok(calls)
     }

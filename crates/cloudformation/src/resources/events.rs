@@ -169,7 +169,7 @@ pub(super) struct Rule;
 
 impl Rule {
     /// The bus's name, which the property may give as an ARN.
-    fn bus<'a>(instance: &'a Instance) -> &'a str {
+    fn bus(instance: &Instance) -> &str {
         let given = instance.text("EventBusName").unwrap_or("default");
         given.rsplit_once("event-bus/").map_or(given, |(_, name)| name)
     }

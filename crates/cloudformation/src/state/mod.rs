@@ -86,7 +86,8 @@ impl Stacks {
         if name_or_id.starts_with("arn:") {
             return self.by_id(name_or_id);
         }
-        self.by_uuid.values()
+        self.by_uuid
+            .values()
             .find(|stack| stack.name == name_or_id && stack.status != StackStatus::DeleteComplete)
     }
 

@@ -231,7 +231,8 @@ impl Operation {
     /// Whether no further task may begin: the template is wrong, or something could not be created or changed.
     #[must_use]
     pub fn is_stopping(&self) -> bool {
-        self.abort.is_some() || matches!(self.phase, Phase::Forward | Phase::Rollback) && !self.failed.is_empty()
+        self.abort.is_some()
+            || matches!(self.phase, Phase::Forward | Phase::Rollback) && !self.failed.is_empty()
     }
 
     /// Whether any task's calls are being made or to be made again.

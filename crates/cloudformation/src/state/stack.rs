@@ -291,7 +291,7 @@ pub enum Before {
     /// It was this, with these dependencies and policies.
     Existing {
         /// The thing.
-        instance: Instance,
+        instance: Box<Instance>,
         /// Its status.
         status: ResourceStatus,
         /// What it depended on.

@@ -4,9 +4,9 @@ use std::collections::{BTreeSet, HashMap};
 
 use indexmap::IndexMap;
 
+use super::Resource;
 use super::error::{Error, Result};
 use super::expression::{Expression, SubPart};
-use super::Resource;
 use super::resolve::Scope;
 
 /// For every resource the resources that must exist before it, in template order.

@@ -1,0 +1,736 @@
+//! Whole operations against scripted services: what is called, what the events say, and what is left.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
+
+use pontoon_api::{cloudformation as api, dynamodb, sqs};
+use pontoon_core::policy::PolicyMode;
+use pontoon_core::step::{Ground, Settings};
+use pontoon_core::{
+    ApiError, Batch, Caller, Ids, Output, Principal, Reply, Request, Scope, Service, Settled, Step, Store,
+    Ticket, Timestamp,
+};
+
+use crate::CloudFormation;
+
+/// The services that stacks call, as far as these tests need them.
+#[derive(Default)]
+struct Fake {
+    queues: BTreeMap<String, BTreeMap<String, String>>,
+    tables: BTreeMap<String, u32>,
+    /// Calls, `Operation name`, that fail once after this many have succeeded.
+    failing: BTreeMap<String, u32>,
+    /// How often a new table is described as being created.
+    creating: u32,
+    calls: Vec<String>,
+}
+
+impl Fake {
+    fn answer(&mut self, request: Box<dyn Request>) -> Settled {
+        let operation = request.operation().name;
+        let any = request.into_any();
+        match any.downcast::<sqs::Request>() {
+            Ok(request) => self.sqs(operation, *request),
+            Err(any) => match any.downcast::<dynamodb::Request>() {
+                Ok(request) => self.dynamodb(operation, *request),
+                Err(_) => panic!("{operation} is not among the scripted operations"),
+            },
+        }
+    }
+
+    fn note(&mut self, operation: &str, name: &str) -> Result<(), ApiError> {
+        self.calls.push(format!("{operation} {name}"));
+        let key = format!("{operation} {name}");
+        match self.failing.get_mut(&key) {
+            Some(0) => {
+                self.failing.remove(&key);
+                return Err(ApiError::client("InvalidAttributeValue", "scripted"));
+            }
+            Some(left) => *left -= 1,
+            None => {}
+        }
+        Ok(())
+    }
+
+    fn sqs(&mut self, operation: &str, request: sqs::Request) -> Settled {
+        let name_of = |url: &str| url.rsplit('/').next().unwrap_or_default().to_owned();
+        let absent = || ApiError::client("QueueDoesNotExist", "The specified queue does not exist.");
+        match request {
+            sqs::Request::GetQueueUrl(input) => {
+                self.note(operation, &input.queue_name)?;
+                let found = self.queues.contains_key(&input.queue_name);
+                let output = sqs::GetQueueUrlOutput { queue_url: Some(url(&input.queue_name)) };
+                if found { Ok(Box::new(output)) } else { Err(absent()) }
+            }
+            sqs::Request::CreateQueue(input) => {
+                self.note(operation, &input.queue_name)?;
+                self.queues.insert(input.queue_name.clone(), input.attributes.unwrap_or_default());
+                Ok(Box::new(sqs::CreateQueueOutput { queue_url: Some(url(&input.queue_name)) }))
+            }
+            sqs::Request::SetQueueAttributes(input) => {
+                let name = name_of(&input.queue_url);
+                self.note(operation, &name)?;
+                self.queues.get_mut(&name).ok_or_else(absent)?.extend(input.attributes);
+                Ok(Box::new(sqs::SetQueueAttributesOutput {}))
+            }
+            sqs::Request::DeleteQueue(input) => {
+                let name = name_of(&input.queue_url);
+                self.note(operation, &name)?;
+                self.queues.remove(&name).ok_or_else(absent)?;
+                Ok(Box::new(sqs::DeleteQueueOutput {}))
+            }
+            other => panic!("{other:?} is not among the scripted operations"),
+        }
+    }
+
+    fn dynamodb(&mut self, operation: &str, request: dynamodb::Request) -> Settled {
+        let absent = || ApiError::client("ResourceNotFoundException", "Requested resource not found");
+        match request {
+            dynamodb::Request::CreateTable(input) => {
+                self.note(operation, &input.table_name)?;
+                self.tables.insert(input.table_name, self.creating);
+                Ok(Box::new(dynamodb::CreateTableOutput::default()))
+            }
+            dynamodb::Request::DescribeTable(input) => {
+                self.note(operation, &input.table_name)?;
+                let left = self.tables.get_mut(&input.table_name).ok_or_else(absent)?;
+                let status = if *left == 0 { "ACTIVE" } else { "CREATING" };
+                *left = left.saturating_sub(1);
+                let table = dynamodb::TableDescription {
+                    table_status: Some(status.to_owned()),
+                    table_arn: Some(format!(
+                        "arn:aws:dynamodb:us-east-1:000000000000:table/{}",
+                        input.table_name
+                    )),
+                    ..dynamodb::TableDescription::default()
+                };
+                Ok(Box::new(dynamodb::DescribeTableOutput { table: Some(table) }))
+            }
+            dynamodb::Request::DeleteTable(input) => {
+                self.note(operation, &input.table_name)?;
+                self.tables.remove(&input.table_name).ok_or_else(absent)?;
+                Ok(Box::new(dynamodb::DeleteTableOutput::default()))
+            }
+            other => panic!("{other:?} is not among the scripted operations"),
+        }
+    }
+}
+
+fn url(name: &str) -> String {
+    format!("http://localhost:4566/000000000000/{name}")
+}
+
+/// CloudFormation with a store and scripted services around it.
+struct World {
+    cloudformation: CloudFormation,
+    store: Arc<dyn Store>,
+    fake: Fake,
+    ids: Ids,
+    next_park: u64,
+    now: Timestamp,
+    settings: Settings,
+    /// Whether answers to calls get lost, as they do when the process dies.
+    deaf: bool,
+}
+
+enum Next {
+    Hop(pontoon_core::Hop),
+    Settled(Ticket, Settled),
+}
+
+impl World {
+    fn new() -> Self {
+        Self {
+            cloudformation: CloudFormation::new(None),
+            store: pontoon_store::memory(),
+            fake: Fake::default(),
+            ids: Ids::from_seed(7),
+            next_park: 0,
+            now: Timestamp::from_secs(1_700_000_000),
+            settings: Settings { policies: PolicyMode::Warn, endpoint: "http://localhost:4566".into() },
+            deaf: false,
+        }
+    }
+
+    fn caller() -> Caller {
+        Caller {
+            principal: Principal::Account(Scope::default().account),
+            account: Scope::default().account,
+            source_arn: None,
+            identity: None,
+            request_id: "request".into(),
+            endpoint: "http://localhost:4566".into(),
+            traces: None,
+            depth: 0,
+        }
+    }
+
+    /// One command: a step, and everything that follows from it, as the engine does it.
+    fn command<T>(&mut self, act: impl FnOnce(&mut CloudFormation, &mut Step<'_>) -> T) -> T {
+        let mut batch = Batch::new();
+        let mut queue = VecDeque::new();
+        let value = self.step(&mut batch, &mut queue, act);
+        while let Some(next) = queue.pop_front() {
+            match next {
+                Next::Hop(hop) => {
+                    let outcome = self.fake.answer(hop.request);
+                    if let Some(ticket) = hop.ticket.filter(|_| !self.deaf) {
+                        queue.push_back(Next::Settled(ticket, outcome));
+                    }
+                }
+                Next::Settled(ticket, outcome) => {
+                    let Ticket { scope, token, .. } = ticket;
+                    self.step(&mut batch, &mut queue, |cloudformation, step| {
+                        step.scope = scope;
+                        cloudformation.settled(step, token, outcome);
+                    });
+                }
+            }
+        }
+        self.store.apply(batch).unwrap();
+        value
+    }
+
+    fn step<T>(
+        &mut self,
+        batch: &mut Batch,
+        queue: &mut VecDeque<Next>,
+        act: impl FnOnce(&mut CloudFormation, &mut Step<'_>) -> T,
+    ) -> T {
+        let caller = Self::caller();
+        let ground = Ground { store: self.store.as_ref(), pending: batch, settings: &self.settings };
+        let mut step =
+            Step::new(self.now, Scope::default(), &caller, &mut self.ids, &mut self.next_park, &ground);
+        let value = act(&mut self.cloudformation, &mut step);
+        let (writes, effects) = step.finish();
+        batch.append(writes);
+        queue.extend(effects.hops.into_iter().map(Next::Hop));
+        value
+    }
+
+    /// Makes a request, then lets everything happen that is due by now.
+    fn request(&mut self, request: api::Request) -> Result<Box<dyn Output>, ApiError> {
+        let reply = self.command(|cloudformation, step| cloudformation.call(step, Box::new(request)));
+        self.run_due();
+        match reply? {
+            Reply::Ready(output) => Ok(output),
+            _ => panic!("nothing here is answered later"),
+        }
+    }
+
+    fn run_due(&mut self) {
+        while self.cloudformation.next_due().is_some_and(|due| due <= self.now) {
+            self.command(|cloudformation, step| cloudformation.run_due(step));
+        }
+    }
+
+    /// Lets time pass until nothing is due any more.
+    fn settle(&mut self) {
+        while let Some(due) = self.cloudformation.next_due() {
+            self.now = self.now.max(due);
+            self.run_due();
+        }
+    }
+
+    fn restart(&mut self) {
+        self.cloudformation = CloudFormation::new(None);
+        self.cloudformation.load(self.store.as_ref()).unwrap();
+        self.deaf = false;
+        self.command(|cloudformation, step| cloudformation.start(step));
+        self.run_due();
+    }
+
+    fn create(&mut self, template: &str) -> Result<(), ApiError> {
+        self.create_with(api::CreateStackInput {
+            template_body: Some(template.to_owned()),
+            ..Default::default()
+        })
+    }
+
+    fn create_with(&mut self, input: api::CreateStackInput) -> Result<(), ApiError> {
+        let input = api::CreateStackInput { stack_name: "stack".to_owned(), ..input };
+        self.request(api::Request::CreateStack(input)).map(drop)
+    }
+
+    fn update(&mut self, template: &str) -> Result<(), ApiError> {
+        let input = api::UpdateStackInput {
+            stack_name: "stack".to_owned(),
+            template_body: Some(template.to_owned()),
+            ..Default::default()
+        };
+        self.request(api::Request::UpdateStack(input)).map(drop)
+    }
+
+    fn delete(&mut self) {
+        let input = api::DeleteStackInput { stack_name: "stack".to_owned(), ..Default::default() };
+        self.request(api::Request::DeleteStack(input)).unwrap();
+    }
+
+    fn status(&mut self) -> (String, String) {
+        let id = self.stack_id();
+        let input = api::DescribeStacksInput { stack_name: Some(id), ..Default::default() };
+        let output = self.request(api::Request::DescribeStacks(input)).unwrap();
+        let output: &api::DescribeStacksOutput = output.as_any().downcast_ref().unwrap();
+        let stack = &output.stacks.as_ref().unwrap()[0];
+        (stack.stack_status.clone(), stack.stack_status_reason.clone().unwrap_or_default())
+    }
+
+    fn stack_id(&self) -> String {
+        let stacks = self.cloudformation.state.get(Scope::default()).unwrap();
+        stacks.iter().next().unwrap().id.clone()
+    }
+
+    /// The events, oldest first, without what varies.
+    fn events(&mut self) -> String {
+        let input = api::DescribeStackEventsInput { stack_name: self.stack_id(), next_token: None };
+        let output = self.request(api::Request::DescribeStackEvents(input)).unwrap();
+        let output: &api::DescribeStackEventsOutput = output.as_any().downcast_ref().unwrap();
+        let mut text = String::new();
+        for event in output.stack_events.as_ref().unwrap().iter().rev() {
+            let physical_id = event.physical_resource_id.clone().unwrap_or_default();
+            let logical = event.logical_resource_id.clone().unwrap_or_default();
+            let name =
+                if logical == "stack" { "" } else { physical_id.rsplit('/').next().unwrap_or_default() };
+            let name = masked(name);
+            let reason =
+                event.resource_status_reason.clone().map(|reason| format!(": {}", masked_token(&reason)));
+            let status = event.resource_status.clone().unwrap_or_default();
+            text.push_str(&format!("{logical} [{name}] {status}{}\n", reason.unwrap_or_default()));
+        }
+        text
+    }
+
+    fn queues(&self) -> BTreeSet<String> {
+        self.fake.queues.keys().map(|name| masked(name)).collect()
+    }
+}
+
+/// A made-up name without its random end.
+fn masked(name: &str) -> String {
+    match name.rsplit_once('-') {
+        Some((start, random)) if random.len() == 12 && name.starts_with("stack-") => format!("{start}-*"),
+        _ => name.to_owned(),
+    }
+}
+
+fn masked_token(reason: &str) -> String {
+    match (reason.find("RequestToken: "), reason.find(", HandlerErrorCode")) {
+        (Some(start), Some(end)) => format!("{}RequestToken: *{}", &reason[..start], &reason[end..]),
+        _ => reason.to_owned(),
+    }
+}
+
+const TWO: &str = "
+Resources:
+  Main:
+    Type: AWS::SQS::Queue
+    Properties:
+      VisibilityTimeout: 30
+      RedrivePolicy: {deadLetterTargetArn: !GetAtt Dead.Arn, maxReceiveCount: 3}
+  Dead:
+    Type: AWS::SQS::Queue
+Outputs:
+  Url: {Value: !Ref Main, Export: {Name: !Sub '${AWS::StackName}:url'}}
+  Name: {Value: !GetAtt Dead.QueueName, Description: d}
+";
+
+#[test]
+fn a_stack_is_created_in_the_order_of_its_dependencies_and_deleted_in_the_opposite() {
+    let mut world = World::new();
+    world.create(TWO).unwrap();
+    assert_eq!(world.status().0, "CREATE_COMPLETE");
+    let dead = world.fake.queues.keys().find(|name| name.contains("Dead")).cloned().unwrap();
+    let main = world.fake.queues.keys().find(|name| name.contains("Main")).cloned().unwrap();
+    let redrive = world.fake.queues[&main]["RedrivePolicy"].clone();
+    assert_eq!(
+        redrive,
+        format!(
+            "{{\"deadLetterTargetArn\":\"arn:aws:sqs:us-east-1:000000000000:{dead}\",\"maxReceiveCount\":3}}"
+        )
+    );
+    world.delete();
+    assert_eq!(world.status().0, "DELETE_COMPLETE");
+    assert!(world.fake.queues.is_empty());
+    insta::assert_snapshot!(world.events());
+}
+
+#[test]
+fn outputs_and_exports_are_seen_and_kept_while_they_are_imported() {
+    let mut world = World::new();
+    world.create(TWO).unwrap();
+    let importing = "Resources: {Q: {Type: AWS::SQS::Queue, Properties: {QueueName: other, KmsMasterKeyId: !ImportValue 'stack:url'}}}";
+    let input = api::CreateStackInput {
+        stack_name: "other".to_owned(),
+        template_body: Some(importing.to_owned()),
+        ..Default::default()
+    };
+    world.request(api::Request::CreateStack(input)).unwrap();
+    let main = world.fake.queues.keys().find(|name| name.contains("Main")).cloned().unwrap();
+    assert_eq!(world.fake.queues["other"]["KmsMasterKeyId"], url(&main));
+    let stacks = world.cloudformation.state.get(Scope::default()).unwrap();
+    assert_eq!(stacks.importers("stack:url"), ["other"]);
+    let input = api::DeleteStackInput { stack_name: "stack".to_owned(), ..Default::default() };
+    world.request(api::Request::DeleteStack(input)).unwrap();
+    let stacks = world.cloudformation.state.get(Scope::default()).unwrap();
+    let stack = stacks.find("stack").unwrap();
+    assert_eq!(stack.status.name(), "DELETE_FAILED");
+    assert_eq!(
+        stack.status_reason.as_deref(),
+        Some("Delete canceled. Cannot delete export stack:url as it is in use by other.")
+    );
+}
+
+#[test]
+fn a_failed_creation_deletes_what_it_made() {
+    let mut world = World::new();
+    let template = "
+Resources:
+  A: {Type: AWS::SQS::Queue, Properties: {QueueName: a}}
+  B: {Type: AWS::SQS::Queue, DependsOn: A, Properties: {QueueName: b}}
+  C: {Type: AWS::SQS::Queue, DependsOn: B, Properties: {QueueName: c}}
+";
+    world.fake.failing.insert("CreateQueue b".to_owned(), 0);
+    world.create(template).unwrap();
+    assert!(world.queues().is_empty());
+    insta::assert_snapshot!(world.events());
+    world.delete();
+    assert_eq!(world.status().0, "DELETE_COMPLETE");
+}
+
+#[test]
+fn what_exists_already_is_not_taken_over_nor_deleted() {
+    let mut world = World::new();
+    world.fake.queues.insert("a".to_owned(), BTreeMap::new());
+    world.create("Resources:\n  A: {Type: AWS::SQS::Queue, Properties: {QueueName: a}}").unwrap();
+    assert_eq!(world.status().0, "ROLLBACK_COMPLETE");
+    assert!(world.fake.queues.contains_key("a"));
+    assert!(world.events().contains(
+        "A [] CREATE_FAILED: Resource handler returned message: \"Resource of type 'AWS::SQS::Queue' with identifier 'a' \
+         already exists.\" (RequestToken: *, HandlerErrorCode: AlreadyExists)"
+    ));
+}
+
+#[test]
+fn properties_that_do_not_fit_fail_their_resource_by_name() {
+    let mut world = World::new();
+    world
+        .create(
+            "Resources:\n  A: {Type: AWS::SQS::Queue, Properties: {QueueNam: a, VisibilityTimeout: soon}}",
+        )
+        .unwrap();
+    let (status, reason) = world.status();
+    assert_eq!(status, "ROLLBACK_COMPLETE");
+    assert_eq!(reason, "");
+    assert!(world.events().contains(
+        "A [] CREATE_FAILED: Property validation failure: [Encountered unsupported properties in {/}: [QueueNam], Value of \
+         property {/VisibilityTimeout} does not match type {Integer}]"
+    ));
+}
+
+#[test]
+fn on_failure_decides_what_is_left() {
+    for (on_failure, status, left) in [
+        ("DO_NOTHING", "CREATE_FAILED", 1),
+        ("DELETE", "DELETE_COMPLETE", 0),
+        ("ROLLBACK", "ROLLBACK_COMPLETE", 0),
+    ] {
+        let mut world = World::new();
+        world.fake.failing.insert("CreateQueue b".to_owned(), 0);
+        let template = "
+Resources:
+  A: {Type: AWS::SQS::Queue, Properties: {QueueName: a}}
+  B: {Type: AWS::SQS::Queue, DependsOn: A, Properties: {QueueName: b}}
+";
+        let input = api::CreateStackInput {
+            template_body: Some(template.to_owned()),
+            on_failure: Some(on_failure.to_owned()),
+            ..Default::default()
+        };
+        world.create_with(input).unwrap();
+        assert_eq!((world.status().0.as_str(), world.fake.queues.len()), (status, left), "{on_failure}");
+    }
+}
+
+#[test]
+fn an_update_changes_in_place_replaces_adds_and_removes() {
+    let mut world = World::new();
+    world
+        .create(
+            "
+Resources:
+  Changed: {Type: AWS::SQS::Queue, Properties: {QueueName: changed, VisibilityTimeout: 30}}
+  Same: {Type: AWS::SQS::Queue, Properties: {QueueName: same}}
+  Replaced: {Type: AWS::SQS::Queue, Properties: {QueueName: old}}
+  Removed: {Type: AWS::SQS::Queue, Properties: {QueueName: removed}}
+",
+        )
+        .unwrap();
+    world.fake.calls.clear();
+    world
+        .update(
+            "
+Resources:
+  Changed: {Type: AWS::SQS::Queue, Properties: {QueueName: changed, VisibilityTimeout: 60}}
+  Same: {Type: AWS::SQS::Queue, Properties: {QueueName: same}}
+  Replaced: {Type: AWS::SQS::Queue, Properties: {QueueName: new}}
+  Added: {Type: AWS::SQS::Queue, Properties: {QueueName: added}}
+",
+        )
+        .unwrap();
+    assert_eq!(world.status().0, "UPDATE_COMPLETE");
+    assert_eq!(world.queues(), ["added", "changed", "new", "same"].map(str::to_owned).into());
+    assert_eq!(world.fake.queues["changed"]["VisibilityTimeout"], "60");
+    insta::assert_snapshot!(world.fake.calls.join("\n"));
+    let events = world.events();
+    insta::assert_snapshot!(events.split_once("stack [] UPDATE_IN_PROGRESS").unwrap().1);
+}
+
+#[test]
+fn a_failed_update_restores_the_resources_themselves() {
+    let mut world = World::new();
+    world
+        .create(
+            "
+Resources:
+  Changed: {Type: AWS::SQS::Queue, Properties: {QueueName: changed, VisibilityTimeout: 30}}
+  Replaced: {Type: AWS::SQS::Queue, Properties: {QueueName: old}}
+  Removed: {Type: AWS::SQS::Queue, Properties: {QueueName: removed}}
+",
+        )
+        .unwrap();
+    let before = world.fake.queues.clone();
+    world.fake.failing.insert("CreateQueue last".to_owned(), 0);
+    world
+        .update(
+            "
+Resources:
+  Changed: {Type: AWS::SQS::Queue, Properties: {QueueName: changed, VisibilityTimeout: 60, DelaySeconds: 5}}
+  Replaced: {Type: AWS::SQS::Queue, Properties: {QueueName: new}}
+  Added: {Type: AWS::SQS::Queue, Properties: {QueueName: added}}
+  Last: {Type: AWS::SQS::Queue, DependsOn: [Changed, Replaced, Added], Properties: {QueueName: last}}
+",
+        )
+        .unwrap();
+    let (status, _) = world.status();
+    assert_eq!(status, "UPDATE_ROLLBACK_COMPLETE");
+    assert_eq!(world.fake.queues.keys().collect::<Vec<_>>(), before.keys().collect::<Vec<_>>());
+    assert_eq!(world.fake.queues["changed"]["VisibilityTimeout"], "30");
+    assert_eq!(world.fake.queues["changed"]["DelaySeconds"], "0");
+    let events = world.events();
+    insta::assert_snapshot!(events.split_once("stack [] UPDATE_IN_PROGRESS").unwrap().1);
+    // The stack is as it was, so the same template changes nothing.
+    let error = world
+        .update(
+            "
+Resources:
+  Changed: {Type: AWS::SQS::Queue, Properties: {QueueName: changed, VisibilityTimeout: 30}}
+  Replaced: {Type: AWS::SQS::Queue, Properties: {QueueName: old}}
+  Removed: {Type: AWS::SQS::Queue, Properties: {QueueName: removed}}
+",
+        )
+        .unwrap_err();
+    assert_eq!(error.message, "No updates are to be performed.");
+}
+
+#[test]
+fn a_rollback_that_fails_can_be_continued() {
+    let mut world = World::new();
+    let template = |timeout: u32, extra: &str| {
+        format!(
+            "Resources:\n  A: {{Type: AWS::SQS::Queue, Properties: {{QueueName: a, VisibilityTimeout: {timeout}}}}}\n{extra}"
+        )
+    };
+    world.create(&template(30, "")).unwrap();
+    world.fake.failing.insert("CreateQueue b".to_owned(), 0);
+    // Changing A succeeds and changing it back does not.
+    world.fake.failing.insert("SetQueueAttributes a".to_owned(), 1);
+    world
+        .update(&template(60, "  B: {Type: AWS::SQS::Queue, DependsOn: A, Properties: {QueueName: b}}\n"))
+        .unwrap();
+    assert_eq!(
+        world.status(),
+        ("UPDATE_ROLLBACK_FAILED".to_owned(), "The following resource(s) failed to update: [A]. ".to_owned())
+    );
+    assert_eq!(world.fake.queues["a"]["VisibilityTimeout"], "60");
+    world.restart();
+    let input = api::ContinueUpdateRollbackInput { stack_name: "stack".to_owned(), ..Default::default() };
+    world.request(api::Request::ContinueUpdateRollback(input)).unwrap();
+    assert_eq!(world.status().0, "UPDATE_ROLLBACK_COMPLETE");
+    assert_eq!(world.fake.queues["a"]["VisibilityTimeout"], "30");
+}
+
+#[test]
+fn retained_things_stay() {
+    let mut world = World::new();
+    world
+        .create(
+            "
+Resources:
+  Kept: {Type: AWS::SQS::Queue, DeletionPolicy: Retain, Properties: {QueueName: kept}}
+  Replaced: {Type: AWS::SQS::Queue, UpdateReplacePolicy: Retain, Properties: {QueueName: old}}
+",
+        )
+        .unwrap();
+    world
+        .update(
+            "
+Resources:
+  Kept: {Type: AWS::SQS::Queue, DeletionPolicy: Retain, Properties: {QueueName: kept}}
+  Replaced: {Type: AWS::SQS::Queue, UpdateReplacePolicy: Retain, Properties: {QueueName: new}}
+",
+        )
+        .unwrap();
+    world.delete();
+    assert_eq!(world.status().0, "DELETE_COMPLETE");
+    assert_eq!(world.queues(), ["kept", "old"].map(str::to_owned).into());
+    assert!(world.events().contains("Kept [kept] DELETE_SKIPPED"));
+    assert!(world.events().contains("Replaced [old] DELETE_SKIPPED"));
+}
+
+#[test]
+fn what_cannot_be_deleted_is_named_and_can_be_retained() {
+    let mut world = World::new();
+    world.create("Resources:\n  A: {Type: AWS::SQS::Queue, Properties: {QueueName: a}}").unwrap();
+    world.fake.failing.insert("DeleteQueue a".to_owned(), 0);
+    world.delete();
+    assert_eq!(
+        world.status(),
+        ("DELETE_FAILED".to_owned(), "The following resource(s) failed to delete: [A]. ".to_owned())
+    );
+    let input = api::DeleteStackInput {
+        stack_name: "stack".to_owned(),
+        retain_resources: Some(vec!["A".to_owned()]),
+        ..Default::default()
+    };
+    world.request(api::Request::DeleteStack(input)).unwrap();
+    assert_eq!(world.status().0, "DELETE_COMPLETE");
+    assert!(world.fake.queues.contains_key("a"));
+}
+
+const TABLE: &str = "
+Resources:
+  T:
+    Type: AWS::DynamoDB::Table
+    Properties:
+      TableName: t
+      AttributeDefinitions: [{AttributeName: pk, AttributeType: S}]
+      KeySchema: [{AttributeName: pk, KeyType: HASH}]
+      BillingMode: PAY_PER_REQUEST
+  Q: {Type: AWS::SQS::Queue, DependsOn: T, Properties: {QueueName: q}}
+";
+
+#[test]
+fn a_resource_that_needs_time_is_waited_for() {
+    let mut world = World::new();
+    world.fake.creating = 3;
+    world.create(TABLE).unwrap();
+    assert_eq!(world.status().0, "CREATE_IN_PROGRESS");
+    assert!(world.fake.queues.is_empty());
+    world.settle();
+    assert_eq!(world.status().0, "CREATE_COMPLETE");
+    assert!(world.now > Timestamp::from_secs(1_700_000_000));
+}
+
+#[test]
+fn a_creation_out_of_time_is_rolled_back() {
+    let mut world = World::new();
+    world.fake.creating = 10_000;
+    let input = api::CreateStackInput {
+        template_body: Some(TABLE.to_owned()),
+        timeout_in_minutes: Some(1),
+        ..Default::default()
+    };
+    world.create_with(input).unwrap();
+    let began = world.now;
+    world.settle();
+    assert_eq!(world.status().0, "ROLLBACK_COMPLETE");
+    assert_eq!(world.now.since(began), Duration::from_secs(60));
+    assert!(world.events().contains("T [t] CREATE_FAILED: Resource creation cancelled"));
+    assert!(world.fake.tables.is_empty());
+}
+
+#[test]
+fn a_restart_in_the_middle_goes_on_where_it_was() {
+    let mut world = World::new();
+    world.fake.creating = 3;
+    world.create(TABLE).unwrap();
+    world.restart();
+    assert_eq!(world.status().0, "CREATE_IN_PROGRESS");
+    world.settle();
+    assert_eq!(world.status().0, "CREATE_COMPLETE");
+    assert_eq!(world.fake.calls.iter().filter(|call| *call == "CreateTable t").count(), 1);
+    world.restart();
+    assert_eq!(world.status().0, "CREATE_COMPLETE");
+    world.delete();
+    assert_eq!(world.status().0, "DELETE_COMPLETE");
+}
+
+#[test]
+fn calls_whose_answers_were_lost_are_made_again() {
+    let mut world = World::new();
+    world.deaf = true;
+    world.create("Resources:\n  A: {Type: AWS::SQS::Queue, Properties: {QueueName: a}}").unwrap();
+    assert_eq!(world.status().0, "CREATE_IN_PROGRESS");
+    world.restart();
+    world.settle();
+    assert_eq!(world.status().0, "CREATE_COMPLETE");
+}
+
+#[test]
+fn requests_that_cannot_be_are_refused_at_once() {
+    let mut world = World::new();
+    let mut refused = |template: &str| world.create(template).unwrap_err().message;
+    assert_eq!(
+        refused("Resources: {A: {Type: 'AWS::Bogus::Thing'}}"),
+        "Template format error: Unrecognized resource types: [AWS::Bogus::Thing]"
+    );
+    assert_eq!(
+        refused(
+            "Mappings: {M: {A: {k: v}}}\nResources: {A: {Type: 'AWS::SQS::Queue', Properties: {QueueName: !FindInMap [M, C, Suffix]}}}"
+        ),
+        "Template error: Unable to get mapping for M::C::Suffix"
+    );
+    assert_eq!(
+        refused("Parameters: {Input: {Type: String}}\nResources: {A: {Type: 'AWS::SQS::Queue'}}"),
+        "Parameters: [Input] must have values"
+    );
+    let role =
+        "Resources: {A: {Type: 'AWS::IAM::Role', Properties: {RoleName: r, AssumeRolePolicyDocument: {}}}}";
+    assert_eq!(refused(role), "Requires capabilities : [CAPABILITY_NAMED_IAM]");
+    assert!(world.fake.calls.is_empty());
+}
+
+#[test]
+fn an_attribute_that_a_type_does_not_have_fails_the_stack() {
+    let mut world = World::new();
+    world
+        .create("Resources: {A: {Type: 'AWS::SQS::Queue'}}\nOutputs: {O: {Value: !GetAtt A.Invalid}}")
+        .unwrap();
+    assert_eq!(world.status().0, "ROLLBACK_COMPLETE");
+    assert!(world.events().contains(
+        "stack [] ROLLBACK_IN_PROGRESS: [Error] /Outputs/O/Value/Fn::GetAtt: Resource type AWS::SQS::Queue does not support \
+         attribute {Invalid}. Rollback requested by user."
+    ));
+    assert!(world.fake.calls.is_empty());
+}
+
+#[test]
+fn an_arc_of_role_policies_decides_which_roles_exist() {
+    let mut world = World::new();
+    world.cloudformation =
+        CloudFormation::new(Some(Arc::new(|arn| arn.ends_with("/known").then(Default::default))));
+    let mut create = |role: &str| {
+        let input = api::CreateStackInput {
+            template_body: Some("Resources: {A: {Type: 'AWS::SQS::Queue'}}".to_owned()),
+            role_arn: Some(format!("arn:aws:iam::000000000000:role/{role}")),
+            ..Default::default()
+        };
+        world.create_with(input)
+    };
+    assert_eq!(
+        create("unknown").unwrap_err().message,
+        "Role arn:aws:iam::000000000000:role/unknown is invalid or cannot be assumed"
+    );
+    assert!(create("known").is_ok());
+}
