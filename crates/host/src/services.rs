@@ -14,10 +14,11 @@ pub fn all(directory: &Directory) -> Vec<Box<dyn Service>> {
         Box::new(pontoon_sqs::Sqs::default()),
         Box::new(pontoon_dynamodb::DynamoDb::default()),
         Box::new(pontoon_lambda::Lambda::new(roles(directory))),
+        Box::new(pontoon_cloudformation::CloudFormation::new(Some(roles(directory)))),
     ]
 }
 
-/// What functions' execution roles may do.
+/// What roles may do: those of functions, and those that stacks are given.
 fn roles(directory: &Directory) -> pontoon_lambda::Roles {
     let directory = directory.clone();
     Arc::new(move |arn| directory.policies_of_role(arn))
