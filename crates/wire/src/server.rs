@@ -18,6 +18,17 @@ use crate::limits::Limits;
 /// How long to wait before accepting again when the system has no descriptors left.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
+/// How far the server has come on its way to its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd)]
+enum Phase {
+    /// Connections are accepted and served.
+    Serving,
+    /// Connections end when their requests have been answered.
+    Closing,
+    /// Time is up: connections end.
+    Ended,
+}
+
 /// Serves HTTP/1.1 and, by prior knowledge, HTTP/2 on `listener` until `shutdown` is ready; then accepts no more, lets the requests under way end for as long
 /// as [`Limits::shutdown_timeout`] says, and returns. The listener takes connections from the moment it is bound.
 pub async fn serve<B: Backend>(
@@ -28,7 +39,7 @@ pub async fn serve<B: Backend>(
 ) {
     let front = Arc::new(Front::new(backend, limits));
     let slots = Arc::new(Semaphore::new(limits.connections_max));
-    let (closing, _) = watch::channel(false);
+    let (phase, _) = watch::channel(Phase::Serving);
     let mut shutdown = pin!(shutdown);
     loop {
         // A slot is taken before a connection is: what has none waits in the system's backlog.
@@ -41,10 +52,10 @@ pub async fn serve<B: Backend>(
             () = &mut shutdown => break,
             (slot, accepted) = accepted => match accepted {
                 Ok((stream, peer)) => {
-                    let (front, closing) = (Arc::clone(&front), closing.subscribe());
+                    let (front, phase) = (Arc::clone(&front), phase.subscribe());
                     tokio::spawn(async move {
                         let _slot = slot;
-                        serve_connection(stream, peer.ip(), front, closing).await;
+                        serve_connection(stream, peer.ip(), front, phase).await;
                     });
                 }
                 Err(error) if is_of_connection(&error) => {}
@@ -53,10 +64,12 @@ pub async fn serve<B: Backend>(
         }
     }
     drop(listener);
-    closing.send_replace(true);
+    phase.send_replace(Phase::Closing);
     // Each connection holds a receiver until it has ended.
-    let ended = tokio::time::timeout(limits.shutdown_timeout, closing.closed()).await;
-    drop(ended);
+    if tokio::time::timeout(limits.shutdown_timeout, phase.closed()).await.is_err() {
+        phase.send_replace(Phase::Ended);
+        phase.closed().await;
+    }
 }
 
 /// Whether an error of accepting is the connection's own and not the listener's.
@@ -71,7 +84,7 @@ async fn serve_connection<B: Backend>(
     stream: TcpStream,
     peer: std::net::IpAddr,
     front: Arc<Front<B>>,
-    mut closing: watch::Receiver<bool>,
+    mut phase: watch::Receiver<Phase>,
 ) {
     // Answers are written whole, so there is nothing for Nagle's algorithm to gather.
     if stream.set_nodelay(true).is_err() {
@@ -84,12 +97,15 @@ async fn serve_connection<B: Backend>(
     });
     let builder = connection_builder(&limits);
     let mut connection = pin!(builder.serve_connection(TokioIo::new(stream), service));
+    // How a connection ended is of no interest: its requests have been answered or their clients are gone.
     tokio::select! {
-        // How a connection ended is of no interest: its requests have been answered or their clients are gone.
         _ = connection.as_mut() => return,
-        _ = closing.wait_for(|closing| *closing) => connection.as_mut().graceful_shutdown(),
+        _ = phase.wait_for(|phase| *phase >= Phase::Closing) => connection.as_mut().graceful_shutdown(),
     }
-    drop(connection.await);
+    tokio::select! {
+        _ = connection => {}
+        _ = phase.wait_for(|phase| *phase == Phase::Ended) => {}
+    }
 }
 
 fn connection_builder(limits: &Limits) -> auto::Builder<TokioExecutor> {

@@ -218,3 +218,21 @@ async fn shutdown_lets_requests_under_way_end_and_closes_idle_connections() {
     tokio::join!(server.stop(), finish);
     assert!(answer.starts_with("HTTP/1.1 200 OK") && answer.ends_with("{}"), "{answer}");
 }
+
+#[tokio::test(start_paused = true)]
+async fn shutdown_does_not_wait_for_ever() {
+    let server = Server::start(Limits::default()).await;
+    let mut parked = server.connect().await;
+    let body = "{\"Text\":\"forever\"}";
+    let request = format!("{ECHO}content-length: {}\r\nexpect: 100-continue\r\n\r\n", body.len());
+    parked.write_all(request.as_bytes()).await.unwrap();
+    let mut interim = [0; 25];
+    parked.read_exact(&mut interim).await.unwrap();
+    parked.write_all(body.as_bytes()).await.unwrap();
+    let begun = tokio::time::Instant::now();
+    server.stop().await;
+    assert_eq!(begun.elapsed().as_secs(), Limits::default().shutdown_timeout.as_secs());
+    let mut rest = Vec::new();
+    drop(parked.read_to_end(&mut rest).await);
+    assert!(rest.is_empty(), "the connection ended without an answer");
+}

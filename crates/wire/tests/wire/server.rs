@@ -8,7 +8,9 @@ use bytes::Bytes;
 use http::StatusCode;
 use pontoon_core::shape::{OperationSchema, Output, ServiceSchema, Violations};
 use pontoon_core::{ApiError, Timestamp};
-use pontoon_wire::{Backend, Call, Credentials, Limits, PlainRequest, PlainResponse, Secret, serve};
+use pontoon_wire::{
+    Backend, Call, Credentials, Limits, PlainBody, PlainRequest, PlainResponse, Secret, serve,
+};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
@@ -52,6 +54,7 @@ impl Backend for Echo {
                 return Err(ApiError::client("NoSuchThing", "There is no \"such\" thing & never was.")
                     .with_detail(ThingOf(&crate::toy::THING, detail)));
             }
+            Some("forever") => std::future::pending().await,
             Some("key") => {
                 return Err(
                     ApiError::client("NoSuchKey", "The specified key does not exist.").with_status(404)
@@ -66,7 +69,18 @@ impl Backend for Echo {
     }
 
     async fn plain(&self, request: PlainRequest) -> PlainResponse {
-        PlainResponse::new(StatusCode::OK, "text/plain", format!("{} {}", request.method, request.uri))
+        let text = format!("{} {}", request.method, request.uri);
+        let mut response = PlainResponse::new(StatusCode::OK, "text/plain", text);
+        if request.uri.path() == "/_pontoon/stream" {
+            let (pieces, receiver) = tokio::sync::mpsc::channel(1);
+            tokio::spawn(async move {
+                for piece in ["one\n", "two\n"] {
+                    pieces.send(Bytes::from_static(piece.as_bytes())).await.unwrap();
+                }
+            });
+            response.body = PlainBody::Stream(receiver);
+        }
+        response
     }
 }
 
@@ -311,6 +325,15 @@ async fn requests_may_be_sent_before_the_answers_to_earlier_ones() {
     let answer = server.exchange(format!("{}{}{last}", one("first"), one("second"))).await;
     let (first, second) = (answer.find("first").unwrap(), answer.find("second").unwrap());
     assert!(first < second && answer.ends_with("GET /_pontoon/health"), "{answer}");
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn plain_bodies_may_come_in_pieces() {
+    let server = Server::start(Limits::default()).await;
+    let answer = server.exchange(request("GET /_pontoon/stream", "", b"")).await;
+    assert!(answer.contains("\r\ntransfer-encoding: chunked\r\n"), "{answer}");
+    assert!(answer.ends_with("\r\n\r\n4\r\none\n\r\n4\r\ntwo\n\r\n0\r\n\r\n"), "{answer}");
     server.stop().await;
 }
 
