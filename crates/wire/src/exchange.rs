@@ -128,19 +128,20 @@ impl<B: Backend> Front<B> {
         response
     }
 
+    /// Routes a request, receives its body and carries it out.
     async fn carry_out(&self, exchange: &Exchange<'_>, body: Incoming) -> Result<Answer, Failure> {
         let signed_for = exchange.signed.as_ref().map(|scope| scope.service.as_str());
         let mut taken = Taken::none(&self.room);
         match self.router.by_head(exchange.head, signed_for) {
-            Route::Operation(routed) => {
+            Ok(Route::Operation(routed)) => {
                 let service = routed.operation.service.id;
                 let body = self.receive(exchange, body, service, &mut taken).await;
                 let body =
                     body.map_err(|error| body_failure(error, &routed, self.limits.body_bytes_max(service)))?;
                 self.call(exchange, &routed, &body, &[]).await
             }
-            Route::Form => self.carry_out_form(exchange, body, signed_for, &mut taken).await,
-            Route::Refused(refusal) => {
+            Ok(Route::Form) => self.carry_out_form(exchange, body, signed_for, &mut taken).await,
+            Err(refusal) => {
                 // The body is of no interest, but a small one is taken in so that the connection can go on.
                 let drained = self.receive(exchange, body, "", &mut taken).await;
                 Err(Failure { closes: drained.is_err(), ..refusal.into() })
@@ -148,6 +149,7 @@ impl<B: Backend> Front<B> {
         }
     }
 
+    /// The same for a request whose body tells where it goes.
     async fn carry_out_form(
         &self,
         exchange: &Exchange<'_>,
@@ -176,20 +178,15 @@ impl<B: Backend> Front<B> {
         let mut pairs = pairs.map_err(|_| {
             malformed(ApiError::client("MalformedQueryString", "The query string contains a syntax error"))
         })?;
-        match self.router.by_form(&pairs, signed_for) {
-            Route::Operation(routed) => {
-                if routed.operation.service.id == "sqs" && exchange.head.uri.path().len() > 1 {
-                    let (head, endpoint) = (exchange.head, endpoint(exchange.head));
-                    with_implied_queue_url(&mut pairs, || format!("{endpoint}{}", head.uri.path()));
-                }
-                self.call(exchange, &routed, &body, &pairs).await
-            }
-            Route::Refused(refusal) => Err(refusal.into()),
-            Route::Form => unreachable!("a form is routed to an operation or refused"),
+        let routed = self.router.by_form(&pairs, signed_for)?;
+        if routed.operation.service.id == "sqs" && exchange.head.uri.path().len() > 1 {
+            let (head, endpoint) = (exchange.head, endpoint(exchange.head));
+            with_implied_queue_url(&mut pairs, || format!("{endpoint}{}", head.uri.path()));
         }
+        self.call(exchange, &routed, &body, &pairs).await
     }
 
-    /// Receives a request's body and undoes its encodings.
+    /// Receives a request's body as it is sent to this service.
     async fn receive(
         &self,
         exchange: &Exchange<'_>,

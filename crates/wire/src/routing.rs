@@ -22,8 +22,6 @@ pub enum Route {
     Operation(Routed),
     /// Its body is a form that will tell; see [`Router::by_form`].
     Form,
-    /// Nowhere.
-    Refused(Refusal),
 }
 
 /// An operation, and what of the request is known from its path.
@@ -63,11 +61,9 @@ impl Named {
         }
     }
 
-    fn route(self, protocol: Protocol) -> Route {
+    fn routed(self, protocol: Protocol) -> Result<Routed, Refusal> {
         match self {
-            Self::Supported(operation) => {
-                Route::Operation(Routed { operation, protocol, labels: Labels::default() })
-            }
+            Self::Supported(operation) => Ok(Routed { operation, protocol, labels: Labels::default() }),
             Self::Unsupported(service, name) => {
                 refuse(protocol, Some(service), ApiError::unsupported(format!("{}:{name}", service.title)))
             }
@@ -93,8 +89,12 @@ impl std::fmt::Debug for Router {
     }
 }
 
-fn refuse(protocol: Protocol, service: Option<&'static ServiceSchema>, error: ApiError) -> Route {
-    Route::Refused(Refusal { protocol, service, error })
+fn refuse(
+    protocol: Protocol,
+    service: Option<&'static ServiceSchema>,
+    error: ApiError,
+) -> Result<Routed, Refusal> {
+    Err(Refusal { protocol, service, error })
 }
 
 impl Router {
@@ -141,33 +141,34 @@ impl Router {
     }
 
     /// Routes by everything but the body. `signed_for` is the service in the credential scope, if the request has one.
-    #[must_use]
-    pub fn by_head(&self, head: &Parts, signed_for: Option<&str>) -> Route {
+    ///
+    /// # Errors
+    /// If the request belongs to no service, or to an operation that is not supported.
+    pub fn by_head(&self, head: &Parts, signed_for: Option<&str>) -> Result<Route, Refusal> {
         if let Some(target) = head.headers.get("x-amz-target") {
-            return self.by_target(target.as_bytes(), &head.headers);
+            return self.by_target(target.as_bytes(), &head.headers).map(Route::Operation);
         }
         if let Some((service, operation)) = cbor_path(&head.uri) {
-            return self.by_cbor(service, operation);
+            return self.by_cbor(service, operation).map(Route::Operation);
         }
         let service = signed_for.and_then(|name| self.service(name));
         let is_rest = service.is_some_and(|s| self.rest.iter().any(|(rest, _)| rest.id == s.id));
         if !is_rest && speaks_form(head) {
-            return Route::Form;
+            return Ok(Route::Form);
         }
-        if let (Some(name), None) = (signed_for, service) {
-            return refuse(protocol_of_errors(head), None, unsupported("the service", name));
-        }
-        if let (Some(service), false) = (service, is_rest) {
-            return unknown_operation(service, protocol_of_errors(head), "");
-        }
-        self.by_path(head, service)
+        let routed = match (signed_for, service) {
+            (Some(name), None) => refuse(protocol_of_errors(head), None, unsupported("the service", name)),
+            (_, Some(service)) if !is_rest => unknown_operation(service, protocol_of_errors(head), ""),
+            _ => self.by_path(head, service),
+        };
+        routed.map(Route::Operation)
     }
 
-    fn by_target(&self, target: &[u8], headers: &HeaderMap) -> Route {
+    fn by_target(&self, target: &[u8], headers: &HeaderMap) -> Result<Routed, Refusal> {
         let text = std::str::from_utf8(target).unwrap_or_default();
         let protocol = json_version(headers);
         if let Some(named) = self.targets.get(text) {
-            return named.route(protocol);
+            return named.routed(protocol);
         }
         let (prefix, operation) = text.split_once('.').unwrap_or((text, ""));
         let service =
@@ -178,9 +179,9 @@ impl Router {
         }
     }
 
-    fn by_cbor(&self, service: &str, operation: &str) -> Route {
+    fn by_cbor(&self, service: &str, operation: &str) -> Result<Routed, Refusal> {
         if let Some(named) = self.cbor.get(&(service, operation)) {
-            return named.route(Protocol::Cbor);
+            return named.routed(Protocol::Cbor);
         }
         let known = self.services.iter().copied().find(|s| !s.cbor_name.is_empty() && s.cbor_name == service);
         match known {
@@ -190,8 +191,10 @@ impl Router {
     }
 
     /// Routes a form by its `Action`; where several services have that action, by the credential scope, then by `Version`.
-    #[must_use]
-    pub fn by_form(&self, pairs: &[Pair<'_>], signed_for: Option<&str>) -> Route {
+    ///
+    /// # Errors
+    /// As [`Router::by_head`].
+    pub fn by_form(&self, pairs: &[Pair<'_>], signed_for: Option<&str>) -> Result<Routed, Refusal> {
         let Some(action) = form::get(pairs, "Action") else {
             let service = signed_for.and_then(|name| self.service(name));
             return refuse(
@@ -218,12 +221,12 @@ impl Router {
             }
         };
         match found {
-            Ok(named) => named.route(Protocol::Query),
+            Ok(named) => named.routed(Protocol::Query),
             Err((service, version)) => unknown_action(service, action, version),
         }
     }
 
-    fn by_path(&self, head: &Parts, service: Option<&'static ServiceSchema>) -> Route {
+    fn by_path(&self, head: &Parts, service: Option<&'static ServiceSchema>) -> Result<Routed, Refusal> {
         let bucket = host::bucket(head);
         let wanted = service.map(|s| s.id).or_else(|| {
             let to_lambda = self.rest.iter().any(|(s, table)| s.id != "s3" && table.begins(head.uri.path()));
@@ -257,11 +260,11 @@ fn rest_route(
     table: &PathTable,
     head: &Parts,
     bucket: Option<&str>,
-) -> Route {
+) -> Result<Routed, Refusal> {
     let protocol =
         if service.protocols.contains(&Protocol::RestXml) { Protocol::RestXml } else { Protocol::RestJson };
     match table.find(head, bucket) {
-        Ok((operation, labels)) => Route::Operation(Routed { operation, protocol, labels }),
+        Ok((operation, labels)) => Ok(Routed { operation, protocol, labels }),
         Err(error) => refuse(protocol, Some(service), error),
     }
 }
@@ -273,7 +276,11 @@ fn unsupported(what: &str, name: &str) -> ApiError {
 }
 
 /// The refusal of a name that the service's model does not have.
-fn unknown_operation(service: &'static ServiceSchema, protocol: Protocol, operation: &str) -> Route {
+fn unknown_operation(
+    service: &'static ServiceSchema,
+    protocol: Protocol,
+    operation: &str,
+) -> Result<Routed, Refusal> {
     if protocol == Protocol::Query {
         return unknown_action(Some(service), operation, service.api_version);
     }
@@ -281,7 +288,11 @@ fn unknown_operation(service: &'static ServiceSchema, protocol: Protocol, operat
     refuse(protocol, Some(service), error)
 }
 
-fn unknown_action(service: Option<&'static ServiceSchema>, action: &str, version: &str) -> Route {
+fn unknown_action(
+    service: Option<&'static ServiceSchema>,
+    action: &str,
+    version: &str,
+) -> Result<Routed, Refusal> {
     let message = format!("Could not find operation {action} for version {version}");
     refuse(Protocol::Query, service, ApiError::client("InvalidAction", message))
 }

@@ -52,10 +52,11 @@ fn read(router: &Router, vector: &Value) -> (Routed, Value) {
     let form = form::parse(&body).unwrap_or_default();
     let service = vector["service"].as_str();
     let route = match router.by_head(&head, service) {
-        Route::Form => router.by_form(&form, service),
-        other => other,
+        Ok(Route::Operation(routed)) => Ok(routed),
+        Ok(Route::Form) => router.by_form(&form, service),
+        Err(refusal) => Err(refusal),
     };
-    let Route::Operation(routed) = route else { panic!("{}: {route:?}", vector["operation"]) };
+    let routed = route.unwrap_or_else(|refusal| panic!("{}: {refusal:?}", vector["operation"]));
     let decoded = decode(&routed, &Source { head: &head, body: &body, form: &form });
     let (request, _) =
         decoded.unwrap_or_else(|error| panic!("{} {}: {error}", vector["operation"], vector["protocol"]));

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use pontoon_api::{SERVICES, sqs};
 use pontoon_core::shape::{OperationSchema, Output, Protocol};
 use pontoon_wire::protocol::{encode, query};
-use pontoon_wire::routing::{Route, Router};
+use pontoon_wire::routing::Router;
 use serde_json::{Value, json};
 
 use crate::print;
@@ -13,9 +13,7 @@ use crate::print;
 /// What is read out of a form.
 fn read(form: &str) -> Value {
     let pairs = query::form::parse(form.as_bytes()).unwrap();
-    let Route::Operation(routed) = Router::new(SERVICES).by_form(&pairs, Some("sqs")) else {
-        panic!("{form}")
-    };
+    let routed = Router::new(SERVICES).by_form(&pairs, Some("sqs")).unwrap();
     print(query::decode(routed.operation, &pairs).unwrap().0)
 }
 

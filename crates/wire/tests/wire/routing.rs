@@ -1,20 +1,20 @@
 //! Where requests go.
 
 use pontoon_wire::protocol::query::form;
-use pontoon_wire::routing::{Route, Router};
+use pontoon_wire::routing::{Refusal, Route, Router};
 
 use crate::toy::SERVICES;
 
 /// `service:Operation in Protocol [labels]`, or why not.
-fn told(route: Route) -> String {
+fn told(route: Result<Route, Refusal>) -> String {
     match route {
-        Route::Operation(routed) => {
+        Ok(Route::Operation(routed)) => {
             let labels: Vec<String> =
                 routed.labels.iter().map(|(name, value)| format!(" {name}={value}")).collect();
             format!("{:?} in {:?}{}", routed.operation, routed.protocol, labels.concat())
         }
-        Route::Form => "form".to_owned(),
-        Route::Refused(refusal) => {
+        Ok(Route::Form) => "form".to_owned(),
+        Err(refusal) => {
             let service = refusal.service.map_or("nobody", |service| service.id);
             let error = refusal.error;
             format!("{service} in {:?}: {} {}", refusal.protocol, error.status, error.code)
@@ -81,7 +81,8 @@ fn forms_are_told_by_type_or_action_unless_they_are_signed_for_a_rest_service() 
 #[test]
 fn actions_belong_to_the_signed_service_or_the_version_or_the_only_one_that_has_them() {
     let routed = |body: &str, signed_for: Option<&str>| {
-        told(Router::new(SERVICES).by_form(&form::parse(body.as_bytes()).unwrap(), signed_for))
+        let pairs = form::parse(body.as_bytes()).unwrap();
+        told(Router::new(SERVICES).by_form(&pairs, signed_for).map(Route::Operation))
     };
     assert_eq!(routed("Action=Echo", Some("sqs")), "sqs:Echo in Query");
     assert_eq!(routed("Action=Echo", Some("sns")), "sns:Echo in Query");

@@ -5,7 +5,8 @@ use http::request::Parts;
 use pontoon_core::{Account, ApiError, Timestamp};
 use pontoon_wire::Secret;
 use pontoon_wire::sigv4::chunks::{ChunkError, ChunkSigner, unchunk};
-use pontoon_wire::sigv4::claim::{Claimed, parse_basic_iso};
+use pontoon_wire::sigv4::claim::{Claim, Claimed, parse_basic_iso};
+use pontoon_wire::sigv4::scope::CredentialScope;
 use pontoon_wire::sigv4::sign::SigningKey;
 use pontoon_wire::sigv4::{AuthError, Family, verify};
 
@@ -389,4 +390,33 @@ fn trailers_follow_the_last_chunk() {
     ] {
         assert_eq!(unchunk(&malformed.into(), None).unwrap_err(), ChunkError::Malformed, "{malformed:?}");
     }
+}
+
+/// The upload with a signed trailing checksum of the S3 reference ("including trailing headers").
+#[test]
+fn signed_trailers_are_checked_like_chunks() {
+    let claim = Claim {
+        scope: CredentialScope::parse("AKIAIOSFODNN7EXAMPLE/20130524/us-east-1/s3/aws4_request").unwrap(),
+        signed_headers: Vec::new(),
+        signature: "106e2a8a18243abcf37539882f36619c00e2dfc72633413f02d3b74544bfeb8e".to_owned(),
+        date: "20130524T000000Z".to_owned(),
+        expires_secs: None,
+        session_token: None,
+    };
+    let key = SigningKey::derive("wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY", &claim.scope);
+    let body = |checksum: &str| {
+        let (first, second) = ("a".repeat(65536), "a".repeat(1024));
+        Bytes::from(format!(
+            "10000;chunk-signature=b474d8862b1487a5145d686f57f013e54db672cee1c953b3010fb58501ef5aa2\r\n{first}\r\n\
+             400;chunk-signature=1c1344b170168f8e65b41376b44b20fe354e373826ccbbe2c1d40a8cae51e5c7\r\n{second}\r\n\
+             0;chunk-signature=2ca2aba2005185cf7159c6277faf83795951dd77a3a99e6e65d5c9f85863f992\r\n\
+             x-amz-checksum-crc32c:{checksum}\r\n\
+             x-amz-trailer-signature:d81f82fc3505edab99d459891051a732e8730629a2e4a59689829ca17fe2e435\r\n\r\n"
+        ))
+    };
+    let unchunked = |body: &Bytes| unchunk(body, Some(ChunkSigner::new(&key, &claim)));
+    let whole = unchunked(&body("sOO8/Q==")).unwrap();
+    assert_eq!(whole.body.len(), 66560);
+    assert_eq!(whole.trailers["x-amz-checksum-crc32c"], "sOO8/Q==");
+    assert_eq!(unchunked(&body("sOO8/A==")).unwrap_err(), ChunkError::Signature);
 }
