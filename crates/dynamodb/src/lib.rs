@@ -91,6 +91,9 @@ impl DynamoDb {
     ) -> Result<TableId, Error> {
         let id = parse_table(step.scope, given, path)?;
         self.authorize(step, &id, action)?;
+        if id.scope.region != step.scope.region {
+            return Err(Error::NotFound);
+        }
         Ok(id)
     }
 
@@ -100,7 +103,11 @@ impl DynamoDb {
             None => table_arn(id.scope, &id.name).into(),
         };
         let access = Access { action, resource: &arn, policy: None, context: &[] };
-        step.authorize(&access).map_err(|denial| Error::AccessDenied(denial.message))
+        // An ARN may name another account's table.
+        let asked = std::mem::replace(&mut step.scope, id.scope);
+        let allowed = step.authorize(&access);
+        step.scope = asked;
+        allowed.map_err(|denial| Error::AccessDenied(denial.message))
     }
 
     fn table(&self, id: &TableId) -> Option<&OpenTable> {

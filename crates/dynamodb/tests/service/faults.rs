@@ -1,5 +1,9 @@
 //! What is wrong with requests, and which fault is told first.
 
+use std::sync::Arc;
+
+use pontoon_core::Principal;
+use pontoon_core::policy::IdentityPolicies;
 use serde_json::{Value, json};
 
 use crate::harness::{Tables, table};
@@ -288,4 +292,44 @@ fn tables_must_make_sense() {
             ),
         ],
     );
+}
+
+#[test]
+fn who_may_not_is_told_before_anything_else() {
+    let mut tables = Tables::with_simple();
+    tables.caller.principal =
+        Principal::Role { arn: "arn:aws:iam::000000000000:role/reader".into(), session: "session".into() };
+    tables.caller.identity = Some(Arc::new(IdentityPolicies::default()));
+    let message = |action: &str, table: &str| {
+        format!(
+            "User: arn:aws:sts::000000000000:assumed-role/reader/session is not authorized to perform: dynamodb:{action} on \
+             resource: arn:aws:dynamodb:us-east-1:000000000000:table/{table} because no identity-based policy allows the \
+             dynamodb:{action} action"
+        )
+    };
+    let bad_item = json!({"a": {"N": "no number"}});
+    for (operation, input, table) in [
+        ("PutItem", json!({"TableName": "tab", "Item": bad_item}), "tab"),
+        ("GetItem", json!({"TableName": "none", "Key": bad_item}), "none"),
+        ("Scan", json!({"TableName": "tab", "FilterExpression": ""}), "tab"),
+        ("DescribeTable", json!({"TableName": "tab"}), "tab"),
+    ] {
+        let expected = ("AccessDeniedException".to_owned(), message(operation, table));
+        assert_eq!(tables.fails(operation, input), expected);
+    }
+}
+
+#[test]
+fn an_arn_reaches_neither_other_accounts_nor_other_regions() {
+    let mut tables = Tables::with_simple();
+    for (region, account, code) in [
+        ("us-east-1", "000000000000", None),
+        ("us-east-1", "111111111111", Some("AccessDeniedException")),
+        ("eu-west-1", "000000000000", Some("ResourceNotFoundException")),
+    ] {
+        let arn = format!("arn:aws:dynamodb:{region}:{account}:table/tab");
+        let put = json!({"TableName": arn, "Item": {"k": {"S": "a"}}});
+        let failed = tables.call("PutItem", &put).err();
+        assert_eq!(failed.as_ref().and_then(|error| error["code"].as_str()), code, "{failed:?}");
+    }
 }
