@@ -88,9 +88,9 @@ impl Service for Events {
         self.hop_settled(step, token, outcome);
     }
 
-    fn inspect(&self, scope: Scope, question: &Inspect<'_>) -> Option<serde_json::Value> {
+    fn inspect(&self, _scope: Scope, question: &Inspect<'_>) -> Option<serde_json::Value> {
         match question {
-            Inspect::ExplainEvent { bus, event } => self.explain(scope, bus, event),
+            Inspect::ExplainEvent { id, store } => self.explain(*store, *id),
             Inspect::Counts => {
                 let buses = self.buses.values().flat_map(|buses| buses.values());
                 let (mut buses_count, mut rules) = (0, 0);

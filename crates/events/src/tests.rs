@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use pontoon_api::events::*;
-use pontoon_core::{ApiError, Output, PolicyMode, Principal, Scope, Service, TraceOutcome};
+use pontoon_core::ids::parse_uuid;
+use pontoon_core::{ApiError, Inspect, Output, PolicyMode, Principal, Scope, Service, TraceId, TraceOutcome};
 
 use crate::testing::{Bench, Sent, scope};
 
@@ -558,23 +559,24 @@ fn tags_belong_to_rules_and_buses() {
 #[test]
 fn each_rule_tells_why_it_did_not_match() {
     let mut bench = Bench::with_rule(to(queue("q")));
-    bench.put_event("default", "other", "{}");
-    let kept = pontoon_core::KeyRange::prefix(b"k");
-    let mut text = String::new();
-    let mut visit = |_: &[u8], value: &bytes::Bytes| {
-        let kept: crate::state::kept::KeptEvent = serde_json::from_slice(value).unwrap();
-        text = kept.event;
-        std::ops::ControlFlow::Break(())
-    };
-    bench
-        .store
-        .scan(pontoon_core::Space::Event, &kept, pontoon_core::Direction::Ascending, &mut visit)
-        .unwrap();
-    let question = pontoon_core::Inspect::ExplainEvent { bus: "default", event: &text };
+    let id = bench.put_event("default", "other", "{}").event_id.unwrap();
+    let id = TraceId(parse_uuid(&id).unwrap());
+    bench.restart();
+    let question = Inspect::ExplainEvent { id, store: bench.store.as_ref() };
     let judged = bench.events.inspect(scope(), &question).unwrap();
+    assert!(judged["event"].as_str().unwrap().contains(r#""source":"other""#));
     let rule = &judged["rules"][0];
     assert_eq!(rule["matched"], false);
     assert_eq!(rule["unmet"][0]["because"], r#"source expected "s", saw "other""#);
+    assert_eq!(rule["changedSince"], false);
+    bench.advance(Duration::from_secs(1));
+    bench.put_rule("default", "r", r#"{"source":["other"]}"#).unwrap();
+    let question = Inspect::ExplainEvent { id, store: bench.store.as_ref() };
+    let judged = bench.events.inspect(scope(), &question).unwrap();
+    assert_eq!(
+        (&judged["rules"][0]["matched"], &judged["rules"][0]["changedSince"]),
+        (&true.into(), &true.into())
+    );
 }
 
 #[test]

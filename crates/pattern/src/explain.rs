@@ -121,21 +121,29 @@ fn shortened(value: &Scalar<'_>) -> String {
     text
 }
 
+impl Finding {
+    /// The alternatives in one line: `"running" or {"prefix":"stop"}`.
+    pub fn expected_text(&self) -> String {
+        self.expected.join(" or ")
+    }
+
+    /// The values in one line, `nothing` where there are none; and what was wrong with them if not they themselves.
+    pub fn seen_text(&self) -> String {
+        let mut text = if self.seen.is_empty() { "nothing".to_owned() } else { self.seen.join(", ") };
+        if self.seen_count > self.seen.len() {
+            text.push_str(&format!(" and {} more", self.seen_count - self.seen.len()));
+        }
+        if self.verdict == Verdict::OtherElement {
+            text.push_str(" in another element of the array");
+        }
+        text
+    }
+}
+
 impl fmt::Display for Finding {
     /// One line: `detail.state expected "running" or {"prefix":"stop"}, saw "pending"`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} expected {}, saw ", self.path, self.expected.join(" or "))?;
-        if self.seen.is_empty() {
-            return f.write_str("nothing");
-        }
-        f.write_str(&self.seen.join(", "))?;
-        if self.seen_count > self.seen.len() {
-            write!(f, " and {} more", self.seen_count - self.seen.len())?;
-        }
-        if self.verdict == Verdict::OtherElement {
-            f.write_str(" in another element of the array")?;
-        }
-        Ok(())
+        write!(f, "{} expected {}, saw {}", self.path, self.expected_text(), self.seen_text())
     }
 }
 

@@ -30,6 +30,12 @@ pub struct KeptEvent {
 }
 
 impl KeptEvent {
+    /// Account and region of the bus.
+    #[must_use]
+    pub fn scope(&self) -> Option<Scope> {
+        Some(Scope { account: self.account.parse().ok()?, region: self.region.parse().ok()? })
+    }
+
     /// The event with this id as the first bus received it, if it is still kept. Other buses on its way got the same.
     ///
     /// # Errors
