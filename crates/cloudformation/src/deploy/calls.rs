@@ -6,7 +6,7 @@ use pontoon_core::{Caller, Hop, ServiceId, Settled, Ticket};
 
 use super::{Deployment, hop_caller};
 use crate::resources::{Call, Context, Ended, Gift, ResourceType};
-use crate::state::operation::{Action, Change, Doing, Failed, TaskState};
+use crate::state::operation::{Action, Change, Doing, Failed, Task, TaskState};
 use crate::state::{Instance, ResourceStatus};
 use crate::template::Value;
 
@@ -99,7 +99,12 @@ impl Deployment<'_, '_> {
                 let task = self.task(index);
                 task.calls += 1;
                 task.attempts = 0;
-                self.next_call(index);
+                let unfinished = self.calls(index).is_ok_and(|calls| calls.len() > token.call + 1);
+                if unfinished && self.operation().is_stopping() {
+                    self.cancel(index);
+                } else {
+                    self.next_call(index);
+                }
             }
             Ended::Again(why) => self.try_again(index, &why),
             Ended::Badly(failure) => {
@@ -256,7 +261,8 @@ impl Deployment<'_, '_> {
         self.save(index);
     }
 
-    /// Once something has failed, or the time is up, nothing more is waited for.
+    /// Once something has failed, or the time is up, nothing is tried again. A call that is being made is
+    /// still waited for: what it makes belongs to the stack.
     pub(super) fn cancel_if_stopping(&mut self) {
         let now = self.step.now;
         let late = super::deadline(self.stack).is_some_and(|deadline| deadline <= now);
@@ -264,13 +270,20 @@ impl Deployment<'_, '_> {
         if !late && !operation.is_stopping() {
             return;
         }
-        let running = operation.tasks.iter().enumerate().filter(|(_, task)| task.state == TaskState::Running);
-        let running: Vec<(usize, Option<Change>)> =
-            running.map(|(index, task)| (index, task.doing)).collect();
-        for (index, change) in running {
-            let what = if matches!(change, None | Some(Change::Create)) { "creation" } else { "update" };
-            self.fail(index, format!("Resource {what} cancelled"));
+        let retrying = |task: &Task| task.state == TaskState::Running && task.due_at.is_some();
+        let tasks = operation.tasks.iter().enumerate();
+        let waiting: Vec<usize> = tasks.filter(|(_, task)| retrying(task)).map(|(index, _)| index).collect();
+        for index in waiting {
+            self.cancel(index);
         }
+    }
+
+    fn cancel(&mut self, index: usize) {
+        let what = match self.task(index).doing {
+            None | Some(Change::Create) => "creation",
+            Some(Change::Update | Change::Replace) => "update",
+        };
+        self.fail(index, format!("Resource {what} cancelled"));
     }
 }
 

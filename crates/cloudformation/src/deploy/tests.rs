@@ -399,6 +399,24 @@ Resources:
 }
 
 #[test]
+fn what_is_being_made_when_something_else_fails_is_deleted_too() {
+    let mut world = World::new();
+    world.fake.failing.insert("CreateQueue a".to_owned(), 0);
+    let template = "
+Resources:
+  A: {Type: AWS::SQS::Queue, Properties: {QueueName: a}}
+  B: {Type: AWS::SQS::Queue, Properties: {QueueName: b}}
+  T:
+    Type: AWS::DynamoDB::Table
+    Properties: {TableName: t, AttributeDefinitions: [{AttributeName: k, AttributeType: S}], KeySchema: [{AttributeName: k, KeyType: HASH}], BillingMode: PAY_PER_REQUEST}
+";
+    world.create(template).unwrap();
+    assert_eq!(world.status().0, "ROLLBACK_COMPLETE");
+    assert!(world.fake.queues.is_empty() && world.fake.tables.is_empty());
+    insta::assert_snapshot!(world.events());
+}
+
+#[test]
 fn what_exists_already_is_not_taken_over_nor_deleted() {
     let mut world = World::new();
     world.fake.queues.insert("a".to_owned(), BTreeMap::new());

@@ -228,11 +228,11 @@ impl Operation {
         waiting.filter(|(_, task)| task.after.iter().all(passed)).map(|(index, _)| index).collect()
     }
 
-    /// Whether no further task may begin: the template is wrong, or something could not be created or changed.
+    /// Whether no further task may begin: the template is wrong, or something could not be created or
+    /// changed. A rollback or deletion does what it can.
     #[must_use]
     pub fn is_stopping(&self) -> bool {
-        self.abort.is_some()
-            || matches!(self.phase, Phase::Forward | Phase::Rollback) && !self.failed.is_empty()
+        self.abort.is_some() || self.phase == Phase::Forward && !self.failed.is_empty()
     }
 
     /// Whether any task's calls are being made or to be made again.
