@@ -1,3 +1,81 @@
 //! The load generator and end-to-end benchmarks.
+//!
+//! Each figure is a ratio to its limit, measured in the same run: requests to what the same HTTP stack answers when it does nothing, durable sends to
+//! what the disk syncs. Servers run as processes of their own; the load comes from one thread of this one. Every answer is checked, so that a wrong one
+//! is not a fast one.
 
-fn main() {}
+mod constant;
+mod disk;
+mod load;
+mod report;
+mod scenarios;
+mod server;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::{Parser, Subcommand};
+
+/// Benchmarks of a whole Pontoon.
+#[derive(Debug, Parser)]
+#[command(name = "bench", version, about)]
+struct Cli {
+    /// The `pontoon` binary; built beside this one if left out.
+    #[arg(long, value_name = "FILE")]
+    pontoon: Option<PathBuf>,
+    /// Seconds that each throughput is measured for.
+    #[arg(long, value_name = "N", default_value_t = 3.0)]
+    seconds: f64,
+    /// Connections of the throughput scenarios.
+    #[arg(long, value_name = "N", default_value_t = 16)]
+    connections: usize,
+    /// Only scenarios whose name contains this.
+    #[arg(long, value_name = "TEXT")]
+    only: Option<String>,
+    /// Print JSON.
+    #[arg(long)]
+    json: bool,
+    #[command(subcommand)]
+    role: Option<Role>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Role {
+    /// Answer every request with a constant: the limit of the HTTP stack.
+    #[command(hide = true)]
+    Constant,
+}
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let done = match cli.role {
+        Some(Role::Constant) => constant::serve(),
+        None => run(&cli),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(message) => {
+            eprintln!("bench: {message}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(cli: &Cli) -> Result<(), String> {
+    let pontoon = match &cli.pontoon {
+        Some(file) => file.clone(),
+        None => server::beside_this()?,
+    };
+    let settings = scenarios::Settings {
+        pontoon,
+        duration: Duration::from_secs_f64(cli.seconds),
+        connections: cli.connections,
+        only: cli.only.clone(),
+    };
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|e| e.to_string())?;
+    let figures = runtime.block_on(scenarios::run(&settings))?;
+    report::print(&figures, cli.json);
+    Ok(())
+}

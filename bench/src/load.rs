@@ -1,0 +1,159 @@
+//! A lean HTTP/1.1 client: prebuilt requests over kept-alive connections.
+
+use std::time::{Duration, Instant};
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+/// One kept-alive connection.
+pub struct Connection {
+    stream: TcpStream,
+    buffer: Vec<u8>,
+}
+
+/// A request's bytes for one of the JSON protocols.
+pub fn request(target: &str, body: &str) -> Vec<u8> {
+    let head = format!(
+        "POST / HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-type: application/x-amz-json-1.0\r\nx-amz-target: {target}\r\ncontent-length: {}\r\n\r\n",
+        body.len()
+    );
+    [head.as_bytes(), body.as_bytes()].concat()
+}
+
+impl Connection {
+    /// Connects.
+    ///
+    /// # Errors
+    /// If nobody listens.
+    pub async fn open(address: &str) -> Result<Self, String> {
+        let stream = TcpStream::connect(address).await.map_err(|e| format!("{address}: {e}"))?;
+        stream.set_nodelay(true).map_err(|e| e.to_string())?;
+        Ok(Self { stream, buffer: Vec::with_capacity(64 * 1024) })
+    }
+
+    /// Sends a request and gives the body of its answer, which must have status 200.
+    ///
+    /// # Errors
+    /// If the answer is another, or none.
+    pub async fn call(&mut self, request: &[u8]) -> Result<&[u8], String> {
+        self.stream.write_all(request).await.map_err(|e| e.to_string())?;
+        self.buffer.clear();
+        let (head_end, length) = loop {
+            self.read().await?;
+            if let Some(end) = find(&self.buffer, b"\r\n\r\n") {
+                break (end + 4, content_length(&self.buffer[..end])?);
+            }
+        };
+        while self.buffer.len() < head_end + length {
+            self.read().await?;
+        }
+        let body = &self.buffer[head_end..head_end + length];
+        if self.buffer.starts_with(b"HTTP/1.1 200") {
+            return Ok(body);
+        }
+        Err(format!(
+            "{} {}",
+            String::from_utf8_lossy(&self.buffer[..12]),
+            String::from_utf8_lossy(&body[..body.len().min(300)])
+        ))
+    }
+
+    async fn read(&mut self) -> Result<(), String> {
+        match self.stream.read_buf(&mut self.buffer).await {
+            Ok(0) => Err("the server closed the connection".to_owned()),
+            Ok(_) => Ok(()),
+            Err(e) => Err(e.to_string()),
+        }
+    }
+}
+
+fn find(bytes: &[u8], what: &[u8]) -> Option<usize> {
+    bytes.windows(what.len()).position(|window| window == what)
+}
+
+fn content_length(head: &[u8]) -> Result<usize, String> {
+    let head = String::from_utf8_lossy(head).to_ascii_lowercase();
+    let value = head.split("content-length:").nth(1).and_then(|rest| rest.split("\r\n").next());
+    value
+        .and_then(|value| value.trim().parse().ok())
+        .ok_or_else(|| format!("an answer without length: {head}"))
+}
+
+/// What a throughput scenario measured.
+#[derive(Debug, Clone, Copy)]
+pub struct Throughput {
+    /// Rounds per second over all connections.
+    pub per_second: f64,
+    /// Median time of a round, milliseconds.
+    pub p50_ms: f64,
+    /// 99th percentile, milliseconds.
+    pub p99_ms: f64,
+}
+
+/// Runs `round` over and over on each of `connections` for `duration`, after a tenth of it to warm up. `round` gets the connection and a number that
+/// is unique among all rounds.
+///
+/// # Errors
+/// If any round fails.
+pub async fn throughput<F>(
+    address: &str,
+    connections: usize,
+    duration: Duration,
+    round: F,
+) -> Result<Throughput, String>
+where
+    F: AsyncFn(&mut Connection, u64) -> Result<(), String>,
+{
+    let round = &round;
+    let worker = |worker: usize| async move {
+        let mut connection = Connection::open(address).await?;
+        let mut number = (worker as u64) << 40;
+        let warm = Instant::now();
+        while warm.elapsed() < duration / 10 {
+            round(&mut connection, number).await?;
+            number += 1;
+        }
+        let (begun, mut times) = (Instant::now(), Vec::with_capacity(1 << 16));
+        while begun.elapsed() < duration {
+            let at = Instant::now();
+            round(&mut connection, number).await?;
+            times.push(at.elapsed());
+            number += 1;
+        }
+        Ok::<_, String>((times, begun.elapsed()))
+    };
+    let results = join_all((0..connections).map(worker).collect()).await;
+    let mut times = Vec::new();
+    let mut rate = 0.0;
+    for result in results {
+        let (own, elapsed) = result?;
+        rate += own.len() as f64 / elapsed.as_secs_f64();
+        times.extend(own);
+    }
+    times.sort_unstable();
+    Ok(Throughput { per_second: rate, p50_ms: percentile(&times, 0.5), p99_ms: percentile(&times, 0.99) })
+}
+
+/// A percentile of sorted times, milliseconds.
+pub fn percentile(sorted: &[Duration], rank: f64) -> f64 {
+    let at = ((sorted.len() as f64 * rank) as usize).min(sorted.len().saturating_sub(1));
+    sorted.get(at).map_or(f64::NAN, |time| time.as_secs_f64() * 1000.0)
+}
+
+/// Drives futures together on this thread.
+async fn join_all<F: Future>(futures: Vec<F>) -> Vec<F::Output> {
+    let mut futures: Vec<_> = futures.into_iter().map(Box::pin).collect();
+    let mut done: Vec<Option<F::Output>> = futures.iter().map(|_| None).collect();
+    std::future::poll_fn(|context| {
+        for (future, slot) in futures.iter_mut().zip(done.iter_mut()) {
+            if slot.is_none()
+                && let std::task::Poll::Ready(output) = future.as_mut().poll(context)
+            {
+                *slot = Some(output);
+            }
+        }
+        if done.iter().all(Option::is_some) { std::task::Poll::Ready(()) } else { std::task::Poll::Pending }
+    })
+    .await;
+    done.into_iter().flatten().collect()
+}
