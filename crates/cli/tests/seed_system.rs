@@ -1,0 +1,44 @@
+//! The order system of the event-driven guide through real clients: see `tests/e2e/seed/`.
+
+mod support;
+
+use support::{Pontoon, TestEnv};
+
+fn run(deployer: &str, clock: &str, policies: &str) {
+    let Some(env) = TestEnv::find() else { return };
+    let mut args = vec!["--memory", "--policies", policies];
+    if clock == "virtual" {
+        args.push("--virtual-clock");
+    }
+    let pontoon = Pontoon::start(&args);
+    let node_dir = env.node.display().to_string();
+    let mut python = env.python();
+    python.arg(support::repository().join("tests/e2e/seed/seed.py"));
+    python.args([&pontoon.endpoint, &node_dir, deployer, clock]);
+    if policies == "enforce" {
+        python.arg("enforce");
+    }
+    let done = python.output().unwrap();
+    let (out, err) = (String::from_utf8_lossy(&done.stdout), String::from_utf8_lossy(&done.stderr));
+    assert!(done.status.success() && out.trim_end().ends_with("DONE"), "{out}\n{err}\n{}", pontoon.traces());
+}
+
+#[test]
+fn deployed_by_boto3_in_real_time() {
+    run("boto3", "real", "warn");
+}
+
+#[test]
+fn deployed_by_the_aws_cli_on_a_virtual_clock() {
+    run("cli", "virtual", "warn");
+}
+
+#[test]
+fn deployed_by_boto3_on_a_virtual_clock() {
+    run("boto3", "virtual", "warn");
+}
+
+#[test]
+fn the_seed_s_queue_policy_is_enforced_as_aws_does() {
+    run("boto3", "virtual", "enforce");
+}

@@ -1,0 +1,82 @@
+//! What tests of the whole binary share: a server process, and the clients that `scripts/test-env` installs.
+
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+/// The repository's root.
+pub fn repository() -> &'static Path {
+    Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."))
+}
+
+/// A server process on a free port; killed when dropped.
+pub struct Pontoon {
+    child: Child,
+    /// `http://127.0.0.1:PORT`.
+    pub endpoint: String,
+}
+
+impl Pontoon {
+    /// Starts `pontoon serve` with these arguments, ready when it returns.
+    pub fn start(args: &[&str]) -> Self {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_pontoon"))
+            .args(["serve", "--listen", "127.0.0.1:0"])
+            .args(args)
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        let endpoint = line.split_whitespace().find(|word| word.starts_with("http://")).unwrap_or_else(|| {
+            panic!("the server said {line:?} instead of where it listens");
+        });
+        Self { endpoint: endpoint.trim_end_matches(',').to_owned(), child }
+    }
+
+    /// The latest traces, for messages of failed tests.
+    pub fn traces(&self) -> String {
+        let asked = Command::new(env!("CARGO_BIN_EXE_pontoon"))
+            .args(["trace", "--endpoint", &self.endpoint])
+            .output()
+            .unwrap();
+        String::from_utf8_lossy(&asked.stdout).into_owned()
+    }
+}
+
+impl Drop for Pontoon {
+    fn drop(&mut self) {
+        // It may have ended by itself, which the test has seen.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Where `scripts/test-env` installed what tests use beyond the toolchain.
+pub struct TestEnv {
+    root: PathBuf,
+    /// Holds `node_modules`.
+    pub node: PathBuf,
+}
+
+impl TestEnv {
+    /// The environment, or `None` after saying that the test is skipped and why. CI skips nothing.
+    pub fn find() -> Option<Self> {
+        let root = std::env::var_os("PONTOON_TEST_ENV").map_or_else(|| repository().join(".test-env"), PathBuf::from);
+        if root.join("installed").exists() {
+            return Some(Self { node: root.join("node"), root });
+        }
+        assert!(std::env::var_os("CI").is_none(), "scripts/test-env was not run, and CI skips nothing");
+        eprintln!("skipped: {} is missing; scripts/test-env installs it", root.display());
+        None
+    }
+
+    /// Python with boto3, and the AWS CLI on its path.
+    pub fn python(&self) -> Command {
+        let bin = self.root.join("venv/bin");
+        let path = std::env::var_os("PATH").unwrap_or_default();
+        let path = std::env::join_paths(std::iter::once(bin.clone()).chain(std::env::split_paths(&path))).unwrap();
+        let mut command = Command::new(bin.join("python3"));
+        command.env("PATH", path).stdin(Stdio::null());
+        command
+    }
+}
