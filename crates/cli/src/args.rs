@@ -13,8 +13,10 @@ use pontoon_wire::Secret;
 
 use crate::client::Target;
 use crate::clock::Clock;
+use crate::demo::Demo;
 use crate::operations::Operations;
 use crate::trace::Trace;
+use crate::up::Up;
 
 /// Event-driven AWS systems, run for real on this machine.
 #[derive(Debug, Parser)]
@@ -30,6 +32,10 @@ pub struct Cli {
 pub enum Command {
     /// Serve AWS's APIs until interrupted.
     Serve(Serve),
+    /// Serve, deploy a CloudFormation template, and follow events and logs until interrupted.
+    Up(Up),
+    /// Run the order system: deploy, publish, fail, alarm, mend, redrive, on a clock that skips the waiting.
+    Demo(Demo),
     /// Show an event's way: its hops, attempts and outcomes, and why rules did not match.
     Trace(Trace),
     /// Freeze, advance or resume the clock of a server started with --virtual-clock.

@@ -3,12 +3,17 @@
 mod args;
 mod client;
 mod clock;
+mod demo;
+mod deploy;
 mod health;
+mod local;
 mod operations;
 mod serve;
 mod show;
 mod trace;
+mod up;
 
+use std::path::Path;
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -16,6 +21,13 @@ use clap::Parser;
 use args::{Cli, Command};
 
 fn main() -> ExitCode {
+    // The demo's function is this program too, so that one build is enough: Lambda starts it under the name that custom runtimes have.
+    if std::env::args_os()
+        .next()
+        .is_some_and(|name| Path::new(&name).file_name() == Some("bootstrap".as_ref()))
+    {
+        return orders::function::main();
+    }
     let cli = Cli::parse();
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
@@ -24,6 +36,8 @@ fn main() -> ExitCode {
     let done = runtime.block_on(async {
         match cli.command {
             Command::Serve(serve) => serve::run(serve.server).await,
+            Command::Up(up) => up::run(up).await,
+            Command::Demo(demo) => demo::run(demo).await,
             Command::Trace(trace) => trace::run(trace).await,
             Command::Clock(clock) => clock::run(clock).await,
             Command::Operations(asked) => operations::run(&asked),

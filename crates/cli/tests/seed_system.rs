@@ -1,5 +1,7 @@
 //! The order system of the event-driven guide through real clients: see `tests/e2e/seed/`.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 mod support;
 
 use support::{Pontoon, TestEnv};

@@ -27,9 +27,10 @@ impl Pontoon {
             .unwrap();
         let mut line = String::new();
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        let endpoint = line.split_whitespace().find(|word| word.starts_with("http://")).unwrap_or_else(|| {
-            panic!("the server said {line:?} instead of where it listens");
-        });
+        let endpoint =
+            line.split_whitespace().find(|word| word.starts_with("http://")).unwrap_or_else(|| {
+                panic!("the server said {line:?} instead of where it listens");
+            });
         Self { endpoint: endpoint.trim_end_matches(',').to_owned(), child }
     }
 
@@ -61,7 +62,8 @@ pub struct TestEnv {
 impl TestEnv {
     /// The environment, or `None` after saying that the test is skipped and why. CI skips nothing.
     pub fn find() -> Option<Self> {
-        let root = std::env::var_os("PONTOON_TEST_ENV").map_or_else(|| repository().join(".test-env"), PathBuf::from);
+        let root = std::env::var_os("PONTOON_TEST_ENV")
+            .map_or_else(|| repository().join(".test-env"), PathBuf::from);
         if root.join("installed").exists() {
             return Some(Self { node: root.join("node"), root });
         }
@@ -74,7 +76,8 @@ impl TestEnv {
     pub fn python(&self) -> Command {
         let bin = self.root.join("venv/bin");
         let path = std::env::var_os("PATH").unwrap_or_default();
-        let path = std::env::join_paths(std::iter::once(bin.clone()).chain(std::env::split_paths(&path))).unwrap();
+        let path =
+            std::env::join_paths(std::iter::once(bin.clone()).chain(std::env::split_paths(&path))).unwrap();
         let mut command = Command::new(bin.join("python3"));
         command.env("PATH", path).stdin(Stdio::null());
         command

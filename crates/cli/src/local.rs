@@ -1,0 +1,49 @@
+//! Calls on the server in this process: the same operations that clients reach over the wire, typed.
+
+use std::sync::Arc;
+
+use pontoon_core::{ApiError, Caller, Output, Principal, Request, Scope};
+use pontoon_host::engine::Call;
+use pontoon_host::host::Host;
+use pontoon_host::server::Server;
+
+/// Calls in the name of the home account.
+#[derive(Clone)]
+pub struct Local {
+    host: Arc<Host>,
+    scope: Scope,
+    endpoint: Arc<str>,
+}
+
+impl Local {
+    /// Calls on `server` in `scope`.
+    pub fn new(server: &Server, scope: Scope) -> Self {
+        Self { host: Arc::clone(server.host()), scope, endpoint: server.endpoint().into() }
+    }
+
+    /// The engine's shell.
+    pub fn host(&self) -> &Arc<Host> {
+        &self.host
+    }
+
+    /// Makes a call; `O` is the operation's output type.
+    ///
+    /// # Errors
+    /// AWS's error.
+    pub async fn call<O: Output>(&self, request: impl Request) -> Result<O, ApiError> {
+        let caller = Caller {
+            principal: Principal::Account(self.scope.account),
+            account: self.scope.account,
+            source_arn: None,
+            identity: None,
+            request_id: "local".into(),
+            endpoint: Arc::clone(&self.endpoint),
+            traces: None,
+            depth: 0,
+        };
+        let call = Call { scope: self.scope, caller, request: Box::new(request) };
+        let output = self.host.call(call).await?.into_any().downcast::<O>();
+        assert!(output.is_ok(), "an operation answers with its own output type");
+        output.map(|output| *output).map_err(|_| unreachable!("asserted above"))
+    }
+}
