@@ -181,9 +181,30 @@ pub fn load(store: &dyn StoreRead) -> Result<State, LoadError> {
         Some(error) => Err(error),
         None => {
             state.restore_order();
+            count_events(&mut state, store)?;
             Ok(state)
         }
     }
+}
+
+/// The newest event of a stack has its smallest key, which says how many there are.
+fn count_events(state: &mut State, store: &dyn StoreRead) -> Result<(), LoadError> {
+    for (scope, stack) in state.iter_mut() {
+        let prefix = key(STACK, scope, stack.uuid(), b"");
+        let mut newest = None;
+        store.scan(
+            Space::Event,
+            &KeyRange::prefix(&prefix),
+            pontoon_core::Direction::Ascending,
+            &mut |key, _| {
+                newest =
+                    key.get(prefix.len()..).and_then(|number| number.try_into().ok()).map(u64::from_be_bytes);
+                std::ops::ControlFlow::Break(())
+            },
+        )?;
+        stack.events = newest.map_or(0, |number| u64::MAX - number + 1);
+    }
+    Ok(())
 }
 
 fn load_record(state: &mut State, key: &[u8], value: &[u8]) -> Result<(), LoadError> {

@@ -22,6 +22,9 @@ pub struct ResourceSchema {
     /// Properties whose change needs a new resource.
     #[serde(rename = "createOnly")]
     pub create_only: Vec<String>,
+    /// Whether CloudFormation tags the thing with the stack and the logical name that it belongs to.
+    #[serde(default, rename = "systemTags")]
+    pub system_tags: bool,
     required: Vec<String>,
     properties: BTreeMap<String, Shape>,
     /// Properties that AWS has and Pontoon does not; naming one fails the resource.

@@ -118,7 +118,8 @@ impl Deployment<'_, '_> {
             return Err((format!("Resource type {} is not supported.", declared.kind), resolved));
         };
         let properties = resource_type.schema.conform(&resolved).map_err(|reason| (reason, resolved))?;
-        Ok(Instance { properties, stack_tags: self.stack.settings.tags.clone(), ..Instance::default() })
+        let stack_tags = resource_type.stack_tags(self.stack, &self.stack.settings.tags, logical);
+        Ok(Instance { properties, stack_tags, ..Instance::default() })
     }
 
     /// Fails a resource before any call was made for it.

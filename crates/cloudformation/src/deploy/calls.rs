@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use pontoon_core::{Caller, Hop, ServiceId, Settled, Ticket};
 
-use super::{Deployment, hop_caller};
+use super::{Deployment, hop_caller, records};
 use crate::resources::{Call, Context, Ended, Gift, ResourceType};
 use crate::state::operation::{Action, Change, Doing, Failed, Task, TaskState};
 use crate::state::{Instance, ResourceStatus};
@@ -222,6 +222,7 @@ impl Deployment<'_, '_> {
             _ => Doing::Create,
         };
         self.operation().failed.push(Failed { logical: logical.clone(), doing });
+        records::put_stack(self.step, self.stack);
         if let Action::Discard(leftover) = action {
             let leftover = self.operation().leftovers[leftover].clone();
             let physical_id = leftover.instance.physical_id.as_deref();

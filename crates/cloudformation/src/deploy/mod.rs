@@ -162,7 +162,6 @@ impl Deployment<'_, '_> {
         if self.stack.resources.contains_key(&logical) {
             records::put_resource(self.step, self.stack, &logical);
         }
-        records::put_stack(self.step, self.stack);
     }
 
     /// Resolves something in the template.

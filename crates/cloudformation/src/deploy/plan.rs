@@ -141,7 +141,7 @@ fn modification(
     let wanted = resource_type.schema.conform(&properties).unwrap_or(properties);
     let wanted = Instance { properties: wanted, ..Instance::default() };
     let names = changed_properties(live, &wanted);
-    let tags_change = live.stack_tags != *tags && resource_type.schema.has_property("Tags");
+    let tags_change = live.stack_tags != resource_type.stack_tags(sources.stack, tags, logical);
     if names.is_empty() && !tags_change {
         return None;
     }

@@ -678,10 +678,12 @@ fn a_restart_in_the_middle_goes_on_where_it_was() {
     world.settle();
     assert_eq!(world.status().0, "CREATE_COMPLETE");
     assert_eq!(world.fake.calls.iter().filter(|call| *call == "CreateTable t").count(), 1);
+    let before = world.events();
     world.restart();
     assert_eq!(world.status().0, "CREATE_COMPLETE");
     world.delete();
     assert_eq!(world.status().0, "DELETE_COMPLETE");
+    assert!(world.events().starts_with(&before), "events go on behind those of before the restart");
 }
 
 #[test]

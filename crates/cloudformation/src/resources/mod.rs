@@ -23,7 +23,9 @@ use pontoon_core::{Ids, Scope};
 pub use call::{Call, Ended, Expectation, Failure, Gift, Progress};
 
 use crate::schema::ResourceSchema;
-use crate::state::Instance;
+use indexmap::IndexMap;
+
+use crate::state::{Instance, Stack};
 use crate::template::{Map, Value};
 
 /// A resource type.
@@ -140,6 +142,26 @@ impl ResourceType {
     pub fn replaces(&self, property: &str, old: Option<&Value>, new: Option<&Value>) -> bool {
         self.schema.create_only.iter().any(|name| name == property)
             || self.lifecycle.replaces(property, old, new)
+    }
+
+    /// The tags that a thing has because of its stack: the stack's own, and where CloudFormation sets
+    /// them, those that say where it belongs (recording `lambda_/event_source_mapping/test_cfn_resource`).
+    #[must_use]
+    pub fn stack_tags(
+        &self,
+        stack: &Stack,
+        tags: &IndexMap<String, String>,
+        logical: &str,
+    ) -> IndexMap<String, String> {
+        if !self.schema.has_property("Tags") {
+            return IndexMap::new();
+        }
+        let mut tags = tags.clone();
+        if self.schema.system_tags {
+            let own = [("stack-name", &*stack.name), ("stack-id", &*stack.id), ("logical-id", logical)];
+            tags.extend(own.map(|(key, value)| (format!("aws:cloudformation:{key}"), value.to_owned())));
+        }
+        tags
     }
 
     /// What `Fn::GetAtt` gives; `None` for an attribute that the type does not have.

@@ -47,6 +47,12 @@ impl State {
         }
     }
 
+    /// Every stack with its scope.
+    pub fn iter_mut(&mut self) -> impl Iterator<Item = (Scope, &mut Stack)> {
+        let scopes = self.scopes.iter_mut();
+        scopes.flat_map(|(scope, stacks)| stacks.by_uuid.values_mut().map(|stack| (*scope, stack)))
+    }
+
     /// Every scope with its stacks.
     pub fn iter(&self) -> impl Iterator<Item = (Scope, &Stacks)> {
         self.scopes.iter().map(|(scope, stacks)| (*scope, stacks))

@@ -228,7 +228,8 @@ pub struct Stack {
     pub operation: Option<Operation>,
     /// How many templates the stack has had; the next one's number.
     pub templates: u64,
-    /// How many events the stack has had; the next one's number.
+    /// How many events the stack has had; the next one's number. Counted from the events themselves.
+    #[serde(skip)]
     pub events: u64,
     /// The token of the last request that began an operation, and what it began.
     pub client_token: Option<String>,
