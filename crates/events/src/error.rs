@@ -12,8 +12,8 @@ pub enum Error {
     Validation(String),
     /// The event pattern is refused.
     InvalidEventPattern(PatternError),
-    /// The policy is refused; the whole message.
-    MalformedPolicy(String),
+    /// The policy is longer than it may be; the whole message.
+    PolicyTooLong(String),
     /// No bus of that name.
     NoBus(String),
     /// No rule of that name on that bus.
@@ -70,7 +70,7 @@ impl From<Error> for ApiError {
             Error::InvalidEventPattern(error) => {
                 Self::client("InvalidEventPatternException", error.to_string())
             }
-            Error::MalformedPolicy(message) => Self::client("PolicyLengthExceededException", message),
+            Error::PolicyTooLong(message) => Self::client("PolicyLengthExceededException", message),
             Error::NoBus(bus) => {
                 Self::client("ResourceNotFoundException", format!("Event bus {bus} does not exist."))
             }

@@ -14,6 +14,7 @@ pub fn all(directory: &Directory) -> Vec<Box<dyn Service>> {
         Box::new(pontoon_sqs::Sqs::default()),
         Box::new(pontoon_dynamodb::DynamoDb::default()),
         Box::new(pontoon_lambda::Lambda::new(roles(directory))),
+        Box::new(pontoon_events::Events::default()),
         Box::new(pontoon_cloudformation::CloudFormation::new(Some(roles(directory)))),
     ]
 }

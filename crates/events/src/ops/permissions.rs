@@ -32,7 +32,7 @@ pub fn put(
     };
     Document::parse(&text).map_err(|reason| Error::parameter("Policy", &reason))?;
     if text.len() > POLICY_BYTES_MAX {
-        return Err(Error::MalformedPolicy("The policy is longer than 10240 bytes.".into()));
+        return Err(Error::PolicyTooLong("The policy is longer than 10240 bytes.".into()));
     }
     bus.set_policy(Some(text), now);
     events.write_bus(step, scope, &name);

@@ -11,6 +11,9 @@ use super::json::{self, JsonPath};
 /// Variables that a template may define (user guide).
 pub const VARIABLES_MAX: usize = 100;
 
+/// Bytes beyond which nothing is added to a filled template: twice what any target accepts, so that it is refused there.
+const FILLED_BYTES_MAX: usize = 2 << 20;
+
 /// How a target's input is made, as it was configured.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum InputRecord {
@@ -160,6 +163,9 @@ impl Template {
     fn fill(&self, event: &str, context: Context<'_>) -> String {
         let mut out = String::new();
         for piece in &self.pieces {
+            if out.len() > FILLED_BYTES_MAX {
+                break;
+            }
             match piece {
                 Piece::Text(text) => out.push_str(text),
                 Piece::Variable(name, in_string) => match (self.filling(name, event, context), in_string) {

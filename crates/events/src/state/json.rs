@@ -109,7 +109,7 @@ fn step<'t>(value: &'t str, segment: &Segment) -> Vec<&'t str> {
 }
 
 fn is_name(quoted: &str, name: &str) -> bool {
-    let inner = &quoted[1..quoted.len() - 1];
+    let Some(inner) = quoted.get(1..quoted.len().saturating_sub(1)) else { return false };
     if inner.contains('\\') { unquoted(quoted).is_some_and(|text| text == name) } else { inner == name }
 }
 
@@ -265,6 +265,36 @@ mod tests {
         for path in ["", "detail", "$detail", "$..a", "$.", "$.a[", "$.a[x]", "$.a[?(@.b)]", "$.a b", "$['a'"]
         {
             assert!(JsonPath::parse(path).is_err(), "{path}");
+        }
+    }
+
+    #[test]
+    fn text_that_is_no_json_leads_nowhere_and_does_no_harm() {
+        for text in [
+            "",
+            "{",
+            "{\"",
+            "{\"a",
+            "{\"a\\",
+            "{\"a\\é",
+            "{\"a\":",
+            "[",
+            "[1,",
+            "[\"",
+            "{]",
+            "nonsense",
+            "é",
+            "{\"é\":[é",
+        ] {
+            for path in ["$.a", "$[0]", "$.*", "$.a.b[1]", "$"] {
+                assert!(
+                    JsonPath::parse(path)
+                        .unwrap()
+                        .value(text)
+                        .is_none_or(|value| value.len() <= text.len() + 2)
+                );
+            }
+            assert!(compact(text).len() <= text.len());
         }
     }
 
