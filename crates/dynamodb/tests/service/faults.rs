@@ -333,3 +333,85 @@ fn an_arn_reaches_neither_other_accounts_nor_other_regions() {
         assert_eq!(failed.as_ref().and_then(|error| error["code"].as_str()), code, "{failed:?}");
     }
 }
+
+#[test]
+fn sizes_are_bounded() {
+    let mut tables = Tables::with_simple();
+    let text = |bytes: usize| json!({"S": "x".repeat(bytes)});
+    let largest = json!({"k": {"S": "a"}, "v": text(400 * 1024 - 3)});
+    tables.put(largest.clone());
+    let grow = json!({
+        "TableName": "tab", "Key": {"k": {"S": "a"}}, "UpdateExpression": "SET w = :w",
+        "ExpressionAttributeValues": {":w": {"S": "x"}},
+    });
+    invalid(
+        &mut tables,
+        "UpdateItem",
+        &[(grow, "Item size to update has exceeded the maximum allowed size")],
+    );
+    assert_eq!(tables.get(json!({"k": {"S": "a"}})), largest);
+
+    let put = |number: usize| {
+        json!({"Put": {"TableName": "tab", "Item": {
+            "k": {"S": number.to_string()}, "v": text(350_000),
+        }}})
+    };
+    let eleven: Vec<Value> = (0..11).map(put).collect();
+    tables.ok("TransactWriteItems", json!({"TransactItems": eleven}));
+    let twelve: Vec<Value> = (0..12).map(put).collect();
+    assert_eq!(tables.fails("TransactWriteItems", json!({"TransactItems": twelve})).0, "ValidationException");
+
+    let mut deep = json!({"N": "1"});
+    for _ in 0..32 {
+        deep = json!({"L": [deep]});
+    }
+    tables.put(json!({"k": {"S": "deep"}, "v": deep}));
+    let deeper = json!({"TableName": "tab", "Item": {"k": {"S": "deep"}, "v": {"L": [deep]}}});
+    invalid(
+        &mut tables,
+        "PutItem",
+        &[(
+            deeper,
+            "Nesting Levels have exceeded supported limits: Attributes in the item have nested levels beyond supported limit",
+        )],
+    );
+}
+
+#[test]
+fn batches_and_transactions_are_bounded() {
+    let mut tables = Tables::with_simple();
+    let key = |number: usize| json!({"k": {"S": number.to_string()}});
+    let puts = |count: usize| -> Vec<Value> {
+        (0..count).map(|n| json!({"PutRequest": {"Item": key(n)}})).collect()
+    };
+    let keys = |count: usize| -> Vec<Value> { (0..count).map(key).collect() };
+    let gets = |count: usize| -> Vec<Value> {
+        (0..count).map(|n| json!({"Get": {"TableName": "tab", "Key": key(n)}})).collect()
+    };
+    for (operation, most, more, limit) in [
+        (
+            "BatchWriteItem",
+            json!({"RequestItems": {"tab": puts(25)}}),
+            json!({"RequestItems": {"tab": puts(26)}}),
+            25,
+        ),
+        (
+            "BatchGetItem",
+            json!({"RequestItems": {"tab": {"Keys": keys(100)}}}),
+            json!({"RequestItems": {"tab": {"Keys": keys(101)}}}),
+            100,
+        ),
+        ("TransactGetItems", json!({"TransactItems": gets(100)}), json!({"TransactItems": gets(101)}), 100),
+    ] {
+        tables.ok(operation, most);
+        let (code, message) = tables.fails(operation, more);
+        assert_eq!(code, "ValidationException", "{operation}");
+        assert!(message.contains(&format!("length less than or equal to {limit}")), "{operation}: {message}");
+    }
+    // Two tables share the batch's bound.
+    tables.create("two", json!([["k", "S"]]));
+    let both = json!({"RequestItems": {"tab": puts(13), "two": puts(13)}});
+    invalid(&mut tables, "BatchWriteItem", &[(both, "Too many items requested for the BatchWriteItem call")]);
+    let both = json!({"RequestItems": {"tab": {"Keys": keys(51)}, "two": {"Keys": keys(50)}}});
+    invalid(&mut tables, "BatchGetItem", &[(both, "Too many items requested for the BatchGetItem call")]);
+}
