@@ -57,6 +57,8 @@ struct Active {
     due: Option<Timestamp>,
     compiled: Option<Arc<Compiled>>,
     identity: Option<Arc<IdentityPolicies>>,
+    /// How many more tasks may begin within the command at hand.
+    budget: usize,
 }
 
 impl std::fmt::Debug for CloudFormation {
@@ -93,7 +95,7 @@ impl CloudFormation {
             }
             _ => caller.identity.clone(),
         };
-        let active = Active { scope: step.scope, due: Some(step.now), compiled: None, identity };
+        let active = Active { scope: step.scope, due: Some(step.now), identity, ..Active::default() };
         self.active.insert(stack.id.clone(), active);
         self.state.stacks(step.scope).insert(stack);
     }
@@ -113,8 +115,9 @@ impl CloudFormation {
                 Ok(compiled) => {
                     active.compiled = Some(Arc::clone(&compiled));
                     let identity = active.identity.clone();
+                    let budget = &mut active.budget;
                     let mut deployment =
-                        Deployment { step, stack: &mut stack, others: stacks, compiled, identity };
+                        Deployment { step, stack: &mut stack, others: stacks, compiled, identity, budget };
                     act(&mut deployment);
                     deployment.run();
                 }
@@ -125,7 +128,7 @@ impl CloudFormation {
         match &stack.operation {
             Some(_) => {
                 active.scope = scope;
-                active.due = deploy::next_due(&stack);
+                active.due = deploy::next_due(&stack, step.now);
             }
             None => {
                 self.active.remove(id);

@@ -9,7 +9,7 @@ use pontoon_core::{
     ServiceSchema, Settled, Step, StoreRead, Timestamp,
 };
 
-use crate::deploy::Token;
+use crate::deploy::{TASKS_PER_COMMAND, Token};
 use crate::ops::source::Fetch;
 use crate::state::StackStatus;
 use crate::{Active, CloudFormation, records};
@@ -77,6 +77,7 @@ impl Service for CloudFormation {
         let id = id.clone();
         let Some(active) = self.active.get_mut(&id) else { return };
         active.due = None;
+        active.budget = TASKS_PER_COMMAND;
         step.scope = active.scope;
         self.deploy(step, &id, |deployment| deployment.retry_due());
     }

@@ -68,20 +68,28 @@ impl Deployment<'_, '_> {
         let depends_on =
             self.with_scope(|scope| Ok(crate::template::graph::needed(scope, declared))).unwrap_or_default();
         let now = self.step.now;
-        let is_new = !self.stack.resources.contains_key(logical);
-        let resource = self.stack.resources.entry(logical.to_owned()).or_insert_with(|| Resource {
-            position,
-            kind: declared.kind.clone(),
-            status: ResourceStatus::CreateInProgress,
-            reason: None,
-            since: now,
-            live: None,
-            before: None,
-            pending: None,
-            depends_on: Default::default(),
-            deletion_policy: declared.deletion_policy,
-            update_replace_policy: declared.update_replace_policy,
-        });
+        let resource = match self.stack.resources.get_index_of(logical) {
+            Some(index) => &mut self.stack.resources[index],
+            None => {
+                let earlier = self.stack.resources.values().filter(|other| other.position < position);
+                let place = earlier.count();
+                let resource = Resource {
+                    position,
+                    kind: declared.kind.clone(),
+                    status: ResourceStatus::CreateInProgress,
+                    reason: None,
+                    since: now,
+                    live: None,
+                    before: None,
+                    pending: None,
+                    depends_on: Default::default(),
+                    deletion_policy: declared.deletion_policy,
+                    update_replace_policy: declared.update_replace_policy,
+                };
+                self.stack.resources.shift_insert(place, logical.to_owned(), resource);
+                &mut self.stack.resources[place]
+            }
+        };
         if resource.before.is_none() {
             resource.before = Some(match &resource.live {
                 Some(instance) => Before::Existing {
@@ -97,11 +105,6 @@ impl Deployment<'_, '_> {
         resource.depends_on = depends_on;
         resource.deletion_policy = declared.deletion_policy;
         resource.update_replace_policy = declared.update_replace_policy;
-        if is_new {
-            let order = &compiled.template.resources;
-            let place = |name: &String| order.get_index_of(name).unwrap_or(usize::MAX);
-            self.stack.resources.sort_by(|left, _, right, _| place(left).cmp(&place(right)));
-        }
     }
 
     /// The thing that the template wants, without name and physical id; or why it cannot be, with the

@@ -82,7 +82,12 @@ pub(crate) struct Deployment<'d, 'a> {
     pub compiled: Arc<Compiled>,
     /// The policies of the user or role in whose name calls are made.
     pub identity: Option<Arc<IdentityPolicies>>,
+    /// How many more tasks may begin within this command.
+    pub budget: &'d mut usize,
 }
+
+/// How many tasks may begin within one command, so that a large stack does not hold up everybody else.
+pub(crate) const TASKS_PER_COMMAND: usize = 16;
 
 /// What a template sees of a stack: the resources that exist, and other stacks' exports.
 pub(crate) struct Live<'l> {
@@ -122,6 +127,10 @@ impl Deployment<'_, '_> {
             let ready = if operation.is_stopping() { Vec::new() } else { operation.ready() };
             if !ready.is_empty() {
                 for index in ready {
+                    if *self.budget == 0 {
+                        return;
+                    }
+                    *self.budget -= 1;
                     self.begin(index);
                 }
             } else if operation.is_running() {
@@ -280,9 +289,13 @@ fn shown(value: &Value) -> String {
     value.scalar_text().unwrap_or_else(|| value.to_json())
 }
 
-/// When a deployment next has something to do of itself: a call to make again, or its time limit.
-pub(crate) fn next_due(stack: &Stack) -> Option<Timestamp> {
+/// When a deployment next has something to do of itself: tasks that were left for the next command, a call
+/// to make again, or its time limit.
+pub(crate) fn next_due(stack: &Stack, now: Timestamp) -> Option<Timestamp> {
     let operation = stack.operation.as_ref()?;
+    if !operation.is_stopping() && !operation.ready().is_empty() {
+        return Some(now);
+    }
     let deadline = deadline(stack);
     match (operation.next_due(), deadline) {
         (Some(due), Some(deadline)) => Some(due.min(deadline)),

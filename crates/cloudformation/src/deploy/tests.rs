@@ -301,6 +301,38 @@ impl World {
         text
     }
 
+    /// A change set with its changes and their values.
+    fn changes(&mut self, name: &str) -> String {
+        let input = api::DescribeChangeSetInput {
+            stack_name: Some("stack".to_owned()),
+            change_set_name: name.to_owned(),
+            include_property_values: Some(true),
+            ..Default::default()
+        };
+        let output = self.request(api::Request::DescribeChangeSet(input)).unwrap();
+        let output: &api::DescribeChangeSetOutput = output.as_any().downcast_ref().unwrap();
+        let mut text = format!("{:?} {:?} {:?}\n", output.status, output.execution_status, output.status_reason);
+        for change in output.changes.iter().flatten() {
+            let change = change.resource_change.as_ref().unwrap();
+            let (action, logical) = (change.action.as_deref().unwrap(), change.logical_resource_id.as_deref().unwrap());
+            text.push_str(&format!("{action} {logical} {:?} {:?}\n", change.replacement, change.policy_action));
+            for detail in change.details.iter().flatten() {
+                let target = detail.target.as_ref().unwrap();
+                text.push_str(&format!(
+                    "  {} {} {} {:?} -> {:?} ({}, {:?})\n",
+                    target.path.as_deref().unwrap_or_default(),
+                    detail.change_source.as_deref().unwrap(),
+                    detail.evaluation.as_deref().unwrap(),
+                    target.before_value,
+                    target.after_value,
+                    target.requires_recreation.as_deref().unwrap(),
+                    detail.causing_entity,
+                ));
+            }
+        }
+        text
+    }
+
     fn queues(&self) -> BTreeSet<String> {
         self.fake.queues.keys().map(|name| masked(name)).collect()
     }
@@ -695,6 +727,80 @@ fn calls_whose_answers_were_lost_are_made_again() {
     world.restart();
     world.settle();
     assert_eq!(world.status().0, "CREATE_COMPLETE");
+}
+
+#[test]
+fn a_large_stack_does_not_hold_up_everybody_else() {
+    let mut world = World::new();
+    let queues: String = (0..40).map(|index| format!("  Q{index}: {{Type: AWS::SQS::Queue}}\n")).collect();
+    let input = api::CreateStackInput {
+        stack_name: "stack".to_owned(),
+        template_body: Some(format!("Resources:\n{queues}")),
+        ..Default::default()
+    };
+    let request = api::Request::CreateStack(input);
+    assert!(world.command(|cloudformation, step| cloudformation.call(step, Box::new(request))).is_ok());
+    assert!(world.fake.queues.is_empty(), "the request is answered first");
+    world.command(|cloudformation, step| cloudformation.run_due(step));
+    assert_eq!(world.fake.queues.len(), super::TASKS_PER_COMMAND);
+    world.restart();
+    assert_eq!(world.status().0, "CREATE_COMPLETE");
+    assert_eq!(world.fake.queues.len(), 40);
+}
+
+#[test]
+fn a_change_set_says_what_would_change_and_does_it() {
+    let mut world = World::new();
+    let template = |visibility: u32, name: &str| {
+        format!(
+            "
+Parameters: {{V: {{Type: Number}}}}
+Resources:
+  A: {{Type: AWS::SQS::Queue, Properties: {{VisibilityTimeout: !Ref V, DelaySeconds: {visibility}}}}}
+  B: {{Type: AWS::SQS::Queue, Properties: {{QueueName: {name}}}}}
+  C: {{Type: AWS::SQS::Queue, Properties: {{QueueName: c, KmsMasterKeyId: !GetAtt B.Arn}}}}
+"
+        )
+    };
+    let change_set = |name: &str, kind: &str, template: String, v: &str| {
+        api::Request::CreateChangeSet(api::CreateChangeSetInput {
+            stack_name: "stack".to_owned(),
+            change_set_name: name.to_owned(),
+            change_set_type: Some(kind.to_owned()),
+            template_body: Some(template),
+            parameters: Some(vec![api::Parameter {
+                parameter_key: Some("V".to_owned()),
+                parameter_value: Some(v.to_owned()),
+                ..Default::default()
+            }]),
+            ..Default::default()
+        })
+    };
+    let execute = |name: &str| {
+        api::Request::ExecuteChangeSet(api::ExecuteChangeSetInput {
+            stack_name: Some("stack".to_owned()),
+            change_set_name: name.to_owned(),
+            ..Default::default()
+        })
+    };
+    world.request(change_set("first", "CREATE", template(1, "b"), "30")).unwrap();
+    assert_eq!(world.status().0, "REVIEW_IN_PROGRESS");
+    world.restart();
+    world.request(execute("first")).unwrap();
+    assert_eq!(world.status().0, "CREATE_COMPLETE");
+    world.request(change_set("second", "UPDATE", template(2, "b2"), "31")).unwrap();
+    insta::assert_snapshot!(world.changes("second"));
+    world.request(change_set("same", "UPDATE", template(1, "b"), "30")).unwrap();
+    insta::assert_snapshot!(world.changes("same"));
+    assert_eq!(
+        world.request(execute("same")).unwrap_err().message.split_once("] ").unwrap().1,
+        "cannot be executed in its current status of [FAILED]"
+    );
+    world.request(execute("second")).unwrap();
+    assert_eq!(world.status().0, "UPDATE_COMPLETE");
+    assert_eq!(world.queues(), ["stack-A-*", "b2", "c"].map(str::to_owned).into());
+    let missing = world.request(execute("same")).unwrap_err();
+    assert_eq!((&*missing.code, missing.status), ("ChangeSetNotFound", 404));
 }
 
 #[test]
