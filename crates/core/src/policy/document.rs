@@ -96,6 +96,17 @@ impl Document {
         Self::parse_kind(json, Kind::Trust)
     }
 
+    /// One document with the statements of several, for a resource that several policies speak of.
+    #[must_use]
+    pub fn joined(documents: impl IntoIterator<Item = Self>) -> Self {
+        let mut joined = Self::default();
+        for document in documents {
+            joined.is_current |= document.is_current;
+            joined.statements.extend(document.statements);
+        }
+        joined
+    }
+
     /// Whether its version is 2012-10-17, which managed policies must have and policy variables need.
     #[must_use]
     pub fn is_current_version(&self) -> bool {

@@ -1,0 +1,80 @@
+//! The errors of CloudWatch Logs, in AWS's words.
+
+use pontoon_core::ApiError;
+
+/// Each variant is an AWS code, or one message of it; messages are those of the recordings in `logs/`, or of AWS's own clients' reports.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Error {
+    /// A parameter's value is malformed or out of its range; the whole message.
+    InvalidParameter(String),
+    /// Parameters exclude one another, or the resource is protected; the whole message.
+    Validation(String),
+    /// A name is longer than 512 characters.
+    NameTooLong,
+    /// A page token that was not given out for this.
+    InvalidNextToken,
+    /// No log group of that name.
+    GroupNotFound,
+    /// No log stream of that name.
+    StreamNotFound,
+    /// No resource policy of that name.
+    PolicyNotFound(String),
+    /// A log group of that name exists.
+    GroupExists,
+    /// A log stream of that name exists.
+    StreamExists,
+    /// As many resources of the kind exist as there may be.
+    LimitExceeded,
+    /// A log group would have more than 50 tags; its ARN.
+    TooManyTags(String),
+    /// The policies deny it; the whole message.
+    AccessDenied(String),
+    /// Pontoon does not support this.
+    Unsupported(&'static str),
+}
+
+impl Error {
+    /// Code and message.
+    fn parts(self) -> (&'static str, String) {
+        const INVALID: &str = "InvalidParameterException";
+        const NOT_FOUND: &str = "ResourceNotFoundException";
+        const EXISTS: &str = "ResourceAlreadyExistsException";
+        match self {
+            Self::InvalidParameter(message) => (INVALID, message),
+            Self::Validation(message) => ("ValidationException", message),
+            Self::NameTooLong => (
+                INVALID,
+                "Invalid LogGroup or LogStream, both must have length less than or equal to 512.".into(),
+            ),
+            Self::InvalidNextToken => (INVALID, "The specified nextToken is invalid.".into()),
+            Self::GroupNotFound => (NOT_FOUND, "The specified log group does not exist.".into()),
+            Self::StreamNotFound => (NOT_FOUND, "The specified log stream does not exist.".into()),
+            Self::PolicyNotFound(name) => (NOT_FOUND, format!("Policy with name [{name}] does not exist.")),
+            Self::GroupExists => (EXISTS, "The specified log group already exists".into()),
+            Self::StreamExists => (EXISTS, "The specified log stream already exists".into()),
+            Self::LimitExceeded => ("LimitExceededException", "Resource limit exceeded.".into()),
+            Self::TooManyTags(arn) => {
+                ("TooManyTagsException", format!("Resource {arn} can have at most 50 tags."))
+            }
+            Self::AccessDenied(message) => ("AccessDeniedException", message),
+            Self::Unsupported(what) => ("NotSupportedByPontoon", format!("Pontoon does not support {what}.")),
+        }
+    }
+}
+
+impl From<Error> for ApiError {
+    fn from(error: Error) -> Self {
+        match error {
+            Error::Unsupported(what) => Self::unsupported(what),
+            Error::TooManyTags(arn) => {
+                let detail = pontoon_api::logs::TooManyTagsException { resource_name: Some(arn.clone()) };
+                let (code, message) = Error::TooManyTags(arn).parts();
+                Self::client(code, message).with_detail(detail)
+            }
+            error => {
+                let (code, message) = error.parts();
+                Self::client(code, message)
+            }
+        }
+    }
+}

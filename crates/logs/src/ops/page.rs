@@ -1,0 +1,28 @@
+//! Pages of lists: how many, and the tokens between them.
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+
+use crate::Error;
+
+/// How many groups, streams or policies a page has at most, and if the request does not say.
+pub const PAGE_MAX: usize = 50;
+
+/// How many a page has.
+pub fn size(limit: Option<i32>) -> usize {
+    limit.and_then(|limit| usize::try_from(limit).ok()).map_or(PAGE_MAX, |limit| limit.clamp(1, PAGE_MAX))
+}
+
+/// The token of the page behind the one that ends with `last`.
+pub fn token(last: &str) -> String {
+    URL_SAFE_NO_PAD.encode(last)
+}
+
+/// What the page before ended with.
+pub fn read_token(token: Option<&str>) -> Result<Option<String>, Error> {
+    let read = |token: &str| {
+        let bytes = URL_SAFE_NO_PAD.decode(token).ok()?;
+        String::from_utf8(bytes).ok()
+    };
+    token.map(|token| read(token).ok_or(Error::InvalidNextToken)).transpose()
+}
