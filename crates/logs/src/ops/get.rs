@@ -55,7 +55,7 @@ pub fn get(logs: &mut Logs, step: &mut Step<'_>, input: GetLogEventsInput) -> An
         from,
         limit: limit(input.limit),
     };
-    Ok(Reply::Read(Box::new(move |store| page.read(store).map_err(ApiError::from))))
+    Ok(Reply::Read(Box::new(move |store| page.read(store))))
 }
 
 /// One page to be read.

@@ -208,7 +208,7 @@ fn a_stream_is_described_as_recorded_by_name_and_by_arn() {
         let input =
             DescribeLogStreamsInput { log_group_identifier: Some(identifier.into()), ..Default::default() };
         let page: DescribeLogStreamsOutput = bench.call(Request::DescribeLogStreams(input)).unwrap();
-        assert_eq!(page.log_streams.unwrap(), [described.clone()], "{identifier}");
+        assert_eq!(page.log_streams.as_ref(), Some(&vec![described.clone()]), "{identifier}");
     }
     let both = DescribeLogStreamsInput { log_group_identifier: Some("g".into()), ..Default::default() };
     assert_eq!(
