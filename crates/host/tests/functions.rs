@@ -180,6 +180,16 @@ async fn an_archive_is_unpacked_from_the_store() {
 }
 
 #[tokio::test]
+async fn a_pool_may_be_given_a_relative_directory() {
+    let dir = tempfile::tempdir_in(".").unwrap();
+    let name = std::path::Path::new(dir.path().file_name().unwrap()).join("pool");
+    let bench = Bench::with(|config| config.dir = name);
+    let code = [("index.js", "exports.handler = async () => 1;")];
+    let Some(result) = interpreted(&bench, "nodejs20.x", "index.handler", &code, &json!({})).await else { return };
+    assert_eq!(payload(&result), json!(1));
+}
+
+#[tokio::test]
 async fn concurrent_invocations_run_in_processes_of_their_own() {
     let bench = Bench::new();
     let spec = bench.double(|_| {});

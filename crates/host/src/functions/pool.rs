@@ -85,8 +85,11 @@ impl FunctionPool {
     /// # Errors
     /// If the directory cannot be written.
     pub fn open(config: PoolConfig) -> std::io::Result<Self> {
-        let code = CodeCache::open(config.dir.join("code"))?;
-        let interpreters = Interpreters::install(config.dir.join("runtime"))?;
+        std::fs::create_dir_all(&config.dir)?;
+        // Functions run in directories of their own, where a relative path would lead elsewhere.
+        let dir = config.dir.canonicalize()?;
+        let code = CodeCache::open(dir.join("code"))?;
+        let interpreters = Interpreters::install(dir.join("runtime"))?;
         let permits = Semaphore::new(config.concurrency_max.max(1));
         let idle_changed = Arc::new(Notify::new());
         let inner = Arc::new(Inner {
