@@ -28,6 +28,7 @@ fn main() -> ExitCode {
     {
         return orders::function::main();
     }
+    pontoon_host::functions::launcher::install();
     let cli = Cli::parse();
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,

@@ -118,6 +118,15 @@ fn process_exists(pid: u64) -> bool {
         .is_ok_and(|stat| stat.rsplit(')').next().is_some_and(|rest| !rest.starts_with(" Z")))
 }
 
+/// Waits for the end of a process that has been killed.
+async fn until_gone(pid: u64) {
+    let began = Instant::now();
+    while process_exists(pid) {
+        assert!(began.elapsed() < Duration::from_secs(20), "the process is still there");
+        tokio::task::yield_now().await;
+    }
+}
+
 #[tokio::test]
 async fn an_invocation_gives_payload_log_and_report() {
     let bench = Bench::new();
@@ -185,7 +194,9 @@ async fn a_pool_may_be_given_a_relative_directory() {
     let name = std::path::Path::new(dir.path().file_name().unwrap()).join("pool");
     let bench = Bench::with(|config| config.dir = name);
     let code = [("index.js", "exports.handler = async () => 1;")];
-    let Some(result) = interpreted(&bench, "nodejs20.x", "index.handler", &code, &json!({})).await else { return };
+    let Some(result) = interpreted(&bench, "nodejs20.x", "index.handler", &code, &json!({})).await else {
+        return;
+    };
     assert_eq!(payload(&result), json!(1));
 }
 
@@ -244,7 +255,40 @@ async fn a_timeout_kills_what_the_function_started_too() {
         .trim()
         .parse()
         .unwrap();
-    assert!(!process_exists(child));
+    until_gone(child).await;
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_launched_function_dies_with_what_started_it() {
+    use std::os::unix::process::ExitStatusExt;
+    let api = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = api.local_addr().unwrap().to_string();
+    // The kernel goes by the thread, so a thread can stand for a server that is killed.
+    let (started, wait) = std::sync::mpsc::channel::<()>();
+    let starter = std::thread::spawn(move || {
+        let double = env!("CARGO_BIN_EXE_runtime-double");
+        let child = std::process::Command::new(double)
+            .args(["--become-function", &std::process::id().to_string(), double])
+            .env("AWS_LAMBDA_RUNTIME_API", address)
+            .spawn()
+            .unwrap();
+        wait.recv().unwrap();
+        child
+    });
+    // It has become the double, which asks for work.
+    let mut first = [0; 4];
+    let mut asking = api.accept().unwrap().0;
+    asking.read_exact(&mut first).unwrap();
+    assert_eq!(&first, b"GET ");
+    started.send(()).unwrap();
+    let mut child = starter.join().unwrap();
+    assert_eq!(child.wait().unwrap().signal(), Some(9));
+    let orphan = std::process::Command::new(env!("CARGO_BIN_EXE_runtime-double"))
+        .args(["--become-function", "1", "/nowhere"])
+        .output()
+        .unwrap();
+    assert_eq!(orphan.status.code(), Some(126));
 }
 
 #[tokio::test]
@@ -430,11 +474,7 @@ async fn idle_processes_end_when_their_time_is_up() {
     let bench = Bench::with(|config| config.idle_timeout = Duration::from_millis(50));
     let spec = bench.double(|_| {});
     let pid = payload(&bench.invoke(&spec, &json!("count")).await)[0].as_u64().unwrap();
-    let began = Instant::now();
-    while process_exists(pid) {
-        assert!(began.elapsed() < Duration::from_secs(20), "the process is still there");
-        tokio::task::yield_now().await;
-    }
+    until_gone(pid).await;
 }
 
 #[tokio::test]

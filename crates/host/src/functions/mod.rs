@@ -19,6 +19,7 @@
 
 mod environment;
 mod interpreter;
+pub mod launcher;
 mod logs;
 mod pool;
 mod process;

@@ -13,6 +13,7 @@ use tokio::sync::{Notify, Semaphore, watch};
 use tokio::time::{Instant, sleep_until};
 
 use super::interpreter::Interpreters;
+use super::launcher::Spawner;
 use super::logs::{self, Report};
 use super::process::{Failure, Launch, Process, Sandbox};
 use super::runtime_api::Assignment;
@@ -67,6 +68,7 @@ struct Inner {
     config: PoolConfig,
     code: CodeCache,
     interpreters: Interpreters,
+    spawner: Spawner,
     permits: Semaphore,
     closed: watch::Sender<bool>,
     /// Warm processes, the longest idle first.
@@ -96,6 +98,7 @@ impl FunctionPool {
             config,
             code,
             interpreters,
+            spawner: Spawner::start()?,
             permits,
             closed: watch::Sender::new(false),
             idle: Mutex::default(),
@@ -131,14 +134,17 @@ impl FunctionPool {
         self.inner.idle.lock().retain(|idle| idle.process.spec().arn != function_arn);
     }
 
-    /// Refuses further work, kills every process and waits until none works.
+    /// Refuses further work, kills every process and waits for their end.
     pub async fn close(&self) {
         self.inner.closed.send_replace(true);
         let all = u32::try_from(self.inner.config.concurrency_max.max(1)).unwrap_or(u32::MAX);
         // An error means that the pool is closed already.
         let _ = self.inner.permits.acquire_many(all).await;
         self.inner.permits.close();
-        self.inner.idle.lock().clear();
+        let idle = std::mem::take(&mut *self.inner.idle.lock());
+        for mut idle in idle {
+            idle.process.end().await;
+        }
     }
 }
 
@@ -156,6 +162,7 @@ impl Inner {
                     task_root: &task_root,
                     code: code.as_ref(),
                     interpreters: &self.interpreters,
+                    spawner: &self.spawner,
                     endpoint_url: &self.config.endpoint_url,
                     credentials,
                     sandbox: &sandbox,

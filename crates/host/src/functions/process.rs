@@ -15,12 +15,13 @@ use pontoon_core::Clock;
 use pontoon_core::work::FunctionSpec;
 use rustix::process::{Pid, Signal, kill_process_group};
 use tokio::net::unix::pipe;
-use tokio::process::{Child, Command};
+use tokio::process::Child;
 use tokio::task::AbortHandle;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until, timeout};
 
 use super::environment::{self, Surroundings};
 use super::interpreter::{Entrypoint, Interpreters};
+use super::launcher::Spawner;
 use super::logs::{self, Capture, Status};
 use super::runtime_api::{Assignment, Event, RuntimeApi};
 use super::unpack::Unpacked;
@@ -228,6 +229,7 @@ pub(super) struct Launch<'a> {
     pub(super) task_root: &'a Path,
     pub(super) code: Option<&'a Arc<Unpacked>>,
     pub(super) interpreters: &'a Interpreters,
+    pub(super) spawner: &'a Spawner,
     pub(super) endpoint_url: &'a str,
     pub(super) credentials: &'a FunctionCredentials,
     pub(super) sandbox: &'a Arc<Sandbox>,
@@ -262,7 +264,9 @@ impl Process {
     }
 
     async fn spawn(launch: &Launch<'_>, entrypoint: &Entrypoint) -> io::Result<Self> {
-        let Launch { spec, task_root, code, interpreters, endpoint_url, credentials, sandbox } = launch;
+        let Launch { spec, task_root, code, interpreters, spawner, endpoint_url, credentials, sandbox } =
+            launch;
+        check_executable(&entrypoint.program)?;
         let api = RuntimeApi::listen().await?;
         let (writer, pipe) = pipe::pipe()?;
         let writer = writer.into_blocking_fd()?;
@@ -275,7 +279,7 @@ impl Process {
             credentials,
             entrypoint,
         };
-        let mut command = Command::new(&entrypoint.program);
+        let mut command = spawner.command(&entrypoint.program);
         command
             .args(&entrypoint.arguments)
             .env_clear()
@@ -286,7 +290,7 @@ impl Process {
             .stdout(writer)
             .process_group(0)
             .kill_on_drop(true);
-        let child = command.spawn()?;
+        let child = spawner.spawn(command).await?;
         let output = Arc::new(Output { pipe, sandbox: Arc::clone(sandbox) });
         let pump = tokio::spawn(Arc::clone(&output).pump()).abort_handle();
         let group = child.id().and_then(|id| Pid::from_raw(i32::try_from(id).ok()?));
@@ -418,6 +422,15 @@ fn resident_bytes(pid: u32) -> Option<u64> {
         line.trim().trim_end_matches("kB").trim().parse().ok()
     };
     Some((kilobytes("RssAnon:")? + kilobytes("RssShmem:")?) * 1024)
+}
+
+/// Whether anyone may execute the file; a launcher would find out too late to say so.
+fn check_executable(program: &Path) -> io::Result<()> {
+    use std::os::unix::fs::PermissionsExt;
+    match fs::metadata(program)?.permissions().mode() & 0o111 {
+        0 => Err(rustix::io::Errno::ACCESS.into()),
+        _ => Ok(()),
+    }
 }
 
 /// The system's words for a program that cannot be executed, as Lambda passes them on.

@@ -1,4 +1,4 @@
-//! A custom runtime on nothing but the standard library that does what its environment (`DOUBLE_INIT`) and its events say,
+//! A custom runtime that does what its environment (`DOUBLE_INIT`) and its events say,
 //! so that the tests of the executor need no interpreter and no shell.
 
 use std::env;
@@ -8,6 +8,7 @@ use std::net::TcpStream;
 use std::process;
 
 fn main() -> io::Result<()> {
+    pontoon_host::functions::launcher::install();
     let address = env::var("AWS_LAMBDA_RUNTIME_API").map_err(io::Error::other)?;
     let mut api = Api { address };
     initialize(&mut api)?;
