@@ -28,7 +28,7 @@ impl CloudWatch {
     pub(crate) fn keep_measured(&mut self, step: &mut Step<'_>, scope: Scope, datum: &Datum) {
         let dimensions = datum.dimensions.iter().map(|(name, value)| (name.to_string(), value.clone()));
         let metric = MetricName::new(datum.namespace.to_owned(), datum.name.to_owned(), dimensions.collect());
-        if self.metrics.get(scope, &metric).is_none() && self.metrics.len() >= METRICS_MAX {
+        if self.metrics.get(scope, &metric).is_none() && self.metrics.count() >= METRICS_MAX {
             return;
         }
         let mut values = Aggregate::default();

@@ -30,7 +30,9 @@ impl Span {
     /// that a question can cause.
     #[must_use]
     pub fn window(&self, period: Duration) -> Window {
-        let start = period::rounded_start(self.start, period, self.now);
+        // Far beyond any data it does not matter where periods begin.
+        let (earliest, latest) = (self.now.before(2 * period::KEPT_FOR), self.now.after(period::KEPT_FOR));
+        let start = period::rounded_start(self.start.clamp(earliest, latest), period, self.now);
         let missing = period::horizon(period, self.now).since(start).as_millis();
         let skipped = missing.div_ceil(period.as_millis().max(1)) * period.as_millis();
         let start = Timestamp::from_millis(start.millis() + i64::try_from(skipped).unwrap_or(i64::MAX / 4));

@@ -88,7 +88,7 @@ impl Service for CloudWatch {
         match question {
             Inspect::Counts => {
                 let alarms: usize = self.alarms.values().map(std::collections::BTreeMap::len).sum();
-                Some(serde_json::json!({ "alarms": alarms, "metrics": self.metrics.len() }))
+                Some(serde_json::json!({ "alarms": alarms, "metrics": self.metrics.count() }))
             }
             Inspect::ExplainEvent { .. } => None,
         }

@@ -75,7 +75,7 @@ impl Timestamp {
     pub fn floor(self, period: Duration) -> Self {
         let period = i64::try_from(period.as_millis()).unwrap_or(i64::MAX);
         assert!(period > 0, "a period has at least one millisecond");
-        Self(self.0.div_euclid(period) * period)
+        Self(self.0.div_euclid(period).saturating_mul(period))
     }
 
     /// `2026-01-31T12:34:56.789Z`.
@@ -157,5 +157,6 @@ mod tests {
         );
         assert_eq!(Timestamp::from_millis(i64::MAX).iso_secs().len(), 20);
         assert_eq!(t.floor(Duration::from_secs(60)).iso_secs(), "2026-01-31T12:34:00Z");
+        assert_eq!(Timestamp::from_millis(i64::MIN).floor(Duration::from_secs(60)).millis(), i64::MIN);
     }
 }

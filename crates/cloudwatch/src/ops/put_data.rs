@@ -61,7 +61,7 @@ pub(super) fn put(
     let scope = step.scope;
     let fresh =
         samples.iter().filter(|sample| cloudwatch.metrics.get(scope, &sample.metric).is_none()).count();
-    if cloudwatch.metrics.len() + fresh > METRICS_MAX {
+    if cloudwatch.metrics.count() + fresh > METRICS_MAX {
         return Err(Error::LimitExceeded(format!(
             "There are {METRICS_MAX} metrics, as many as Pontoon keeps."
         )));

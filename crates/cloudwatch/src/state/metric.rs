@@ -60,7 +60,7 @@ pub struct Metrics {
 impl Metrics {
     /// How many there are in all.
     #[must_use]
-    pub fn len(&self) -> usize {
+    pub fn count(&self) -> usize {
         self.by_number.len()
     }
 

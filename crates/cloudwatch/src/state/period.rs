@@ -16,8 +16,11 @@ pub const TIERS: [Tier; 4] = [
     Tier { resolution: Duration::from_secs(1), kept_for: Duration::from_secs(3 * 3600) },
     Tier { resolution: MINUTE, kept_for: Duration::from_secs(15 * 24 * 3600) },
     Tier { resolution: Duration::from_secs(300), kept_for: Duration::from_secs(63 * 24 * 3600) },
-    Tier { resolution: HOUR, kept_for: Duration::from_secs(455 * 24 * 3600) },
+    Tier { resolution: HOUR, kept_for: KEPT_FOR },
 ];
+
+/// How long data are kept in all.
+pub const KEPT_FOR: Duration = Duration::from_secs(455 * 24 * 3600);
 
 /// One resolution and its retention.
 #[derive(Clone, Copy, Debug)]
@@ -63,7 +66,7 @@ pub fn horizon(period: Duration, now: Timestamp) -> Timestamp {
     let tier = TIERS
         .iter()
         .rev()
-        .find(|tier| period >= tier.resolution && period.as_secs() % tier.resolution.as_secs() == 0);
+        .find(|tier| period >= tier.resolution && period.as_secs().is_multiple_of(tier.resolution.as_secs()));
     now.before(tier.map_or(DAY, |tier| tier.kept_for))
 }
 
