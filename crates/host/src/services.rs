@@ -12,6 +12,7 @@ pub fn all(directory: &Directory) -> Vec<Box<dyn Service>> {
         Box::new(Identity::new(directory.clone())),
         Box::new(pontoon_s3::S3::default()),
         Box::new(pontoon_logs::Logs::default()),
+        Box::new(pontoon_cloudwatch::CloudWatch::default()),
         Box::new(pontoon_sqs::Sqs::default()),
         Box::new(pontoon_dynamodb::DynamoDb::default()),
         Box::new(pontoon_lambda::Lambda::new(roles(directory))),
