@@ -21,6 +21,8 @@ struct Fake {
     tables: BTreeMap<String, u32>,
     /// Calls, `Operation name`, that fail once after this many have succeeded.
     failing: BTreeMap<String, u32>,
+    /// How many more calls that create or change succeed before one fails.
+    fuse: Option<u32>,
     /// How often a new table is described as being created.
     creating: u32,
     calls: Vec<String>,
@@ -41,6 +43,12 @@ impl Fake {
 
     fn note(&mut self, operation: &str, name: &str) -> Result<(), ApiError> {
         self.calls.push(format!("{operation} {name}"));
+        if matches!(operation, "CreateQueue" | "SetQueueAttributes") && self.fuse.is_some() {
+            self.fuse = self.fuse.and_then(|left| left.checked_sub(1));
+            if self.fuse.is_none() {
+                return Err(ApiError::client("InvalidAttributeValue", "scripted"));
+            }
+        }
         let key = format!("{operation} {name}");
         match self.failing.get_mut(&key) {
             Some(0) => {
@@ -311,11 +319,16 @@ impl World {
         };
         let output = self.request(api::Request::DescribeChangeSet(input)).unwrap();
         let output: &api::DescribeChangeSetOutput = output.as_any().downcast_ref().unwrap();
-        let mut text = format!("{:?} {:?} {:?}\n", output.status, output.execution_status, output.status_reason);
+        let mut text =
+            format!("{:?} {:?} {:?}\n", output.status, output.execution_status, output.status_reason);
         for change in output.changes.iter().flatten() {
             let change = change.resource_change.as_ref().unwrap();
-            let (action, logical) = (change.action.as_deref().unwrap(), change.logical_resource_id.as_deref().unwrap());
-            text.push_str(&format!("{action} {logical} {:?} {:?}\n", change.replacement, change.policy_action));
+            let (action, logical) =
+                (change.action.as_deref().unwrap(), change.logical_resource_id.as_deref().unwrap());
+            text.push_str(&format!(
+                "{action} {logical} {:?} {:?}\n",
+                change.replacement, change.policy_action
+            ));
             for detail in change.details.iter().flatten() {
                 let target = detail.target.as_ref().unwrap();
                 text.push_str(&format!(
@@ -859,4 +872,110 @@ fn an_arc_of_role_policies_decides_which_roles_exist() {
         "Role arn:aws:iam::000000000000:role/unknown is invalid or cannot be assumed"
     );
     assert!(create("known").is_ok());
+}
+
+/// A queue of a random template.
+#[derive(Debug, Clone)]
+struct Planned {
+    logical: u8,
+    visibility: u8,
+    /// Which of its names it has; none for a made-up one.
+    name: Option<u8>,
+    needs: Vec<u8>,
+}
+
+fn planned() -> impl proptest::strategy::Strategy<Value = Vec<Planned>> {
+    use proptest::prelude::*;
+    let queue = (0..6_u8, 0..3_u8, proptest::option::of(0..3_u8), proptest::collection::vec(0..6_u8, 0..3));
+    proptest::collection::vec(queue, 1..6).prop_map(|queues| {
+        let mut planned: Vec<Planned> = Vec::new();
+        for (logical, visibility, name, needs) in queues {
+            if planned.iter().all(|other| other.logical != logical) {
+                planned.push(Planned { logical, visibility, name, needs });
+            }
+        }
+        let present: Vec<u8> = planned.iter().map(|queue| queue.logical).collect();
+        for queue in &mut planned {
+            // Needing only what has a smaller number leaves no circles.
+            let logical = queue.logical;
+            queue.needs.retain(|needed| *needed < logical && present.contains(needed));
+        }
+        planned
+    })
+}
+
+fn written(planned: &[Planned]) -> String {
+    let mut text = String::from("Resources:\n");
+    for queue in planned {
+        let Planned { logical, visibility, name, needs } = queue;
+        let name = name.map(|name| format!(", QueueName: q{logical}-{name}")).unwrap_or_default();
+        let needs: Vec<String> = needs.iter().map(|needed| format!("Q{needed}")).collect();
+        text.push_str(&format!(
+            "  Q{logical}: {{Type: AWS::SQS::Queue, DependsOn: [{}], Properties: {{VisibilityTimeout: {visibility}{name}}}}}\n",
+            needs.join(", ")
+        ));
+    }
+    text
+}
+
+proptest::proptest! {
+    #![proptest_config(proptest::test_runner::Config::with_cases(128))]
+
+    /// Whatever fails on the way: the queues that exist are those that the stack lists, an operation that
+    /// succeeded left what its template says, and one that was rolled back left what was there before.
+    #[test]
+    fn stacks_and_queues_agree_after_any_operations(
+        operations in proptest::collection::vec((planned(), proptest::option::of(0..8_u32), proptest::bool::ANY), 1..5)
+    ) {
+        let mut world = World::new();
+        let mut exists = false;
+        for (planned, fuse, restarts) in operations {
+            let before = world.fake.queues.clone();
+            world.fake.fuse = fuse;
+            let template = written(&planned);
+            if exists {
+                match world.update(&template) {
+                    Ok(()) => {}
+                    Err(error) => {
+                        proptest::prop_assert_eq!(&error.message, "No updates are to be performed.");
+                        continue;
+                    }
+                }
+            } else {
+                world.create(&template).unwrap();
+            }
+            if restarts {
+                world.restart();
+            }
+            world.settle();
+            world.fake.fuse = None;
+            let (status, _) = world.status();
+            let stacks = world.cloudformation.state.get(Scope::default()).unwrap();
+            let stack = stacks.iter().next().unwrap();
+            let live = stack.resources.values().filter_map(|resource| resource.live.as_ref());
+            let listed: BTreeSet<&str> =
+                live.filter_map(|instance| instance.physical_id.as_deref()?.rsplit('/').next()).collect();
+            let existing: BTreeSet<&str> = world.fake.queues.keys().map(String::as_str).collect();
+            proptest::prop_assert_eq!(&listed, &existing, "{}", status);
+            proptest::prop_assert!(stack.operation.is_none());
+            match status.as_str() {
+                "CREATE_COMPLETE" | "UPDATE_COMPLETE" => {
+                    exists = true;
+                    proptest::prop_assert_eq!(existing.len(), planned.len());
+                    for queue in &planned {
+                        let resource = &stack.resources[&format!("Q{}", queue.logical)];
+                        let id = resource.live.as_ref().and_then(|live| live.physical_id.clone()).unwrap();
+                        let attributes = &world.fake.queues[id.rsplit('/').next().unwrap()];
+                        proptest::prop_assert_eq!(&attributes["VisibilityTimeout"], &queue.visibility.to_string());
+                    }
+                }
+                "UPDATE_ROLLBACK_COMPLETE" => proptest::prop_assert_eq!(&before, &world.fake.queues),
+                "ROLLBACK_COMPLETE" => {
+                    proptest::prop_assert!(existing.is_empty());
+                    break;
+                }
+                other => proptest::prop_assert!(false, "ended in {}", other),
+            }
+        }
+    }
 }

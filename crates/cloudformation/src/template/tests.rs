@@ -342,3 +342,80 @@ fn conditions_of_any_length_chain_are_decided() {
     text.push_str("\"C2000\":{\"Fn::Equals\":[1,\"1\"]}}}");
     assert_eq!(order(&text).unwrap(), ["A<-"]);
 }
+
+/// Values made of the words that templates are made of.
+fn wordy() -> impl proptest::strategy::Strategy<Value = Value> {
+    use proptest::prelude::*;
+    let word = proptest::sample::select(vec![
+        "A",
+        "B",
+        "P",
+        "T",
+        "Type",
+        "Properties",
+        "Condition",
+        "Value",
+        "Ref",
+        "Fn::Sub",
+        "Fn::If",
+        "Fn::Join",
+        "Fn::GetAtt",
+        "Fn::Select",
+        "Fn::Split",
+        "Fn::FindInMap",
+        "Fn::Equals",
+        "Fn::Not",
+        "Fn::And",
+        "Fn::Cidr",
+        "Fn::Base64",
+        "Fn::ImportValue",
+        "${A}",
+        "${A.B}",
+        "AWS::NoValue",
+        "AWS::Region",
+        "String",
+        "Default",
+        "0",
+        "10.0.0.0/8",
+        "",
+    ]);
+    let leaf = prop_oneof![
+        word.clone().prop_map(Value::from),
+        (-2_i64..9).prop_map(|number| Value::Number(number.to_string())),
+        Just(Value::Bool(true)),
+        Just(Value::Null),
+    ];
+    leaf.prop_recursive(4, 24, 4, move |inner| {
+        prop_oneof![
+            proptest::collection::vec(inner.clone(), 0..4).prop_map(Value::List),
+            proptest::collection::vec((word.clone(), inner), 0..4).prop_map(|members| Value::Map(
+                members.into_iter().map(|(key, value)| (key.to_owned(), value)).collect()
+            )),
+        ]
+    })
+}
+
+proptest::proptest! {
+    #[test]
+    fn any_template_is_deployed_or_refused(
+        parameter in wordy(), mapping in wordy(), condition in wordy(), property in wordy(), output in wordy()
+    ) {
+        let section = |value: &Value| Value::Map(Map::from_iter([("A".to_owned(), value.clone())]));
+        let resource = Value::Map(Map::from_iter([
+            ("Type".to_owned(), "T".into()),
+            ("Properties".to_owned(), Value::Map(Map::from_iter([("P".to_owned(), property)]))),
+        ]));
+        let output = Value::Map(Map::from_iter([("Value".to_owned(), output)]));
+        for skip in ["", "Parameters", "Mappings", "Conditions"] {
+            let mut root = Map::new();
+            root.insert("Parameters".to_owned(), section(&parameter));
+            root.insert("Mappings".to_owned(), section(&mapping));
+            root.insert("Conditions".to_owned(), section(&condition));
+            root.insert("Resources".to_owned(), Value::Map(Map::from_iter([("B".to_owned(), resource.clone())])));
+            root.insert("Outputs".to_owned(), section(&output));
+            root.shift_remove(skip);
+            // Panics and endless loops are what this looks for; the answer itself is any.
+            let _ = order(&Value::Map(root).to_json());
+        }
+    }
+}
