@@ -263,12 +263,27 @@ impl<T: Serialize + DeserializeOwned> Outbox<T> {
         reason: &str,
         retryable: bool,
     ) -> Option<Verdict<T>> {
+        let progress = self.waiting.get(&id)?;
+        let (policy, retry) = (progress.policy, progress.attempts + 1);
+        let wait = policy.wait(retry, step);
+        self.failed_after(step, id, reason, retryable, wait)
+    }
+
+    /// As [`Outbox::failed`], with the wait before the next attempt chosen by the caller (SNS's phases), whatever the policy says of waits.
+    pub fn failed_after(
+        &mut self,
+        step: &mut Step<'_>,
+        id: u64,
+        reason: &str,
+        retryable: bool,
+        wait: Duration,
+    ) -> Option<Verdict<T>> {
         let content = self.content(step, id)?;
         let mut progress = self.waiting.get(&id)?.clone();
         self.due.remove(&(progress.due(), id));
         progress.attempts += 1;
         progress.last_error = Some(reason.to_owned());
-        let at = step.now.after(progress.policy.wait(progress.attempts, step));
+        let at = step.now.after(wait);
         let oldest = Timestamp::from_millis(progress.created_millis)
             .after(Duration::from_millis(progress.policy.age_max_ms));
         let given_up = if !retryable {
@@ -290,5 +305,15 @@ impl<T: Serialize + DeserializeOwned> Outbox<T> {
         self.due.insert((at, id));
         self.waiting.insert(id, progress);
         Some(Verdict::Again(at))
+    }
+
+    /// Moves a delivery that was taken and is not under way to a later instant, without an attempt (its target takes only so many a second). After
+    /// a restart it is due when it was before.
+    pub fn postpone(&mut self, id: u64, at: Timestamp) {
+        if let Some(progress) = self.waiting.get_mut(&id) {
+            self.due.remove(&(progress.due(), id));
+            progress.due_millis = at.millis();
+            self.due.insert((at, id));
+        }
     }
 }

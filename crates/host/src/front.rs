@@ -3,9 +3,11 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use http::StatusCode;
 use pontoon_core::shape::Violations;
 use pontoon_core::{ApiError, Caller, OperationSchema, Output, Principal, Scope, ServiceSchema, Timestamp};
 use pontoon_identity::{Directory, Identified};
+use pontoon_sns::Certificates;
 use pontoon_wire::{Backend, Call, Credentials, PlainRequest, PlainResponse, Secret};
 
 use crate::admin::Admin;
@@ -25,6 +27,7 @@ pub enum Access {
 pub struct Front {
     host: Arc<Host>,
     directory: Directory,
+    certificates: Certificates,
     access: Access,
     home: Scope,
     admin: Admin,
@@ -33,8 +36,15 @@ pub struct Front {
 impl Front {
     /// A front over a running host.
     #[must_use]
-    pub fn new(host: Arc<Host>, directory: Directory, access: Access, home: Scope, admin: Admin) -> Self {
-        Self { host, directory, access, home, admin }
+    pub fn new(
+        host: Arc<Host>,
+        directory: Directory,
+        certificates: Certificates,
+        access: Access,
+        home: Scope,
+        admin: Admin,
+    ) -> Self {
+        Self { host, directory, certificates, access, home, admin }
     }
 
     /// In whose name requests with an access key are made: a function's execution role or a role that STS gave a session of. `None` for the
@@ -109,7 +119,20 @@ impl Backend for Front {
         self.host.call(crate::engine::Call { scope, caller, request }).await
     }
 
+    fn is_plain(&self, path: &str) -> bool {
+        path.starts_with("/_pontoon/") || Certificates::are_at(path)
+    }
+
     async fn plain(&self, request: PlainRequest) -> PlainResponse {
+        let path = request.uri.path();
+        if Certificates::are_at(path) {
+            return match self.certificates.pem(path) {
+                Some(pem) => PlainResponse::new(StatusCode::OK, "application/x-pem-file", pem.to_string()),
+                None => {
+                    PlainResponse::new(StatusCode::NOT_FOUND, "text/plain", "There is no such certificate.\n")
+                }
+            };
+        }
         self.admin.answer(&self.host, self.home, request).await
     }
 }

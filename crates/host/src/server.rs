@@ -9,6 +9,7 @@ use pontoon_core::policy::PolicyMode;
 use pontoon_core::step::Settings;
 use pontoon_core::{Clock, Scope};
 use pontoon_identity::Directory;
+use pontoon_sns::Certificates;
 use pontoon_store::StoreConfig;
 use pontoon_wire::Limits;
 use tokio::net::TcpListener;
@@ -124,10 +125,12 @@ impl Server {
         })?;
         let directory = Directory::default();
         let shared = directory.clone();
+        let certificates = Certificates::default();
+        let served = certificates.clone();
         let parts = Parts {
             store,
             clock,
-            services: Box::new(move || services::all(&shared)),
+            services: Box::new(move || services::all(&shared, &certificates)),
             settings: Settings { policies: config.policies, endpoint: endpoint.into() },
             dispatcher: Dispatcher::new(pool),
             fail_stop: fail_stop(),
@@ -135,7 +138,8 @@ impl Server {
         let host = Host::start(parts).map_err(|error| StartError::new(error.message))?;
         let memory = config.storage == Storage::Memory;
         let admin = Admin { reset: config.allow_reset || memory, memory };
-        let front = Arc::new(Front::new(Arc::clone(&host), directory, config.access, config.home, admin));
+        let front =
+            Arc::new(Front::new(Arc::clone(&host), directory, served, config.access, config.home, admin));
         let (stop, mut stopping) = watch::channel(false);
         let front = tokio::spawn(async move {
             let shutdown = async move {

@@ -4,16 +4,18 @@ use std::sync::Arc;
 
 use pontoon_core::Service;
 use pontoon_identity::{Directory, Identity};
+use pontoon_sns::{Certificates, Sns};
 
-/// Fresh, empty services. `directory` tells the front whose credentials are whose.
+/// Fresh, empty services. `directory` tells the front whose credentials are whose, `certificates` what to serve for SNS's signatures.
 #[must_use]
-pub fn all(directory: &Directory) -> Vec<Box<dyn Service>> {
+pub fn all(directory: &Directory, certificates: &Certificates) -> Vec<Box<dyn Service>> {
     vec![
         Box::new(Identity::new(directory.clone())),
         Box::new(pontoon_s3::S3::default()),
         Box::new(pontoon_logs::Logs::default()),
         Box::new(pontoon_cloudwatch::CloudWatch::default()),
         Box::new(pontoon_sqs::Sqs::default()),
+        Box::new(Sns::new(certificates.clone())),
         Box::new(pontoon_dynamodb::DynamoDb::default()),
         Box::new(pontoon_lambda::Lambda::new(roles(directory))),
         Box::new(pontoon_events::Events::default()),

@@ -57,13 +57,25 @@ const AFFIX_NOT_STRING: &str = "prefix/suffix match pattern must be a string";
 /// The conditions of one combination of `$or` branches. The last one written for a path stands.
 type Combination = BTreeMap<Arc<str>, Arc<Condition>>;
 
+/// Whose patterns are read: the services share a matcher, but one of them knows fewer operators.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Dialect {
+    /// EventBridge's event patterns.
+    #[default]
+    EventBridge,
+    /// SNS's filter policies: without `wildcard`, `prefix` and `suffix` with strings only, and `anything-but` with plain values or one prefix
+    /// ("Amazon SNS subscription filter policies"; the refusals are recorded).
+    Sns,
+}
+
 /// Compiles a pattern to the conjunctions of which an event must satisfy one.
-pub(crate) fn compile(text: &str) -> Result<Vec<Conjunction>, PatternError> {
+pub(crate) fn compile(text: &str, dialect: Dialect) -> Result<Vec<Conjunction>, PatternError> {
     if text.len() > PATTERN_BYTES_MAX {
         return Err(PatternError::without_place(format!("Pattern is longer than {PATTERN_BYTES_MAX} bytes")));
     }
     let mut compiler = Compiler {
         reader: Reader::new(text),
+        dialect,
         path: String::new(),
         depth: 0,
         path_bytes: 0,
@@ -100,6 +112,7 @@ fn check_complexity(condition: &Condition) -> Result<(), PatternError> {
 
 struct Compiler<'a> {
     reader: Reader<'a>,
+    dialect: Dialect,
     /// The names from the top to where the reader is, joined by dots.
     path: String,
     depth: usize,
@@ -174,7 +187,7 @@ impl Compiler<'_> {
         loop {
             let test = match self.reader.next_token()? {
                 Token::ArrayEnd => break,
-                Token::ObjectStart => expression(&mut self.reader)?,
+                Token::ObjectStart => expression(&mut self.reader, self.dialect)?,
                 Token::String => exact_text(&self.reader.string()?),
                 Token::Number(text) => exact_number(text),
                 token @ (Token::True | Token::False | Token::Null) => Test::Literal(token.text().into()),
@@ -217,17 +230,17 @@ fn exact_number(text: &str) -> Test {
 }
 
 /// `{"operator": …}`, of which the brace is read.
-fn expression(reader: &mut Reader<'_>) -> Result<Test, PatternError> {
+fn expression(reader: &mut Reader<'_>, dialect: Dialect) -> Result<Test, PatternError> {
     if reader.next_token()? != Token::Name {
         return reader.fail("Match expression name not found");
     }
     let name = reader.name().to_string();
     let test = match name.as_str() {
         "exactly" => Test::Text(string(reader, "exact match pattern must be a string")?.into()),
-        "prefix" => affix(reader, "prefix")?,
-        "suffix" => affix(reader, "suffix")?,
+        "prefix" => affix(reader, dialect, "prefix")?,
+        "suffix" => affix(reader, dialect, "suffix")?,
         "equals-ignore-case" => Test::EqualsIgnoreCase(string(reader, CASE_NOT_STRING)?.into()),
-        "wildcard" => {
+        "wildcard" if dialect == Dialect::EventBridge => {
             let source = string(reader, WILDCARD_NOT_STRING)?;
             Test::Wildcard(wildcard(reader, &source)?)
         }
@@ -235,7 +248,7 @@ fn expression(reader: &mut Reader<'_>) -> Result<Test, PatternError> {
             let range = numeric(reader)?;
             return close(reader, TOO_MANY_ELEMENTS, range);
         }
-        "anything-but" => return anything_but(reader),
+        "anything-but" => return anything_but(reader, dialect),
         "exists" => match reader.next_token()? {
             Token::True => Test::Exists(true),
             Token::False => Test::Exists(false),
@@ -272,14 +285,14 @@ fn wildcard(reader: &Reader<'_>, source: &str) -> Result<Wildcard, PatternError>
 }
 
 /// The operand of `prefix` or `suffix`: a string, or one to be compared without regard to case.
-fn affix(reader: &mut Reader<'_>, operator: &'static str) -> Result<Test, PatternError> {
+fn affix(reader: &mut Reader<'_>, dialect: Dialect, operator: &'static str) -> Result<Test, PatternError> {
     let is_prefix = operator == "prefix";
     match reader.next_token()? {
         Token::String => {
             let text = reader.string()?.into();
             Ok(if is_prefix { Test::Prefix(text) } else { Test::Suffix(text) })
         }
-        Token::ObjectStart => {
+        Token::ObjectStart if dialect == Dialect::EventBridge => {
             if reader.next_token()? != Token::Name {
                 let capitalized = if is_prefix { "Prefix" } else { "Suffix" };
                 return reader.fail(format!("{capitalized} expression name not found"));
@@ -379,21 +392,24 @@ fn uncomparable(text: &str) -> String {
     format!("Cannot compare number : {text}")
 }
 
-fn anything_but(reader: &mut Reader<'_>) -> Result<Test, PatternError> {
+fn anything_but(reader: &mut Reader<'_>, dialect: Dialect) -> Result<Test, PatternError> {
     let mut token = reader.next_token()?;
     let mut nested = None;
     if token == Token::ObjectStart {
         if reader.next_token()? != Token::Name {
             return reader.fail("Anything-But expression name not found");
         }
-        nested = Some(match &**reader.name() {
-            "prefix" => Nested::Prefix,
-            "suffix" => Nested::Suffix,
-            "equals-ignore-case" => Nested::EqualsIgnoreCase,
-            "wildcard" => Nested::Wildcard,
-            name => return reader.fail(format!("Unsupported anything-but pattern: {name}")),
+        nested = Some(match (&**reader.name(), dialect) {
+            ("prefix", _) => Nested::Prefix,
+            ("suffix", Dialect::EventBridge) => Nested::Suffix,
+            ("equals-ignore-case", Dialect::EventBridge) => Nested::EqualsIgnoreCase,
+            ("wildcard", Dialect::EventBridge) => Nested::Wildcard,
+            (name, _) => return reader.fail(format!("Unsupported anything-but pattern: {name}")),
         });
         token = reader.next_token()?;
+        if dialect == Dialect::Sns && token != Token::String {
+            return reader.fail("prefix match pattern must be a string");
+        }
     }
     if !matches!(token, Token::ArrayStart | Token::String | Token::Number(_)) {
         return reader.fail("Value of anything-but must be an array or single string/number value.");

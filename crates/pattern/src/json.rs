@@ -72,6 +72,23 @@ pub(crate) struct Reader<'a> {
     in_string: bool,
 }
 
+/// Reads a JSON text to the end of its value, as AWS's parser does, whatever the value is.
+///
+/// # Errors
+/// Where the text is not JSON, in that parser's words and with its place.
+pub fn check_json(text: &str) -> Result<(), PatternError> {
+    let mut reader = Reader::new(text);
+    while reader.next_token()? != Token::End {
+        if reader.in_string {
+            reader.string()?;
+        }
+        if reader.scopes.is_empty() && reader.after_name.is_none() {
+            return Ok(());
+        }
+    }
+    reader.fail("No content to map due to end-of-input")
+}
+
 impl<'a> Reader<'a> {
     pub(crate) fn new(text: &'a str) -> Self {
         Self {

@@ -19,8 +19,8 @@
 //! [`RuleSet`] holds many patterns and finds the matching ones without trying each; [`Pattern::explain`] says of
 //! each condition what it expected and what it saw.
 //!
-//! The crate needs nothing of Pontoon and can be used alone. SNS filter policies over attributes use
-//! [`Event::flat`]; what SNS supports of the operators is for its caller to check, with [`Pattern::combinations`].
+//! The crate needs nothing of Pontoon and can be used alone. SNS filter policies are patterns in
+//! another [`Dialect`]; over attributes they can use [`Event::flat`].
 //!
 //! Invariants:
 //! - No input panics or overflows the stack: nesting is bounded by [`NESTING_MAX`], patterns by
@@ -44,11 +44,11 @@ mod pattern;
 mod rules;
 mod wildcard;
 
-pub use compile::{COMBINATIONS_MAX, PATTERN_BYTES_MAX};
+pub use compile::{COMBINATIONS_MAX, Dialect, PATTERN_BYTES_MAX};
 pub use error::{EventError, PatternError};
 pub use event::{Event, Scalar};
 pub use explain::{Explanation, Finding, Verdict};
-pub use json::NESTING_MAX;
+pub use json::{NESTING_MAX, check_json};
 pub use operator::Operator;
 pub use pattern::{Condition, Pattern};
 pub use rules::RuleSet;

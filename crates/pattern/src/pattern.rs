@@ -56,7 +56,15 @@ impl Pattern {
     /// When EventBridge would refuse it; the error displays as EventBridge's message. Beyond AWS's checks, a pattern
     /// of more than [`crate::PATTERN_BYTES_MAX`] bytes or [`crate::COMBINATIONS_MAX`] combinations is refused.
     pub fn parse(text: &str) -> Result<Self, PatternError> {
-        compile::compile(text).map(|conjunctions| Self { conjunctions })
+        Self::parse_in(text, compile::Dialect::EventBridge)
+    }
+
+    /// Compiles the JSON text of a pattern of another service's.
+    ///
+    /// # Errors
+    /// When the service would refuse it; [`PatternError::reason_with_place`] is what it says, without its own prefix.
+    pub fn parse_in(text: &str, dialect: compile::Dialect) -> Result<Self, PatternError> {
+        compile::compile(text, dialect).map(|conjunctions| Self { conjunctions })
     }
 
     /// Whether an event matches. To hold events against many patterns, use a [`crate::RuleSet`].

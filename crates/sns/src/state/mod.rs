@@ -1,0 +1,10 @@
+//! The nouns of SNS and their rules: pure, no wire types.
+
+pub mod attributes;
+pub mod delivery_policy;
+pub mod filter;
+pub mod message;
+pub mod notification;
+pub mod schedule;
+pub mod signing;
+pub mod subscription;
