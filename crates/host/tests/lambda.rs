@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use pontoon_api::{lambda, sqs};
+use pontoon_api::{lambda, logs, sqs};
 use pontoon_core::{Account, ApiError, Caller, Principal, Request, Scope};
 use pontoon_host::engine::Call;
 use pontoon_host::server::{Config, Server};
@@ -137,6 +137,17 @@ async fn an_invocation_runs_a_process_with_the_functions_environment() {
     assert!(answer.log_result.is_some());
     let failed = bench.invoke("RequestResponse", &json!("exit 3")).await.unwrap();
     assert_eq!(failed.function_error.as_deref(), Some("Unhandled"));
+    let input = logs::FilterLogEventsInput {
+        log_group_name: Some("/aws/lambda/f".to_owned()),
+        ..logs::FilterLogEventsInput::default()
+    };
+    let found: logs::FilterLogEventsOutput = bench.call(logs::Request::FilterLogEvents(input)).await.unwrap();
+    let lines: Vec<String> = found.events.unwrap().into_iter().filter_map(|event| event.message).collect();
+    assert!(lines[0].starts_with("INIT_START Runtime Version: provided:al2023.v1\t"), "{lines:?}");
+    for text in ["event \"environment\"\n", "event \"exit 3\"\n"] {
+        assert!(lines.iter().any(|line| line == text), "{lines:?}");
+    }
+    assert!(lines.last().unwrap().ends_with("\tStatus: error\tError Type: Runtime.ExitError\n"), "{lines:?}");
     bench.server.stop().await;
 }
 

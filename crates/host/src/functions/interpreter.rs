@@ -5,12 +5,17 @@ use std::env;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use tokio::process::Command;
 use tokio::sync::Mutex;
+use tokio::time::timeout;
 
 const NODE_BOOTSTRAP: &str = include_str!("bootstrap/node.mjs");
 const PYTHON_BOOTSTRAP: &str = include_str!("bootstrap/python.py");
+
+/// How long an interpreter may take to tell its path.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// What runs a function.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,12 +37,6 @@ impl Family {
             _ => None,
         }
     }
-}
-
-/// Whether functions of this runtime identifier can be run, given an interpreter.
-#[must_use]
-pub fn runs(runtime: &str) -> bool {
-    Family::of(runtime).is_some()
 }
 
 /// What to execute: a program and its first arguments.
@@ -104,9 +103,8 @@ impl Interpreters {
         }
         for name in &names {
             for candidate in on_path(name) {
-                let Ok(output) = Command::new(&candidate).args(ask).kill_on_drop(true).output().await else {
-                    continue;
-                };
+                let answer = Command::new(&candidate).args(ask).kill_on_drop(true).output();
+                let Ok(Ok(output)) = timeout(ANSWER_TIMEOUT, answer).await else { continue };
                 let path = PathBuf::from(String::from_utf8_lossy(&output.stdout).trim());
                 if output.status.success() && path.is_absolute() {
                     found.insert(runtime.to_owned(), path.clone());

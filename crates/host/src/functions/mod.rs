@@ -28,7 +28,6 @@ mod unpack;
 
 use std::fmt;
 
-pub use interpreter::runs;
 pub use pool::{FunctionPool, PoolConfig};
 
 /// The largest response of a function in bytes: 6 MB and a little for the envelope, as AWS's error message has it

@@ -129,11 +129,6 @@ impl FunctionPool {
         }
     }
 
-    /// Ends the idle processes of the function `function_arn` (without qualifier): it was deleted or changed.
-    pub fn forget(&self, function_arn: &str) {
-        self.inner.idle.lock().retain(|idle| idle.process.spec().arn != function_arn);
-    }
-
     /// Refuses further work, kills every process and waits for their end.
     pub async fn close(&self) {
         self.inner.closed.send_replace(true);
