@@ -1,11 +1,11 @@
-//! What a change of state causes: history, an event on the default bus, and the alarm's actions. Each is the public operation of its service.
+//! What changes of alarms cause: history, an event on the default bus, and for those of state the alarm's actions. Each is the public operation of its service.
 
 use pontoon_api::{events, lambda, sns};
 use pontoon_core::{Arn, Hop, Request, Scope, ServiceId, Settled, Step, Ticket, Timestamp};
 
-use crate::documents::{self, Change};
+use crate::documents::{self, Change, Operation};
 use crate::records::HistoryRecord;
-use crate::state::alarm::StateValue;
+use crate::state::alarm::{Alarm, StateValue};
 use crate::{CloudWatch, alarm_arn};
 
 /// In whose name topics are published to, and events are put.
@@ -43,12 +43,34 @@ impl CloudWatch {
             data: documents::state_update(&before, &alarm.state),
         };
         self.remember(step, scope, &record);
-        tell_bus(step, &change);
+        let detail = documents::event_detail(&change);
+        tell_bus(step, scope, name, "CloudWatch Alarm State Change", detail);
         if alarm.definition.actions_enabled {
             for action in alarm.definition.actions(value) {
                 act(step, &change, action);
             }
         }
+    }
+
+    /// Remembers and tells that an alarm was created, updated (with what it was before) or deleted.
+    pub(crate) fn configured(
+        &mut self,
+        step: &mut Step<'_>,
+        scope: Scope,
+        alarm: &Alarm,
+        before: Option<&Alarm>,
+        operation: Operation,
+    ) {
+        let name = &alarm.definition.name;
+        let record = HistoryRecord {
+            alarm: name.clone(),
+            kind: "ConfigurationUpdate".to_owned(),
+            summary: operation.summary(name),
+            data: documents::configuration_update(scope, alarm, operation),
+        };
+        self.remember(step, scope, &record);
+        let detail = documents::configuration_detail(alarm, before, operation);
+        tell_bus(step, scope, name, "CloudWatch Alarm Configuration Change", detail);
     }
 
     /// Remembers how an action ended.
@@ -79,24 +101,24 @@ impl CloudWatch {
     }
 }
 
-/// Puts the event on the default bus of the alarm's account and region. Nobody hears whether that worked, as nobody would in AWS.
-fn tell_bus(step: &mut Step<'_>, change: &Change<'_>) {
-    let arn = alarm_arn(change.scope, &change.alarm.definition.name);
+/// Puts an event on the default bus of the alarm's account and region. Nobody hears whether that worked, as nobody would in AWS.
+fn tell_bus(step: &mut Step<'_>, scope: Scope, name: &str, detail_type: &str, detail: String) {
+    let arn = alarm_arn(scope, name);
     let entry = events::PutEventsRequestEntry {
-        time: Some(change.at),
+        time: Some(step.now),
         source: Some("aws.cloudwatch".to_owned()),
         resources: Some(vec![arn.clone()]),
-        detail_type: Some("CloudWatch Alarm State Change".to_owned()),
-        detail: Some(documents::event_detail(change)),
+        detail_type: Some(detail_type.to_owned()),
+        detail: Some(detail),
         ..Default::default()
     };
     let input = events::PutEventsInput { entries: vec![entry], endpoint_id: None };
     let caller = step.hop_caller(PRINCIPAL, &arn, None);
     step.hop(Hop {
-        to: change.scope,
+        to: scope,
         caller,
         request: Box::new(events::Request::PutEvents(input)),
-        resource: change.scope.arn("events", "event-bus/default"),
+        resource: scope.arn("events", "event-bus/default"),
         attempt: 1,
         traced: true,
         ticket: None,

@@ -46,9 +46,11 @@ impl CloudWatch {
         // What is too old to be kept by the second is kept by the minute at once.
         let by_second = high_resolution && step.now.since(at) < TIERS[0].kept_for;
         let stretch = at.floor(if by_second { Duration::from_secs(1) } else { MINUTE });
-        let number = self.metric_number(step, scope, metric, high_resolution, stretch);
+        let (number, is_new) = self.metric_number(step, scope, metric, high_resolution, stretch);
         let key = records::cell_key(number, stretch);
-        let mut cell = match step.get(Space::Metric, &key) {
+        // A stretch after the last one with data cannot have any: what is measured minute by minute is written without a read.
+        let stored = if is_new { None } else { step.get(Space::Metric, &key) };
+        let mut cell = match stored {
             Some(bytes) => {
                 let cell = records::decode_cell(&bytes);
                 assert!(cell.is_some(), "a stretch of data is what was written");
@@ -62,7 +64,7 @@ impl CloudWatch {
         step.put(Space::Metric, key, records::encode_cell(&cell));
     }
 
-    /// The number of a metric, which is begun if there is none yet, noting that it has data at `stretch`.
+    /// The number of a metric, which is begun if there is none yet, noting that it has data at `stretch`; and whether it had none from then on.
     fn metric_number(
         &mut self,
         step: &mut Step<'_>,
@@ -70,8 +72,9 @@ impl CloudWatch {
         name: MetricName,
         high_resolution: bool,
         stretch: Timestamp,
-    ) -> u64 {
+    ) -> (u64, bool) {
         if let Some(metric) = self.metrics.get_mut(scope, &name) {
+            let is_new = stretch > metric.last_data;
             metric.last_data = metric.last_data.max(stretch);
             let number = metric.number;
             if high_resolution && !metric.high_resolution {
@@ -81,7 +84,7 @@ impl CloudWatch {
                 step.put(Space::Config, records::metric_key(scope, number), records::to_json(&record));
                 self.roll_up_at(number, rolls_at);
             }
-            return number;
+            return (number, is_new);
         }
         let record = MetricRecord { name: name.clone(), high_resolution };
         let number = self.metrics.create(scope, name.clone(), high_resolution);
@@ -91,7 +94,7 @@ impl CloudWatch {
         }
         let tier = if high_resolution { TIERS[0] } else { TIERS[1] };
         self.roll_up_at(number, stretch.after(tier.kept_for));
-        number
+        (number, true)
     }
 
     /// Sets when a metric's old data are next rolled up.

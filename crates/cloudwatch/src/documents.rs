@@ -22,6 +22,39 @@ pub(crate) struct Change<'a> {
     pub(crate) at: Timestamp,
 }
 
+/// What was done to an alarm's configuration.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Operation {
+    Create,
+    Update,
+    Delete,
+}
+
+impl Operation {
+    /// As events have it.
+    const fn verb(self) -> &'static str {
+        match self {
+            Self::Create => "create",
+            Self::Update => "update",
+            Self::Delete => "delete",
+        }
+    }
+
+    /// As history has it: its type, and the member that holds the alarm.
+    const fn in_history(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Create => ("Create", "createdAlarm"),
+            Self::Update => ("Update", "updatedAlarm"),
+            Self::Delete => ("Delete", "deletedAlarm"),
+        }
+    }
+
+    /// As history sums it up.
+    pub(crate) fn summary(self, name: &str) -> String {
+        format!("Alarm \"{name}\" {}d", self.verb())
+    }
+}
+
 fn time(millis: i64) -> String {
     json_time(Timestamp::from_millis(millis))
 }
@@ -288,6 +321,45 @@ pub(crate) fn event_detail(change: &Change<'_>) -> String {
     change_detail(change).to_string()
 }
 
+/// An alarm's whole configuration, as events of its changes show it.
+fn whole_configuration(alarm: &Alarm) -> Value {
+    let definition = &alarm.definition;
+    let mut json = event_configuration(alarm);
+    json["alarmName"] = json!(definition.name);
+    json["timestamp"] = json!(time(alarm.configured_millis));
+    json["evaluationPeriods"] = json!(definition.evaluation_periods);
+    json["threshold"] = json!(definition.threshold);
+    json["comparisonOperator"] = json!(definition.comparison.as_str());
+    json["actionsEnabled"] = json!(definition.actions_enabled);
+    json["okActions"] = json!(definition.ok_actions);
+    json["alarmActions"] = json!(definition.alarm_actions);
+    json["insufficientDataActions"] = json!(definition.insufficient_data_actions);
+    if let Some(datapoints) = definition.datapoints_to_alarm {
+        json["datapointsToAlarm"] = json!(datapoints);
+    }
+    if let Some(missing) = definition.treat_missing_data {
+        json["treatMissingData"] = json!(missing.as_str());
+    }
+    if let Some(low) = definition.low_samples {
+        json["evaluateLowSampleCountPercentile"] = json!(low.as_str());
+    }
+    json
+}
+
+/// The `detail` of the event `CloudWatch Alarm Configuration Change`.
+pub(crate) fn configuration_detail(alarm: &Alarm, before: Option<&Alarm>, operation: Operation) -> String {
+    let mut json = json!({
+        "alarmName": alarm.definition.name,
+        "operation": operation.verb(),
+        "state": { "value": alarm.state.value.as_str(), "timestamp": time(alarm.state.updated_millis) },
+        "configuration": whole_configuration(alarm),
+    });
+    if let Some(before) = before {
+        json["previousConfiguration"] = whole_configuration(before);
+    }
+    json.to_string()
+}
+
 /// What a function receives (recorded: `alarm_lambda_target`).
 pub(crate) fn function_payload(change: &Change<'_>) -> String {
     json!({
@@ -340,8 +412,8 @@ pub(crate) fn state_update(before: &State, after: &State) -> String {
     })
 }
 
-/// The data of a history item `ConfigurationUpdate`; `kind` is `Create`, `Update` or `Delete`.
-pub(crate) fn configuration_update(scope: Scope, alarm: &Alarm, kind: &str) -> String {
+/// The data of a history item `ConfigurationUpdate`.
+pub(crate) fn configuration_update(scope: Scope, alarm: &Alarm, operation: Operation) -> String {
     let definition = &alarm.definition;
     let mut shown = json!({
         "alarmName": definition.name,
@@ -379,11 +451,7 @@ pub(crate) fn configuration_update(scope: Scope, alarm: &Alarm, kind: &str) -> S
         }
         Watch::Math(queries) => set("metrics", Some(queries.iter().map(trigger_query).collect())),
     }
-    let member = match kind {
-        "Create" => "createdAlarm",
-        "Update" => "updatedAlarm",
-        _ => "deletedAlarm",
-    };
+    let (kind, member) = operation.in_history();
     format!(r#"{{"version":"1.0","type":"{kind}","{member}":{shown}}}"#)
 }
 

@@ -101,6 +101,16 @@ impl CloudWatch {
         }
     }
 
+    /// Adds an alarm, or replaces the one of its name, and has it evaluated soon.
+    pub(crate) fn put_alarm(&mut self, step: &mut Step<'_>, scope: Scope, alarm: Alarm) {
+        let name: Arc<str> = alarm.definition.name.as_str().into();
+        let alarms = self.alarms.entry(scope).or_default();
+        let due = alarms.get(&name).map_or(Timestamp::EPOCH, |watched| watched.due);
+        alarms.insert(Arc::clone(&name), Watched { alarm, due });
+        self.write_alarm(step, scope, &name);
+        self.schedule_soon(scope, &name, step.now);
+    }
+
     /// Forgets an alarm.
     pub(crate) fn remove_alarm(&mut self, step: &mut Step<'_>, scope: Scope, name: &str) -> Option<Alarm> {
         let (key, watched) = self.alarms.get_mut(&scope)?.remove_entry(name)?;

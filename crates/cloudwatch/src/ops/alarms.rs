@@ -4,9 +4,9 @@ use pontoon_api::cloudwatch::*;
 use pontoon_core::Step;
 
 use super::Answer;
-use crate::records::HistoryRecord;
+use crate::documents::Operation;
 use crate::state::alarm::StateValue;
-use crate::{CloudWatch, Error, alarm_arn, allow, documents};
+use crate::{CloudWatch, Error, alarm_arn, allow};
 
 /// Deletes the alarms that there are. AWS documents that wrong names do not keep right ones from being deleted, so they are no error.
 pub(super) fn delete(
@@ -20,13 +20,7 @@ pub(super) fn delete(
     }
     for name in &input.alarm_names {
         if let Some(alarm) = cloudwatch.remove_alarm(step, scope, name) {
-            let record = HistoryRecord {
-                alarm: name.clone(),
-                kind: "ConfigurationUpdate".to_owned(),
-                summary: format!("Alarm \"{name}\" deleted"),
-                data: documents::configuration_update(scope, &alarm, "Delete"),
-            };
-            cloudwatch.remember(step, scope, &record);
+            cloudwatch.configured(step, scope, &alarm, None, Operation::Delete);
         }
     }
     Ok(DeleteAlarmsOutput {}.into())

@@ -95,10 +95,7 @@ pub(super) fn read_queries(given: &[MetricDataQuery], scope: Scope, list: &str) 
         let path = format!("{list}.member.{}", n + 1);
         check_id(&query.id, &path)?;
         if !ids.insert(query.id.as_str()) {
-            return Err(Error::Validation(format!(
-                "The values for parameter id in {list} are not unique: {}.",
-                query.id
-            )));
+            return Err(Error::Validation(format!("The values for parameter id in {list} are not unique.")));
         }
         if query.account_id.as_deref().is_some_and(|account| account != scope.account.as_str()) {
             return Err(unsupported("metrics of other accounts (AccountId)"));

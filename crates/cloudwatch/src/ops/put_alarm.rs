@@ -6,8 +6,8 @@ use pontoon_api::cloudwatch::*;
 use pontoon_core::{Arn, Scope, Step, Timestamp};
 
 use super::{Answer, dimensions, get_data, tags};
+use crate::documents::Operation;
 use crate::query::{Plan, Span};
-use crate::records::HistoryRecord;
 use crate::state::alarm::{
     Alarm, Comparison, Definition, LowSamples, MetricQuery, Missing, Query, Source, Watch,
 };
@@ -16,7 +16,7 @@ use crate::state::metric::{MetricName, Metrics};
 use crate::state::period;
 use crate::state::statistic::Statistic;
 use crate::state::unit::Unit;
-use crate::{ALARMS_MAX, CloudWatch, Error, Watched, alarm_arn, allow, documents};
+use crate::{ALARMS_MAX, CloudWatch, Error, alarm_arn, allow};
 
 /// How many metrics an alarm on an expression may have.
 const METRICS_MAX: usize = 10;
@@ -33,42 +33,28 @@ pub(super) fn put(
     let given_tags = input.tags.clone().unwrap_or_default();
     let definition = definition(input, scope, step.now)?;
     let name = definition.name.clone();
-    let exists = cloudwatch.alarm(scope, &name).is_some();
-    if exists {
-        if let Some(alarm) = cloudwatch.alarm_mut(scope, &name) {
-            alarm.definition = definition;
-            alarm.configured_millis = step.now.millis();
+    let before = cloudwatch.alarm(scope, &name).cloned();
+    let alarm = match &before {
+        // Its state and tags stay: tags of an update are ignored, as AWS documents.
+        Some(before) => Alarm {
+            definition,
+            metric_id: step.ids.uuid(),
+            configured_millis: step.now.millis(),
+            ..before.clone()
+        },
+        None => {
+            let tags: BTreeMap<String, String> = tags::checked(&BTreeMap::new(), given_tags)?;
+            if cloudwatch.alarms(scope).count() >= ALARMS_MAX {
+                let message = format!("There are {ALARMS_MAX} alarms, the limit for an account.");
+                return Err(Error::LimitExceeded(message));
+            }
+            Alarm::new(definition, step.ids.uuid(), tags, step.now)
         }
-    } else {
-        // Tags of an update are ignored, as AWS documents.
-        let tags: BTreeMap<String, String> = tags::checked(&BTreeMap::new(), given_tags)?;
-        if cloudwatch.alarms(scope).count() >= ALARMS_MAX {
-            return Err(Error::LimitExceeded(format!(
-                "There are {ALARMS_MAX} alarms, the limit for an account."
-            )));
-        }
-        let alarm = Alarm::new(definition, step.ids.uuid(), tags, step.now);
-        let watched = Watched { alarm, due: Timestamp::EPOCH };
-        cloudwatch.alarms.entry(scope).or_default().insert(name.as_str().into(), watched);
-    }
-    cloudwatch.write_alarm(step, scope, &name);
-    cloudwatch.schedule_soon(scope, &name, step.now);
-    cloudwatch.configured(step, scope, &name, if exists { "Update" } else { "Create" });
+    };
+    cloudwatch.put_alarm(step, scope, alarm.clone());
+    let operation = if before.is_some() { Operation::Update } else { Operation::Create };
+    cloudwatch.configured(step, scope, &alarm, before.as_ref(), operation);
     Ok(PutMetricAlarmOutput {}.into())
-}
-
-impl CloudWatch {
-    /// Remembers that an alarm was created or updated.
-    fn configured(&mut self, step: &mut Step<'_>, scope: Scope, name: &str, kind: &str) {
-        let Some(alarm) = self.alarm(scope, name) else { return };
-        let record = HistoryRecord {
-            alarm: name.to_owned(),
-            kind: "ConfigurationUpdate".to_owned(),
-            summary: format!("Alarm \"{name}\" {}d", kind.to_ascii_lowercase()),
-            data: documents::configuration_update(scope, alarm, kind),
-        };
-        self.remember(step, scope, &record);
-    }
 }
 
 fn refuse<T>(message: impl Into<String>) -> Result<T, Error> {
@@ -302,7 +288,7 @@ fn treat_missing_data(given: Option<&str>) -> Result<Option<Missing>, Error> {
     match Missing::parse(given) {
         Some(missing) => Ok(Some(missing)),
         None => refuse(format!(
-            "The value {given} is not supported for the parameter TreatMissingData. Supported values are [breaching, \
+            "The value {given} is not supported for TreatMissingData parameter. Supported values are [breaching, \
              notBreaching, ignore, missing]."
         )),
     }
@@ -314,7 +300,7 @@ fn low_samples(given: Option<&str>) -> Result<Option<LowSamples>, Error> {
         Some("evaluate") => Ok(Some(LowSamples::Evaluate)),
         Some("ignore") => Ok(Some(LowSamples::Ignore)),
         Some(other) => refuse(format!(
-            "The value {other} is not supported for the parameter EvaluateLowSampleCountPercentile. Supported values are \
+            "The value {other} is not supported for EvaluateLowSampleCountPercentile parameter. Supported values are \
              [evaluate, ignore]."
         )),
     }

@@ -30,8 +30,19 @@ enum Told {
     Payload(lambda::InvokeInput),
 }
 
-/// Takes the hops made so far.
+/// Takes the hops made so far, but for events that alarms were configured.
 fn told(bench: &mut Bench) -> Vec<(Principal, Told)> {
+    all_told(bench)
+        .into_iter()
+        .filter(|(_, told)| match told {
+            Told::Event(event) => event.detail_type.as_deref() == Some("CloudWatch Alarm State Change"),
+            Told::Message(_) | Told::Payload(_) => true,
+        })
+        .collect()
+}
+
+/// Takes the hops made so far.
+fn all_told(bench: &mut Bench) -> Vec<(Principal, Told)> {
     let hops = std::mem::take(&mut bench.hops);
     let read = |hop: Hop| {
         assert_eq!(
@@ -338,6 +349,51 @@ fn setting_the_state_that_it_is_in_causes_nothing() {
     let alarm = bench.alarm();
     assert_eq!(alarm.state_reason.as_deref(), Some("testing alarm"));
     assert!(alarm.state_updated_timestamp > alarm.state_transitioned_timestamp);
+}
+
+/// As in the samples of the user guide.
+#[test]
+fn the_bus_is_told_of_configurations() {
+    let mut bench = Bench::new();
+    put_alarm(&mut bench, alarm_input());
+    bench.pass(1);
+    put_alarm(&mut bench, PutMetricAlarmInput { threshold: Some(80.0), ..alarm_input() });
+    let delete = DeleteAlarmsInput { alarm_names: vec!["alarm".into()] };
+    bench.call::<DeleteAlarmsOutput>(Request::DeleteAlarms(delete)).unwrap();
+    let details: Vec<Value> = all_told(&mut bench)
+        .into_iter()
+        .map(|(_, told)| match told {
+            Told::Event(event) => {
+                assert_eq!(event.detail_type.as_deref(), Some("CloudWatch Alarm Configuration Change"));
+                serde_json::from_str(&event.detail.unwrap()).unwrap()
+            }
+            other => panic!("{other:?}"),
+        })
+        .collect();
+    let operations: Vec<_> = details.iter().map(|detail| detail["operation"].as_str().unwrap()).collect();
+    assert_eq!(operations, ["create", "update", "delete"]);
+    let update = &details[1];
+    assert_eq!(
+        update["state"],
+        json!({ "value": "INSUFFICIENT_DATA", "timestamp": "2026-01-31T12:00:00.000+0000" })
+    );
+    assert_eq!(
+        update["configuration"],
+        json!({
+            "evaluationPeriods": 1,
+            "threshold": 80.0,
+            "comparisonOperator": "GreaterThanThreshold",
+            "metrics": update["configuration"]["metrics"],
+            "alarmName": "alarm",
+            "actionsEnabled": true,
+            "timestamp": "2026-01-31T12:00:01.000+0000",
+            "okActions": [],
+            "alarmActions": [],
+            "insufficientDataActions": [],
+        })
+    );
+    assert_eq!(update["previousConfiguration"]["threshold"], 5.0);
+    assert_eq!(details[2].get("previousConfiguration"), None);
 }
 
 /// Recorded as `enable_disable_alarm_actions`.

@@ -487,3 +487,38 @@ fn metrics_are_listed_by_what_they_are() {
     let token = ListMetricsInput { next_token: Some("zz".into()), ..Default::default() };
     bench.refused::<ListMetricsOutput>(Request::ListMetrics(token));
 }
+
+proptest::proptest! {
+    #![proptest_config(proptest::test_runner::Config { cases: 24, ..Default::default() })]
+
+    /// Data of any age and resolution, put in any order, add up to the same before and after they are rolled up.
+    #[test]
+    fn rolling_up_loses_nothing(
+        data in proptest::collection::vec((0..14 * 86_400_i64, 1..100_i32, proptest::bool::ANY), 1..40),
+        days in 1..200_i64,
+    ) {
+        let mut bench = Bench::new();
+        let begun = bench.now;
+        for (age, value, high) in &data {
+            bench.put_datum(MetricDatum {
+                metric_name: "m".into(),
+                value: Some(f64::from(*value)),
+                timestamp: Some(Timestamp::from_secs(begun.secs() - age)),
+                storage_resolution: high.then_some(1),
+                ..Default::default()
+            });
+        }
+        bench.pass(days * 86_400);
+        let mut input = statistics(&bench, 86_400, 0);
+        input.start_time = Timestamp::from_secs(begun.secs() - 15 * 86_400);
+        input.end_time = Timestamp::from_secs(begun.secs() + 86_400);
+        let points = get_statistics(&mut bench, input);
+        let total = |of: fn(&Datapoint) -> Option<f64>| points.iter().filter_map(of).sum::<f64>();
+        let sum: i32 = data.iter().map(|(_, value, _)| value).sum();
+        proptest::prop_assert_eq!(total(|point| point.sum), f64::from(sum));
+        proptest::prop_assert_eq!(total(|point| point.sample_count), data.len() as f64);
+        let largest = data.iter().map(|(_, value, _)| *value).max().unwrap();
+        let found = points.iter().filter_map(|point| point.maximum).fold(0.0, f64::max);
+        proptest::prop_assert_eq!(found, f64::from(largest));
+    }
+}
