@@ -18,8 +18,6 @@ pub enum Error {
     ChangeSetNotFound(String),
     /// The change set is not in a state for this; the whole message.
     InvalidChangeSetStatus(String),
-    /// The token belongs to another operation.
-    TokenAlreadyExists(String),
     /// Pontoon does not support this.
     Unsupported(String),
 }
@@ -68,10 +66,6 @@ impl From<Error> for ApiError {
                     .with_status(404)
             }
             Error::InvalidChangeSetStatus(message) => Self::client("InvalidChangeSetStatus", message),
-            Error::TokenAlreadyExists(token) => Self::client(
-                "TokenAlreadyExistsException",
-                format!("Client request token [{token}] was already used for another operation"),
-            ),
             Error::Unsupported(what) => Self::unsupported(what),
         }
     }

@@ -33,7 +33,7 @@ use pontoon_core::{Caller, Scope, Step, Timestamp};
 
 use deploy::{Compiled, Deployment};
 pub use error::Error;
-use state::operation::RequesterPrincipal;
+use state::operation::{Phase, RequesterPrincipal};
 use state::{Stack, State};
 
 /// What a role may do, by its ARN; `None` if there is no such role.
@@ -107,23 +107,28 @@ impl CloudFormation {
         let Some(mut stack) = stacks.take(id) else { return };
         let active = self.active.entry(id.to_owned()).or_default();
         if stack.operation.is_some() {
-            let compiled = match &active.compiled {
-                Some(compiled) => Ok(Arc::clone(compiled)),
-                None => Compiled::of(step, &stack).map(Arc::new),
-            };
-            match compiled {
-                Ok(compiled) => {
-                    active.compiled = Some(Arc::clone(&compiled));
-                    let identity = active.identity.clone();
-                    let budget = &mut active.budget;
-                    let mut deployment =
-                        Deployment { step, stack: &mut stack, others: stacks, compiled, identity, budget };
-                    act(&mut deployment);
-                    deployment.run();
-                }
-                // The template was read before the operation began, so only a damaged store comes here.
-                Err(error) => panic!("the template of {id} can no longer be read: {error}"),
-            }
+            let compiled = active.compiled.clone().unwrap_or_else(|| {
+                let compiled = Compiled::of(step, &stack).unwrap_or_else(|error| {
+                    // Written by a version that read more templates: nothing more is made of it, but what
+                    // exists can still be deleted and changed back.
+                    if let Some(operation) =
+                        stack.operation.as_mut().filter(|operation| operation.phase == Phase::Forward)
+                    {
+                        operation.abort = Some(error.message().to_owned());
+                    }
+                    Compiled {
+                        template: template::Template::default(),
+                        pseudo: deploy::pseudo(scope, &stack),
+                    }
+                });
+                Arc::new(compiled)
+            });
+            active.compiled = Some(Arc::clone(&compiled));
+            let (identity, budget) = (active.identity.clone(), &mut active.budget);
+            let mut deployment =
+                Deployment { step, stack: &mut stack, others: stacks, compiled, identity, budget };
+            act(&mut deployment);
+            deployment.run();
         }
         match &stack.operation {
             Some(_) => {

@@ -597,6 +597,48 @@ Resources:
 }
 
 #[test]
+fn what_was_left_of_a_failed_creation_can_be_completed() {
+    let mut world = World::new();
+    world.fake.failing.insert("CreateQueue b".to_owned(), 0);
+    let template = "
+Resources:
+  A: {Type: AWS::SQS::Queue, Properties: {QueueName: a}}
+  B: {Type: AWS::SQS::Queue, DependsOn: A, Properties: {QueueName: b}}
+  C: {Type: AWS::SQS::Queue, DependsOn: B, Properties: {QueueName: c}}
+";
+    let input = api::CreateStackInput {
+        template_body: Some(template.to_owned()),
+        disable_rollback: Some(true),
+        ..Default::default()
+    };
+    world.create_with(input).unwrap();
+    assert_eq!(
+        world.status(),
+        ("CREATE_FAILED".to_owned(), "The following resource(s) failed to create: [B]. ".to_owned())
+    );
+    world.update(template).unwrap();
+    assert_eq!(world.status().0, "UPDATE_COMPLETE");
+    assert_eq!(world.queues(), ["a", "b", "c"].map(str::to_owned).into());
+    assert_eq!(world.fake.calls.iter().filter(|call| *call == "CreateQueue a").count(), 1);
+}
+
+#[test]
+fn a_custom_name_cannot_be_used_twice_for_a_replacement() {
+    let mut world = World::new();
+    let template = |fifo: &str| {
+        format!("Resources:\n  A: {{Type: AWS::SQS::Queue, Properties: {{QueueName: a{fifo}}}}}")
+    };
+    world.create(&template("")).unwrap();
+    world.update(&template(", FifoQueue: true")).unwrap();
+    assert_eq!(world.status().0, "UPDATE_ROLLBACK_COMPLETE");
+    assert!(world.events().contains(
+        "A [a] UPDATE_FAILED: CloudFormation cannot update a stack when a custom-named resource requires replacing. Rename a \
+         and update the stack again."
+    ));
+    assert_eq!(world.queues(), ["a".to_owned()].into());
+}
+
+#[test]
 fn a_rollback_that_fails_can_be_continued() {
     let mut world = World::new();
     let template = |timeout: u32, extra: &str| {

@@ -9,7 +9,8 @@ use super::{
 };
 use crate::deploy::{self, Prepared, plan, set_stack_status};
 use crate::state::change_set::{
-    ChangeAction, ChangeSet, ChangeSetStatus, ExecutionStatus, Replacement, ResourceChange as Planned,
+    ChangeAction, ChangeDetail, ChangeSet, ChangeSetStatus, ExecutionStatus, Replacement,
+    ResourceChange as Planned,
 };
 use crate::state::stack::Settings;
 use crate::state::{Stack, StackStatus, Stacks};
@@ -234,7 +235,21 @@ fn shown_change(change: &Planned, with_values: bool) -> Change {
         let found = properties.and_then(|properties| properties.get(name));
         found.map(|value| value.scalar_text().unwrap_or_else(|| value.to_json()))
     };
-    let details = change.details.iter().map(|detail| {
+    let mut details = change.details.clone();
+    if with_values {
+        // Seen with values, what comes from a resource may come from the template as well.
+        let of_resources = details.iter().filter(|detail| detail.source.starts_with("Resource")).cloned();
+        let doubled: Vec<ChangeDetail> = of_resources
+            .map(|detail| ChangeDetail {
+                source: "DirectModification".to_owned(),
+                evaluation: "Dynamic".to_owned(),
+                causing_entity: None,
+                ..detail
+            })
+            .collect();
+        details.extend(doubled);
+    }
+    let details = details.iter().map(|detail| {
         let named = detail.name.as_deref().filter(|_| with_values);
         let before = named.and_then(|name| value(change.before.as_ref(), name));
         let after = named.and_then(|name| value(change.after.as_ref(), name));

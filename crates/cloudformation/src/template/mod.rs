@@ -65,7 +65,7 @@ const RESOURCE_ATTRIBUTES: [&str; 10] = [
 pub type Mapping = IndexMap<String, IndexMap<String, Value>>;
 
 /// A template whose sections have their shapes and whose names are all defined.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Template {
     /// `AWSTemplateFormatVersion` when given; the only one there is is 2010-09-09.
     pub format_version: Option<String>,
