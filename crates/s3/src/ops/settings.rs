@@ -132,7 +132,8 @@ pub(super) fn checked_tags(tags: Vec<Tag>) -> Result<Vec<(String, String)>, Erro
         if tag.value.chars().count() > 256 {
             return Err(Error::InvalidTag("The TagValue you have provided is invalid"));
         }
-        if tag.key.starts_with("aws:") {
+        // CloudFormation's tags come from stacks, which call in the name of their owner.
+        if tag.key.starts_with("aws:") && !tag.key.starts_with("aws:cloudformation:") {
             return Err(Error::InvalidTag("System tags cannot be added/updated by requester"));
         }
         if tags[..at].iter().any(|other| other.key == tag.key) {
