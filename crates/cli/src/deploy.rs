@@ -216,8 +216,7 @@ async fn events(local: &Local, name: &str) -> Result<Vec<cfn::StackEvent>, Strin
     let mut events = Vec::new();
     let mut next_token = None;
     loop {
-        let describe =
-            cfn::DescribeStackEventsInput { stack_name: name.to_owned(), next_token };
+        let describe = cfn::DescribeStackEventsInput { stack_name: name.to_owned(), next_token };
         let request = cfn::Request::DescribeStackEvents(describe);
         let page =
             local.call::<cfn::DescribeStackEventsOutput>(request).await.map_err(|error| error.message)?;

@@ -55,8 +55,13 @@ pub fn table(rows: &[Vec<String>]) {
 pub fn short_arn(text: &str) -> String {
     match pontoon_core::Arn::parse(text) {
         Some(arn) => {
-            let name = arn.resource.rsplit_once(':').map_or(arn.resource, |(_, last)| last);
-            format!("{} {}", arn.service, name.strip_prefix("function:").unwrap_or(name))
+            let name = arn.resource.strip_prefix("function:").unwrap_or(arn.resource);
+            let name = name.strip_prefix("event-source-mapping:").map_or_else(
+                || name.to_owned(),
+                // The first eight characters of its UUID tell mappings apart.
+                |id| format!("mapping {}", id.get(..8).unwrap_or(id)),
+            );
+            format!("{} {name}", arn.service)
         }
         None => text.to_owned(),
     }
@@ -71,6 +76,9 @@ mod tests {
         assert_eq!(short_arn("arn:aws:sqs:us-east-1:000000000000:orders"), "sqs orders");
         assert_eq!(short_arn("arn:aws:lambda:us-east-1:000000000000:function:f"), "lambda f");
         assert_eq!(short_arn("arn:aws:events:us-east-1:000000000000:rule/bus/r"), "events rule/bus/r");
+        let mapping =
+            "arn:aws:lambda:us-east-1:000000000000:event-source-mapping:fc996709-9ee0-4bc5-94b4-ddc0d9fd4f0e";
+        assert_eq!(short_arn(mapping), "lambda mapping fc996709");
         assert_eq!(short_arn("consumer"), "consumer");
     }
 }

@@ -212,7 +212,7 @@ pub struct Effects {
     pub metrics: Vec<(Scope, Datum)>,
     /// What the traces are told.
     pub notes: Vec<TraceNote>,
-    /// What a policy would have denied in [`PolicyMode::Warn`].
+    /// What policies denied, or in [`PolicyMode::Warn`] would have.
     pub denials: Vec<Denial>,
 }
 
@@ -397,7 +397,11 @@ impl<'a> Step<'a> {
             return Ok(());
         };
         match self.ground.settings.policies {
-            PolicyMode::Enforce => Err(denial),
+            PolicyMode::Enforce => {
+                // The trace says which statement would allow it, though the step is dropped.
+                self.effects.denials.push(denial.clone());
+                Err(denial)
+            }
             PolicyMode::Warn => {
                 self.effects.denials.push(denial);
                 Ok(())

@@ -103,6 +103,18 @@ pub struct Engine {
 /// An operation that succeeded: its reply, and what policies would have denied.
 type Operated = (Reply<Box<dyn Output>>, Vec<Denial>);
 
+/// An operation that failed: its error, and what policies denied on the way.
+struct Refused {
+    error: ApiError,
+    denials: Vec<Denial>,
+}
+
+impl From<ApiError> for Refused {
+    fn from(error: ApiError) -> Self {
+        Self { error, denials: Vec::new() }
+    }
+}
+
 /// One command under way.
 struct Command {
     now: Timestamp,
@@ -203,8 +215,8 @@ impl Engine {
                 }
             }
             Ok((Reply::Read(read), _)) => Answer::Read(read),
-            Err(error) => {
-                self.note_call(now, &caller, operation, Some(&error), &[]);
+            Err(Refused { error, denials }) => {
+                self.note_call(now, &caller, operation, Some(&error), &denials);
                 Answer::Settled(Err(error))
             }
         };
@@ -341,17 +353,21 @@ impl Engine {
         scope: Scope,
         caller: &Caller,
         request: Box<dyn Request>,
-    ) -> Result<Operated, ApiError> {
+    ) -> Result<Operated, Refused> {
         let schema = request.operation().service.id;
         let id = self.by_schema.get(schema).copied();
         let Some(service) = self.services.iter_mut().find(|service| Some(service.id()) == id) else {
-            return Err(ApiError::unsupported(format_args!("the service {schema}")));
+            return Err(ApiError::unsupported(format_args!("the service {schema}")).into());
         };
         let ground = Ground { store: self.store.as_ref(), pending: &command.batch, settings: &self.settings };
         let mut step = Step::new(command.now, scope, caller, &mut self.ids, &mut self.next_park, &ground);
-        let reply = service.call(&mut step, request)?;
+        let outcome = service.call(&mut step, request);
         let (batch, mut effects) = step.finish();
         let denials = std::mem::take(&mut effects.denials);
+        let reply = match outcome {
+            Ok(reply) => reply,
+            Err(error) => return Err(Refused { error, denials }),
+        };
         command.batch.append(batch);
         self.take_up(command, effects);
         Ok((reply, denials))
@@ -401,20 +417,22 @@ impl Engine {
             made_at: command.now,
         };
         command.hops += 1;
+        // What the operation notes comes after the hop that led to it.
+        let mark = self.traces.mark();
         let outcome = if caller.depth > HOP_DEPTH_MAX || command.hops > HOPS_MAX {
-            Err(ApiError::client(
+            Err(Refused::from(ApiError::client(
                 "LoopDetected",
                 format!(
                     "Stopped: more than {HOP_DEPTH_MAX} hops led on from one another; the last came from {}.",
                     label.from
                 ),
-            ))
+            )))
         } else {
             self.operate(command, to, &caller, request)
         };
         let settled = match outcome {
             Ok((Reply::Ready(output), denials)) => {
-                self.note_hop(command.now, label, None, &denials);
+                self.note_hop_at(mark, command.now, label, None, &denials);
                 Ok(output)
             }
             Ok((Reply::Parked(id), _)) => {
@@ -422,8 +440,8 @@ impl Engine {
                 return;
             }
             Ok((Reply::Read(read), _)) => read(self.store.as_ref()),
-            Err(error) => {
-                self.note_hop(command.now, label, Some(&error), &[]);
+            Err(Refused { error, denials }) => {
+                self.note_hop_at(mark, command.now, label, Some(&error), &denials);
                 Err(error)
             }
         };
@@ -490,6 +508,18 @@ impl Engine {
     }
 
     fn note_hop(&mut self, now: Timestamp, label: HopLabel, error: Option<&ApiError>, denials: &[Denial]) {
+        self.note_hop_at(self.traces.mark(), now, label, error, denials);
+    }
+
+    /// Notes a hop before what was noted since `mark`.
+    fn note_hop_at(
+        &mut self,
+        mark: usize,
+        now: Timestamp,
+        label: HopLabel,
+        error: Option<&ApiError>,
+        denials: &[Denial],
+    ) {
         if !label.traced || label.traces.is_none() {
             return;
         }
@@ -497,14 +527,18 @@ impl Engine {
         let mut record = TraceRecord::delivered(now, label.what, label.from, label.to);
         record.attempt = label.attempt;
         record.duration_ms = (!waited.is_zero()).then_some(waited.as_secs_f64() * 1000.0);
+        let remedy = match denials.first() {
+            Some(denial) if !denial.allow.is_empty() => {
+                format!(" This statement would allow it: {}", denial.allow)
+            }
+            _ => String::new(),
+        };
         if let Some(error) = error {
-            record = record.with_outcome(TraceOutcome::Failed, error.to_string());
+            record = record.with_outcome(TraceOutcome::Failed, format!("{error}{remedy}"));
         } else if let Some(denial) = denials.first() {
-            let Denial { message, allow } = denial;
-            record.reason =
-                Some(format!("AWS would have denied this: {message} This statement would allow it: {allow}"));
+            record.reason = Some(format!("AWS would have denied this: {}{remedy}", denial.message));
         }
-        self.traces.note(TraceNote { traces: label.traces, record });
+        self.traces.note_at(mark, TraceNote { traces: label.traces, record });
     }
 
     /// Whether policies refuse or only record.
@@ -525,7 +559,9 @@ fn source_of(caller: &Caller) -> String {
     match (&caller.source_arn, &caller.principal) {
         (Some(arn), _) => arn.to_string(),
         (None, Principal::Service(name)) => (*name).to_owned(),
-        (None, Principal::User(arn) | Principal::Role { arn, .. }) => arn.to_string(),
+        // A function's session bears the function's name.
+        (None, Principal::Role { session, .. }) => session.to_string(),
+        (None, Principal::User(arn)) => arn.to_string(),
         (None, Principal::Account(account)) => account.to_string(),
     }
 }

@@ -89,6 +89,19 @@ impl Traces {
         }
     }
 
+    /// Where the next note goes; later notes can be put before it by [`Traces::note_at`].
+    #[must_use]
+    pub fn mark(&self) -> usize {
+        self.gathered.len()
+    }
+
+    /// Gathers a note in front of those that were gathered since `mark`.
+    pub fn note_at(&mut self, mark: usize, note: TraceNote) {
+        for id in note.traces.iter().flat_map(|ids| ids.iter()) {
+            self.gathered.insert(mark.min(self.gathered.len()), (*id, note.record.clone()));
+        }
+    }
+
     /// Adds what was gathered to the command's batch, and removes the oldest traces over the limit.
     pub fn write(&mut self, now: Timestamp, batch: &mut Batch) {
         if self.gathered.is_empty() {

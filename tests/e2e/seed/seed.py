@@ -105,7 +105,7 @@ def bundle(source, target):
         [
             f"{NODE_DIR}/node_modules/.bin/esbuild", str(HERE / source), "--bundle", "--platform=node", "--target=node20",
             "--format=esm" if target.endswith(".mjs") else "--format=cjs", f"--outfile={NODE_DIR}/{target}", "--log-level=error",
-            *(["--banner:js=import{createRequire as r}from'module';const require=r(import.meta.url);"] if target.endswith(".mjs") else []),
+            *(["--banner:js=import{createRequire as requireFrom}from'module';const require=requireFrom(import.meta.url);"] if target.endswith(".mjs") else []),
         ],
         NODE_PATH=f"{NODE_DIR}/node_modules",
     )
@@ -219,7 +219,8 @@ def denied(event):
     )
     check("FailedInvocations is 1", failed == 1, failed)
     hops = json.dumps(trace(event)["records"])
-    check("the trace says why it was not delivered", "Failed" in hops and "sqs:SendMessage" in hops, hops)
+    check("the trace says why it was not delivered", "Failed" in hops and "no resource-based policy allows" in hops, hops)
+    check("the trace says what would allow it", "This statement would allow it" in hops and OUT["RuleArn"] in hops, hops)
 
 
 def poison_order():
