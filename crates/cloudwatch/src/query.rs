@@ -14,6 +14,9 @@ use crate::state::series::{self, Grid, Series, Window};
 use crate::state::statistic::Statistic;
 use crate::state::unit::Unit;
 
+/// How many data points the expressions of one request may refer to in all.
+pub const EXPRESSION_POINTS_MAX: u64 = 20_000_000;
+
 /// From when to when is asked.
 #[derive(Clone, Copy, Debug)]
 pub struct Span {
@@ -96,7 +99,25 @@ impl Plan {
         let order = order(&steps)?;
         let mut plan = Self { steps, order };
         plan.give_windows(span)?;
+        plan.check_work()?;
         Ok(plan)
+    }
+
+    /// Bounds what expressions that refer to many metrics over a long time could cost.
+    fn check_work(&self) -> Result<(), String> {
+        let work = |step: &Step| match &step.kind {
+            Kind::Metric { .. } => 0,
+            Kind::Expression(expr) => {
+                step.window.periods().saturating_mul(references(expr, &self.steps).len() as u64)
+            }
+        };
+        let points = self.steps.iter().map(work).fold(0_u64, u64::saturating_add);
+        if points > EXPRESSION_POINTS_MAX {
+            return Err(format!(
+                "The expressions refer to {points} data points, and Pontoon supports {EXPRESSION_POINTS_MAX} in a request."
+            ));
+        }
+        Ok(())
     }
 
     /// Answers: outcomes in the order of the queries.
@@ -127,13 +148,12 @@ impl Plan {
         step: &Step,
         outcomes: &BTreeMap<usize, Outcome>,
     ) -> Result<Value, String> {
-        let mut names = Vec::new();
-        expr.names(&mut names);
+        let names = expr.names();
         let mut env = Env { results: BTreeMap::new(), metrics: Vec::new(), window: step.window };
         let asks_for_metrics = expr.asks_for_metrics();
         for (at, outcome) in outcomes {
             let other = &self.steps[*at];
-            if names.contains(&other.id.as_str()) {
+            if names.contains(other.id.as_str()) {
                 env.results.insert(&other.id, outcome.value.clone());
             }
             if let (true, Kind::Metric { .. }, Value::Series(series)) =
@@ -210,11 +230,10 @@ fn in_expression(id: &str, why: &str) -> String {
 
 /// Which queries an expression refers to.
 fn references(expr: &Expr, steps: &[Step]) -> Vec<usize> {
-    let mut names = Vec::new();
-    expr.names(&mut names);
+    let names = expr.names();
     let all = expr.asks_for_metrics();
     let referred =
-        |step: &Step| names.contains(&step.id.as_str()) || all && matches!(step.kind, Kind::Metric { .. });
+        |step: &Step| names.contains(step.id.as_str()) || all && matches!(step.kind, Kind::Metric { .. });
     steps.iter().enumerate().filter(|(_, step)| referred(step)).map(|(at, _)| at).collect()
 }
 

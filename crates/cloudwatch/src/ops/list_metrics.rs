@@ -1,5 +1,7 @@
 //! `ListMetrics`.
 
+use std::ops::Bound;
+
 use pontoon_api::cloudwatch::*;
 use pontoon_core::Step;
 
@@ -38,17 +40,29 @@ pub(super) fn list(
     let kept_for = if input.recently_active.is_some() { RECENT_FOR } else { LISTED_FOR };
     let since = step.now.before(kept_for);
     let matches = |name: &MetricName| {
-        input.namespace.as_ref().is_none_or(|namespace| *namespace == name.namespace)
-            && input.metric_name.as_ref().is_none_or(|wanted| *wanted == name.name)
+        input.metric_name.as_ref().is_none_or(|wanted| *wanted == name.name)
             && filters.iter().all(|filter| {
                 name.dimensions.iter().any(|(own, value)| {
                     *own == filter.name && filter.value.as_ref().is_none_or(|wanted| wanted == value)
                 })
             })
     };
+    // Metrics are in the order of their namespaces: only those of the one asked for are looked at.
+    let first = MetricName::new(
+        input.namespace.clone().unwrap_or_default(),
+        input.namespace.as_ref().and(input.metric_name.clone()).unwrap_or_default(),
+        Vec::new(),
+    );
+    let from = match &after {
+        Some(after) if *after >= first => Bound::Excluded(after),
+        _ => Bound::Included(&first),
+    };
+    let of_namespace =
+        |name: &MetricName| input.namespace.as_ref().is_none_or(|wanted| *wanted == name.namespace);
     let mut found: Vec<&MetricName> = cloudwatch
         .metrics
-        .after(step.scope, after.as_ref())
+        .from(step.scope, from)
+        .take_while(|(name, _)| of_namespace(name))
         .filter(|(name, metric)| metric.last_data >= since && matches(name))
         .map(|(name, _)| name)
         .take(PAGE + 1)

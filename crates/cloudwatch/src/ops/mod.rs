@@ -12,7 +12,7 @@ mod tags;
 mod token;
 
 use pontoon_api::cloudwatch::*;
-use pontoon_core::shape::Violations;
+use pontoon_core::shape::{Violation, Violations};
 use pontoon_core::{ApiError, OperationSchema, Reply, Step};
 
 use crate::{CloudWatch, Error};
@@ -48,6 +48,21 @@ fn dimensions(given: Option<&[Dimension]>, path: &str) -> Result<Vec<(String, St
 /// How many dimensions a metric may have.
 const DIMENSIONS_MAX: usize = 30;
 
+/// The error for a parameter that was left out, by its path in the query protocol.
+fn missing(violations: &Violations) -> Option<Error> {
+    let violated =
+        violations.found().iter().find(|violated| matches!(violated.violation, Violation::Missing))?;
+    let parts = violated.path.split('.').map(|part| {
+        let mut chars = part.chars();
+        match chars.next() {
+            // Elements are counted from one, and keep their lower case.
+            Some(first) if part != "member" => format!("{}{}", first.to_ascii_uppercase(), chars.as_str()),
+            _ => part.to_owned(),
+        }
+    });
+    Some(Error::MissingParameter(parts.collect::<Vec<_>>().join(".")))
+}
+
 fn to_dimensions(dimensions: &[(String, String)]) -> Vec<Dimension> {
     dimensions.iter().map(|(name, value)| Dimension { name: name.clone(), value: value.clone() }).collect()
 }
@@ -56,9 +71,9 @@ impl Handler for CloudWatch {
     type Error = Error;
 
     fn invalid(&self, operation: &'static OperationSchema, violations: &Violations) -> Option<ApiError> {
-        // These name their parameters as the query protocol does, and check them themselves.
-        if operation.name == "PutMetricData"
-            && let Some(error) = put_data::missing(violations)
+        // These name what is missing as the query protocol does.
+        if matches!(operation.name, "PutMetricData" | "GetMetricStatistics")
+            && let Some(error) = missing(violations)
         {
             return Some(error.into());
         }

@@ -3,15 +3,14 @@
 use std::time::Duration;
 
 use pontoon_api::cloudwatch::*;
-use pontoon_core::shape::{Violation, Violations};
-use pontoon_core::{Step, Timestamp};
+use pontoon_core::{Access, Step, Timestamp};
 
 use super::{Answer, dimensions};
 use crate::data::Sample;
 use crate::state::aggregate::{Aggregate, VALUES_MAX};
 use crate::state::metric::{METRICS_MAX, MetricName};
 use crate::state::unit::Unit;
-use crate::{CloudWatch, Error, allow};
+use crate::{CloudWatch, Error};
 
 /// How many data one request may hold.
 const DATA_MAX: usize = 1000;
@@ -20,27 +19,15 @@ const PAST_MAX: Duration = Duration::from_secs(14 * 24 * 3600);
 /// How far ahead data may lie.
 const FUTURE_MAX: Duration = Duration::from_secs(2 * 3600);
 
-/// The error for a parameter that was left out, by its path in the query protocol.
-pub(super) fn missing(violations: &Violations) -> Option<Error> {
-    let violated =
-        violations.found().iter().find(|violated| matches!(violated.violation, Violation::Missing))?;
-    let parts = violated.path.split('.').map(|part| {
-        let mut chars = part.chars();
-        match chars.next() {
-            // Elements are counted from one, and keep their lower case.
-            Some(first) if part != "member" => format!("{}{}", first.to_ascii_uppercase(), chars.as_str()),
-            _ => part.to_owned(),
-        }
-    });
-    Some(Error::MissingParameter(parts.collect::<Vec<_>>().join(".")))
-}
-
 pub(super) fn put(
     cloudwatch: &mut CloudWatch,
     step: &mut Step<'_>,
     input: PutMetricDataInput,
 ) -> Answer<PutMetricDataOutput> {
-    allow(step, "cloudwatch:PutMetricData", "*")?;
+    let context = [("cloudwatch:namespace", input.namespace.as_str())];
+    let access =
+        Access { action: "cloudwatch:PutMetricData", resource: "*", policy: None, context: &context };
+    step.authorize(&access).map_err(|denial| Error::AccessDenied(denial.message))?;
     if input.entity_metric_data.is_some() {
         return Err(Error::Unsupported("the parameter EntityMetricData of PutMetricData".to_owned()));
     }

@@ -1,6 +1,7 @@
 //! Metrics by name: which there are, and when they last had data.
 
 use std::collections::BTreeMap;
+use std::ops::Bound;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -81,23 +82,16 @@ impl Metrics {
         self.by_number.get(&number).map(|(scope, name)| (*scope, Arc::clone(name)))
     }
 
-    /// The metrics of a scope in the order of their names, from `after` on without it.
-    pub fn after<'a>(
+    /// The metrics of a scope in the order of their names, from `from` on: namespaces, then names, then dimensions.
+    pub fn from<'a>(
         &'a self,
         scope: Scope,
-        after: Option<&MetricName>,
-    ) -> impl Iterator<Item = (&'a MetricName, &'a Metric)> {
-        use std::ops::Bound;
-        let from = after.map_or(Bound::Unbounded, |name| Bound::Excluded(Arc::new(name.clone())));
+        from: Bound<&MetricName>,
+    ) -> impl Iterator<Item = (&'a MetricName, &'a Metric)> + use<'a> {
+        let from = from.map(|name| Arc::new(name.clone()));
         let metrics = self.scopes.get(&scope).into_iter();
-        metrics
-            .flat_map(move |metrics| metrics.range((from.clone(), Bound::Unbounded)))
-            .map(|(name, metric)| (&**name, metric))
-    }
-
-    /// Every metric's number, ascending.
-    pub fn numbers(&self) -> impl Iterator<Item = u64> + '_ {
-        self.by_number.keys().copied()
+        let metrics = metrics.flat_map(move |metrics| metrics.range((from.clone(), Bound::Unbounded)));
+        metrics.map(|(name, metric)| (&**name, metric))
     }
 
     /// Adds a metric that has no data yet, and gives its number.

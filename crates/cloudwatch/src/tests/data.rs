@@ -1,7 +1,7 @@
 //! Data: what is taken, and what comes back.
 
 use pontoon_api::cloudwatch::*;
-use pontoon_core::Timestamp;
+use pontoon_core::{Seq, StoreError, StoreRead, Timestamp};
 
 use super::*;
 
@@ -197,6 +197,72 @@ fn old_data_are_rolled_up_and_then_gone() {
     bench.pass(400 * DAY);
     assert_eq!((bench.keys(Space::Metric), bench.keys(Space::Config)), (0, 0));
     assert_eq!(bench.cloudwatch.metrics.count(), 0);
+}
+
+/// What services publish every minute has to be cheap.
+#[test]
+fn a_measured_minute_is_one_small_write_and_no_read() {
+    let mut bench = Bench::new();
+    for minute in 0..60 {
+        bench.measure(&queue_datum("NumberOfMessagesSent", bench.now, f64::from(minute)));
+        bench.pass(60);
+    }
+    let mut sizes = Vec::new();
+    let all = KeyRange::all();
+    let add = &mut |key: &[u8], value: &bytes::Bytes| {
+        sizes.push(key.len() + value.len());
+        std::ops::ControlFlow::Continue(())
+    };
+    bench.store.scan(Space::Metric, &all, Direction::Ascending, add).unwrap();
+    assert_eq!(sizes, [37; 60]);
+    // A store that fails every read would stop the process here.
+    bench.store = std::sync::Arc::new(Unreadable);
+    bench.measure(&queue_datum("NumberOfMessagesSent", bench.now, 1.0));
+}
+
+/// A store that takes everything and gives nothing.
+struct Unreadable;
+
+fn unreadable<T>() -> Result<T, StoreError> {
+    Err(StoreError::new("nothing may be read"))
+}
+
+impl StoreRead for Unreadable {
+    fn get(&self, _: Space, _: &[u8]) -> Result<Option<bytes::Bytes>, StoreError> {
+        unreadable()
+    }
+
+    fn scan(
+        &self,
+        _: Space,
+        _: &KeyRange,
+        _: Direction,
+        _: &mut dyn FnMut(&[u8], &bytes::Bytes) -> std::ops::ControlFlow<()>,
+    ) -> Result<(), StoreError> {
+        unreadable()
+    }
+}
+
+impl Store for Unreadable {
+    fn apply(&self, _: Batch) -> Result<Seq, StoreError> {
+        Ok(Seq(1))
+    }
+
+    fn sync(&self) -> Result<Seq, StoreError> {
+        Ok(Seq(1))
+    }
+
+    fn is_volatile(&self) -> bool {
+        true
+    }
+
+    fn snapshot(&self) -> Box<dyn StoreRead> {
+        Box::new(Self)
+    }
+
+    fn clear(&self) -> Result<(), StoreError> {
+        Ok(())
+    }
 }
 
 /// Recorded as `label_generation` and `get_metric_data_with_zero_and_labels`.
@@ -428,7 +494,9 @@ fn questions_of_any_span_are_bounded() {
 fn wrong_queries_are_refused() {
     let mut bench = Bench::new();
     let mut check = |queries: Vec<MetricDataQuery>, part: &str| {
-        let input = data_input(&bench, queries);
+        let mut input = data_input(&bench, queries);
+        input.start_time = Timestamp::from_secs(bench.now.secs() - 5 * 3600);
+        input.end_time = Timestamp::from_secs(bench.now.secs() + 4 * 3600);
         let (code, message) = bench.refused::<GetMetricDataOutput>(Request::GetMetricData(input));
         assert_eq!(code, "ValidationError");
         assert!(message.contains(part), "{message}");
@@ -448,6 +516,9 @@ fn wrong_queries_are_refused() {
     check(vec![expression("e", "1 + 1")], "time series");
     let mixed = vec![stat("a", "m", "Sum", 60), stat("b", "m", "Sum", 300), expression("e", "a + b")];
     check(mixed, "different periods");
+    let mut costly: Vec<_> = (0..400).map(|n| stat(&format!("m{n}"), "m", "Sum", 1)).collect();
+    costly.extend(["d", "e", "f"].map(|id| expression(id, "SUM(METRICS())")));
+    check(costly, "data points");
     let hidden = MetricDataQuery { return_data: Some(false), ..stat("a", "m", "Sum", 60) };
     check(vec![hidden], "ReturnData");
     let labelled = MetricDataQuery { label: Some("${MAX}".into()), ..stat("a", "m", "Sum", 60) };
@@ -484,6 +555,14 @@ fn metrics_are_listed_by_what_they_are() {
     assert_eq!(list(&mut bench, named.clone()).metrics.unwrap().len(), 1);
     bench.pass(15 * 86_400);
     assert_eq!(list(&mut bench, named).metrics.unwrap(), [], "what had no data for two weeks is not listed");
+    for value in ["a", "b"] {
+        bench.measure(&queue_datum("NumberOfMessagesSent", bench.now, 1.0));
+        bench.put(value, 1.0);
+    }
+    let of_app = ListMetricsInput { namespace: Some("app".into()), ..Default::default() };
+    assert_eq!(list(&mut bench, of_app.clone()).metrics.unwrap().len(), 2, "and not what follows");
+    let named = ListMetricsInput { metric_name: Some("b".into()), ..of_app };
+    assert_eq!(list(&mut bench, named).metrics.unwrap().len(), 1);
     let token = ListMetricsInput { next_token: Some("zz".into()), ..Default::default() };
     bench.refused::<ListMetricsOutput>(Request::ListMetrics(token));
 }

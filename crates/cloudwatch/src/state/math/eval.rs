@@ -76,7 +76,7 @@ pub fn evaluate(expr: &Expr, env: &Env<'_>) -> Result<Value, String> {
         }
         Expr::Negate(inner) => evaluate(inner, env)?.map_values(|value| -value),
         Expr::Array(parts) => array(parts, env),
-        Expr::Binary(operator, a, b) => binary(*operator, evaluate(a, env)?, evaluate(b, env)?),
+        Expr::Binary(..) => in_a_row(expr, env),
         Expr::Call(function, args) => function.call(args, env),
     }
 }
@@ -92,6 +92,17 @@ fn array(parts: &[Expr], env: &Env<'_>) -> Result<Value, String> {
         }
     }
     Ok(Value::Array(array))
+}
+
+/// Operators in a row, from the left: without recursion, for a row may be as long as the expression.
+fn in_a_row(expr: &Expr, env: &Env<'_>) -> Result<Value, String> {
+    let (mut first, mut rest) = (expr, Vec::new());
+    while let Expr::Binary(operator, a, b) = first {
+        rest.push((*operator, b));
+        first = a;
+    }
+    let first = evaluate(first, env)?;
+    rest.into_iter().rev().try_fold(first, |value, (operator, b)| binary(operator, value, evaluate(b, env)?))
 }
 
 fn binary(operator: Operator, a: Value, b: Value) -> Result<Value, String> {
@@ -197,6 +208,12 @@ mod tests {
         check("IF(m2 > 4, m1, 0)", &[Some(1.0), Some(0.0), None, Some(0.0)]);
         check("IF(m2 > 4, 1)", &[Some(1.0), None, Some(1.0), None]);
         check("IF(SUM(m1) > 10, m2, m1)", &[Some(10.0), Some(0.0), Some(5.0), Some(2.0)]);
+    }
+
+    #[test]
+    fn a_row_of_operators_may_be_as_long_as_an_expression() {
+        let text = format!("1{}", "-1".repeat(1023));
+        assert_eq!(eval(&text), Ok(Value::Scalar(-1022.0)));
     }
 
     #[test]

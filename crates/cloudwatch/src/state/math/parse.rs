@@ -1,5 +1,7 @@
 //! Expressions as text, and their structure.
 
+use std::collections::BTreeSet;
+
 use super::functions::Function;
 
 /// How deep an expression may nest: more than any real one, and little enough for the stack.
@@ -96,30 +98,44 @@ impl Operator {
 }
 
 impl Expr {
-    /// Adds the names that it refers to.
-    pub fn names<'a>(&'a self, into: &mut Vec<&'a str>) {
-        match self {
-            Self::Number(_) | Self::Text(_) => {}
-            Self::Name(name) => into.push(name),
-            Self::Negate(inner) => inner.names(into),
-            Self::Binary(_, a, b) => {
-                a.names(into);
-                b.names(into);
+    /// Visits it and everything in it. Operators in a row make a deep tree to the left, which is walked without recursion.
+    fn visit<'a>(&'a self, see: &mut impl FnMut(&'a Self)) {
+        let mut expr = self;
+        loop {
+            see(expr);
+            match expr {
+                Self::Number(_) | Self::Text(_) | Self::Name(_) => return,
+                Self::Array(parts) | Self::Call(_, parts) => {
+                    parts.iter().for_each(|part| part.visit(see));
+                    return;
+                }
+                Self::Negate(inner) => expr = inner,
+                Self::Binary(_, a, b) => {
+                    b.visit(see);
+                    expr = a;
+                }
             }
-            Self::Array(parts) | Self::Call(_, parts) => parts.iter().for_each(|part| part.names(into)),
         }
+    }
+
+    /// The names that it refers to.
+    #[must_use]
+    pub fn names(&self) -> BTreeSet<&str> {
+        let mut names = BTreeSet::new();
+        self.visit(&mut |expr| {
+            if let Self::Name(name) = expr {
+                names.insert(name.as_str());
+            }
+        });
+        names
     }
 
     /// Whether it asks for all metrics of the request.
     #[must_use]
     pub fn asks_for_metrics(&self) -> bool {
-        match self {
-            Self::Call(Function::Metrics, _) => true,
-            Self::Array(parts) | Self::Call(_, parts) => parts.iter().any(Self::asks_for_metrics),
-            Self::Negate(inner) => inner.asks_for_metrics(),
-            Self::Binary(_, a, b) => a.asks_for_metrics() || b.asks_for_metrics(),
-            Self::Number(_) | Self::Text(_) | Self::Name(_) => false,
-        }
+        let mut asks = false;
+        self.visit(&mut |expr| asks |= matches!(expr, Self::Call(Function::Metrics, _)));
+        asks
     }
 }
 
