@@ -133,6 +133,9 @@ impl Batch {
     pub fn append(&mut self, mut later: Self) {
         if self.writes.is_empty() {
             *self = later;
+        } else if later.writes.len() < self.writes.len() / 4 {
+            // Merging rebuilds the whole map, which a command of many small steps would pay for each of them.
+            self.writes.extend(later.writes);
         } else {
             self.writes.append(&mut later.writes);
         }

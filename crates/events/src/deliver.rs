@@ -17,7 +17,7 @@ use pontoon_core::{
 };
 use serde::{Deserialize, Serialize};
 
-use crate::metrics::Series;
+use crate::metrics::{Count, Series};
 use crate::ops::put_events::Relayed;
 use crate::state::json::JsonPath;
 use crate::state::target::{Destination, TargetRecord};
@@ -69,8 +69,8 @@ impl Delivery {
         Arn::parse(&self.rule_arn).and_then(|arn| arn.scope()).unwrap_or_default()
     }
 
-    fn series(&self) -> Series<'_> {
-        Series { scope: self.scope(), bus: &self.bus, rule: &self.rule }
+    fn series(&self) -> Series {
+        Series { scope: self.scope(), bus: Some(Arc::clone(&self.bus)), rule: Some(Arc::clone(&self.rule)) }
     }
 
     fn input(&self) -> &str {
@@ -193,7 +193,8 @@ impl Events {
             self.give_up(step, &delivery, GivenUp::NotRetryable, 0, &error);
             return;
         }
-        let hop = self.attempt(step, &delivery, 1);
+        self.metrics.count(step.now, &delivery.series(), &[Count::Created, Count::Attempts]);
+        let hop = attempt(step, &delivery, 1);
         send(step, hop, delivery.scope(), Token::First(Box::new(delivery)));
     }
 
@@ -202,38 +203,9 @@ impl Events {
         let Some(id) = self.outbox.take_due(step.now) else { return };
         let failed = self.outbox.progress(id).map_or(0, |progress| progress.attempts);
         let Some(delivery) = self.outbox.content(step, id) else { return };
-        self.metrics.rule_and_account(step.now, delivery.series(), "RetryInvocationAttempts");
-        let hop = self.attempt(step, &delivery, failed + 1);
+        self.metrics.count(step.now, &delivery.series(), &[Count::Attempts, Count::RetryAttempts]);
+        let hop = attempt(step, &delivery, failed + 1);
         send(step, hop, delivery.scope(), Token::Again(id));
-    }
-
-    /// An attempt as a hop whose outcome nobody waits for yet.
-    fn attempt(&mut self, step: &mut Step<'_>, delivery: &Delivery, attempt: u32) -> Hop {
-        self.metrics.rule_and_account(step.now, delivery.series(), "InvocationAttempts");
-        let Ok(destination) = Destination::of(&delivery.target.arn) else {
-            unreachable!("only targets with a destination are put");
-        };
-        let principal = delivery.principal(&destination);
-        if let Destination::LogGroup(to, group) = &destination {
-            let request = logs::Request::CreateLogStream(logs::CreateLogStreamInput {
-                log_group_name: group.clone(),
-                log_stream_name: delivery.log_stream(),
-            });
-            let caller = delivery.caller(step, principal.clone());
-            let (to, resource) = (*to, delivery.target.arn.clone());
-            step.hop(Hop {
-                to,
-                caller,
-                request: Box::new(request),
-                resource,
-                attempt,
-                traced: false,
-                ticket: None,
-            });
-        }
-        let Asked { to, request, resource } = delivery.ask(&step.settings().endpoint.clone(), &destination);
-        let caller = delivery.caller(step, principal);
-        Hop { to, caller, request, resource, attempt, traced: true, ticket: None }
     }
 
     /// Takes up how a hop of ours ended.
@@ -258,9 +230,8 @@ impl Events {
                 }
             }
             Token::DeadLetter(delivery) => {
-                let name =
-                    if error.is_none() { "InvocationsSentToDlq" } else { "InvocationsFailedToBeSentToDlq" };
-                self.metrics.rule(step.now, delivery.series(), name);
+                let count = if error.is_none() { Count::DeadLettered } else { Count::NotDeadLettered };
+                self.metrics.count(step.now, &delivery.series(), &[count]);
                 let queue = delivery.target.dead_letter.clone().unwrap_or_default();
                 let outcome = match error {
                     None => (TraceOutcome::DeadLettered, "The event is in the dead-letter queue.".to_owned()),
@@ -273,11 +244,9 @@ impl Events {
 
     fn delivered(&mut self, step: &mut Step<'_>, delivery: &Delivery) {
         let series = delivery.series();
-        self.metrics.rule_and_account(step.now, series, "SuccessfulInvocationAttempts");
-        self.metrics.rule_and_account(step.now, series, "Invocations");
+        self.metrics.count(step.now, &series, &[Count::SuccessfulAttempts, Count::Invocations]);
         let took = step.now.since(Timestamp::from_millis(delivery.accepted_millis));
-        let millis = took.as_secs_f64() * 1000.0;
-        self.metrics.latency(step.now, series, "IngestionToInvocationSuccessLatency", millis);
+        self.metrics.arrived(step.now, &series, u64::try_from(took.as_millis()).unwrap_or(u64::MAX));
     }
 
     fn first_failed(&mut self, step: &mut Step<'_>, delivery: &Delivery, error: &ApiError) {
@@ -330,14 +299,11 @@ impl Events {
         retries: u32,
         error: &ApiError,
     ) {
-        let series = delivery.series();
-        // A loop that was stopped counts by itself (user guide, DeadLetterInvocations).
-        if error.code == "LoopDetected" {
-            self.metrics.rule(step.now, series, "DeadLetterInvocations");
-        } else {
-            self.metrics.rule_and_account(step.now, series, "Invocations");
-            self.metrics.rule(step.now, series, "FailedInvocations");
-        }
+        // What was stopped because it went in a circle is told apart (user guide, DeadLetterInvocations).
+        let is_circle = error.code == "LoopDetected";
+        let counts: &[Count] =
+            if is_circle { &[Count::Circles] } else { &[Count::Invocations, Count::Failed] };
+        self.metrics.count(step.now, &delivery.series(), counts);
         let Some(queue) = &delivery.target.dead_letter else {
             let why = format!("Given up after {retries} retries, without a dead-letter queue: {error}");
             delivery.note(step, "given up", &delivery.target.arn, retries + 1, (TraceOutcome::Failed, why));
@@ -358,6 +324,34 @@ impl Events {
             Hop { to, caller, request: Box::new(request), resource, attempt: 1, traced: true, ticket: None };
         send(step, hop, delivery.scope(), Token::DeadLetter(Box::new(delivery.clone())));
     }
+}
+
+/// An attempt as a hop whose outcome nobody waits for yet.
+fn attempt(step: &mut Step<'_>, delivery: &Delivery, attempt: u32) -> Hop {
+    let Ok(destination) = Destination::of(&delivery.target.arn) else {
+        unreachable!("only targets with a destination are put");
+    };
+    let principal = delivery.principal(&destination);
+    if let Destination::LogGroup(to, group) = &destination {
+        let request = logs::Request::CreateLogStream(logs::CreateLogStreamInput {
+            log_group_name: group.clone(),
+            log_stream_name: delivery.log_stream(),
+        });
+        let caller = delivery.caller(step, principal.clone());
+        let (to, resource) = (*to, delivery.target.arn.clone());
+        step.hop(Hop {
+            to,
+            caller,
+            request: Box::new(request),
+            resource,
+            attempt,
+            traced: false,
+            ticket: None,
+        });
+    }
+    let Asked { to, request, resource } = delivery.ask(&step.settings().endpoint.clone(), &destination);
+    let caller = delivery.caller(step, principal);
+    Hop { to, caller, request, resource, attempt, traced: true, ticket: None }
 }
 
 /// Makes a hop, to hear of its outcome with `token`.

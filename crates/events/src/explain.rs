@@ -1,23 +1,29 @@
 //! Why the rules of a bus did or did not match an event, said when somebody asks.
 
-use pontoon_core::{StoreRead, Timestamp, TraceId};
+use pontoon_core::{Arn, StoreRead, Timestamp, TraceId};
 use pontoon_pattern::{Event, Explanation};
 use serde_json::{Value, json};
 
 use crate::Events;
-use crate::state::bus::Rule;
+use crate::state::bus::{Bus, Rule};
 use crate::state::kept::KeptEvent;
 
 impl Events {
-    /// The kept event of this id, and how each rule of its bus judges it, as the rules are now.
+    /// The kept event of this id, and how each rule of the buses that it came to judges it, as the rules are now.
     pub(crate) fn explain(&self, store: &dyn StoreRead, id: TraceId) -> Option<Value> {
         let kept = KeptEvent::read(store, id).ok()??;
-        let bus = self.buses.get(&kept.scope()?)?.get(&kept.bus)?;
         let event = Event::parse(kept.event.as_bytes()).ok()?;
         let came = Timestamp::from_millis(kept.at_millis);
-        let rules: Vec<Value> =
-            bus.rules.iter().map(|(name, rule)| judgement(name, rule, &event, came)).collect();
-        Some(json!({ "bus": &*bus.arn, "event": kept.event, "rules": rules }))
+        let buses = kept.buses.iter().filter_map(|arn| self.by_arn(arn));
+        let rules =
+            buses.flat_map(|bus| bus.rules.iter().map(|(name, rule)| judgement(name, rule, &event, came)));
+        let rules: Vec<Value> = rules.collect();
+        Some(json!({ "bus": kept.buses.first(), "buses": kept.buses, "event": kept.event, "rules": rules }))
+    }
+
+    fn by_arn(&self, arn: &str) -> Option<&Bus> {
+        let arn = Arn::parse(arn)?;
+        self.buses.get(&arn.scope()?)?.get(arn.resource.strip_prefix("event-bus/")?)
     }
 }
 

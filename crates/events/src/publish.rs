@@ -7,7 +7,7 @@ use pontoon_core::{Scope, Space, Step, Timestamp, TraceId, TraceNote, TraceRecor
 use pontoon_pattern::Event;
 
 use crate::deliver::Delivery;
-use crate::metrics::Series;
+use crate::metrics::{Count, Series};
 use crate::state::bus::DEFAULT;
 use crate::state::bus::Rule;
 use crate::state::envelope::Envelope;
@@ -42,6 +42,8 @@ impl Events {
         let Some(found) = self.bus_mut(step.now, scope, bus) else { return };
         let record = TraceRecord::delivered(step.now, "PutEvents", &published.from, &*found.arn);
         step.note(TraceNote { traces: one(TraceId(published.id)), record });
+        let arn = Arc::clone(&found.arn);
+        let of_bus = Series { scope, bus: Some(Arc::clone(&found.name)), rule: None };
         let mut deliveries = Vec::new();
         let mut matched = Vec::new();
         for name in found.matcher.matches(parsed) {
@@ -53,22 +55,22 @@ impl Events {
         }
         let now = step.now;
         if !matched.is_empty() {
-            self.metrics.bus(now, (scope, bus), "MatchedEvents", 1.0);
+            self.metrics.count(now, &of_bus, &[Count::Matched]);
         }
-        for rule in &matched {
-            let series = Series { scope, bus, rule };
-            self.metrics.rule(now, series, "MatchedEvents");
-            self.metrics.rule_and_account(now, series, "TriggeredRules");
+        for rule in matched {
+            let series = Series { rule: Some(rule), ..of_bus.clone() };
+            self.metrics.count(now, &series, &[Count::Matched, Count::Triggered]);
         }
-        if !published.is_relayed {
-            self.kept.keep(step, published.id, (scope, bus), &published.event);
+        if published.is_relayed {
+            self.kept.came_on(step, published.id, &arn);
+        } else {
+            self.kept.keep(step, published.id, &arn, &published.event);
         }
         self.deliver_all(step, deliveries);
     }
 
     pub(crate) fn deliver_all(&mut self, step: &mut Step<'_>, deliveries: Vec<Delivery>) {
         for delivery in deliveries {
-            self.metrics.account(step.now, delivery.scope(), "InvocationsCreated", 1.0);
             self.attempt_first(step, delivery);
         }
     }
@@ -99,8 +101,8 @@ impl Events {
         step.put(Space::Config, records::rule_key(scope, DEFAULT, name), records::to_json(&rule.record));
         let next_fire = rule.next_fire();
         self.schedules.extend(next_fire.map(|at| (at, scope, Arc::clone(name))));
-        let series = Series { scope, bus: DEFAULT, rule: name };
-        self.metrics.rule_and_account(step.now, series, "TriggeredRules");
+        let series = Series { rule: Some(Arc::clone(name)), ..Series::bus(scope, DEFAULT) };
+        self.metrics.count(step.now, &series, &[Count::Triggered]);
         self.deliver_all(step, deliveries);
     }
 }

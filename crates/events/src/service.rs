@@ -66,14 +66,14 @@ impl Service for Events {
 
     fn next_due(&self) -> Option<Timestamp> {
         let fires = self.schedules.first().map(|(at, ..)| *at);
-        [self.outbox.next_due(), fires, self.metrics.book.due()].into_iter().flatten().min()
+        [self.outbox.next_due(), fires, self.metrics.due()].into_iter().flatten().min()
     }
 
     fn run_due(&mut self, step: &mut Step<'_>) {
         let next = self.next_due();
         // A minute's counts are taken before anything else happens at its end.
-        if self.metrics.book.due() == next {
-            for (scope, datum) in self.metrics.book.close() {
+        if self.metrics.due() == next {
+            for (scope, datum) in self.metrics.close() {
                 step.scope = scope;
                 step.metric(datum);
             }

@@ -282,6 +282,12 @@ fn an_event_keeps_its_id_from_bus_to_bus_and_loops_end() {
     assert_eq!(arrived.resource, queue("q"));
     assert_eq!(arrived.source_arn, "arn:aws:events:us-east-1:000000000000:rule/b/end");
     assert!(arrived.content.contains(&id));
+    let question =
+        Inspect::ExplainEvent { id: TraceId(parse_uuid(&id).unwrap()), store: bench.store.as_ref() };
+    let judged = bench.events.inspect(scope(), &question).unwrap();
+    let rules: Vec<&str> =
+        judged["rules"].as_array().unwrap().iter().filter_map(|rule| rule["rule"].as_str()).collect();
+    assert_eq!(rules, ["on", "end"]);
     bench.put_rule("b", "back", r#"{"source":["s"]}"#).unwrap();
     bench.put_target("b", "back", to(scope().arn("events", "event-bus/default"))).unwrap();
     bench.put_event("default", "s", r#"{"n":2}"#);

@@ -9,6 +9,7 @@ use pontoon_pattern::Event;
 
 use super::Answer;
 use crate::deliver::Delivery;
+use crate::metrics::{Count, Series};
 use crate::publish::Published;
 use crate::state::bus::DEFAULT;
 use crate::state::envelope::Envelope;
@@ -41,12 +42,15 @@ pub fn put(events: &mut Events, step: &mut Step<'_>, input: PutEventsInput) -> A
     let mut failed = 0;
     let mut results = Vec::with_capacity(count);
     for (entry, (scope, bus)) in input.entries.into_iter().zip(places) {
-        events.metrics.bus(now, (scope, &bus), "PutEventsEntriesCount", 1.0);
+        // A bus that does not exist has no metrics of its own.
+        let is_known = events.bus_mut(now, scope, &bus).is_some();
+        let series = if is_known { Series::bus(scope, &bus) } else { Series::account(scope) };
+        events.metrics.count(now, &series, &[Count::Entries]);
         results.push(match accept(events, step, (scope, &bus), entry) {
             Ok(id) => PutEventsResultEntry { event_id: Some(format_uuid(id)), ..Default::default() },
             Err((code, message)) => {
                 failed += 1;
-                events.metrics.bus(now, (scope, &bus), "PutEventsFailedEntriesCount", 1.0);
+                events.metrics.count(now, &series, &[Count::FailedEntries]);
                 PutEventsResultEntry {
                     error_code: Some(code.to_owned()),
                     error_message: Some(message),
@@ -55,9 +59,7 @@ pub fn put(events: &mut Events, step: &mut Step<'_>, input: PutEventsInput) -> A
             }
         });
     }
-    let scope = step.scope;
-    events.metrics.account(now, scope, "PutEventsApproximateCallCount", 1.0);
-    events.metrics.account(now, scope, "PutEventsRequestSize", size as f64);
+    events.metrics.count(now, &Series::account(step.scope), &[Count::Calls]);
     Ok(PutEventsOutput { failed_entry_count: Some(failed), entries: Some(results) }.into())
 }
 

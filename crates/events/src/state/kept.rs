@@ -1,47 +1,53 @@
 //! The latest events, kept so that it can be said why a rule did not match one.
 //!
-//! - [`Space::Event`] `k` + event id: the event ([`KeptEvent`], JSON).
+//! - [`Space::Event`] `k` + event id: the event ([`KeptEvent`]): what is known of it as a line of JSON, and the event itself.
 //! - [`Space::Event`] `o` + number + event id: its size, for the order in which events make room.
 
 use std::collections::VecDeque;
 use std::ops::ControlFlow;
 
-use pontoon_core::{Direction, KeyRange, LoadError, Scope, Space, Step, StoreError, StoreRead, TraceId};
+use pontoon_core::{Direction, KeyRange, LoadError, Space, Step, StoreError, StoreRead, TraceId};
 use serde::{Deserialize, Serialize};
 
 /// Events kept at most; the oldest make room.
 pub const EVENTS_MAX: usize = 10_000;
 /// Bytes of events kept at most.
 pub const BYTES_MAX: u64 = 64 << 20;
+/// Buses of one event that are noted.
+pub const BUSES_MAX: usize = 20;
 
-/// An event as a bus received it.
+/// An event as its buses received it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct KeptEvent {
-    /// Account of the bus.
-    pub account: String,
-    /// Region of the bus.
-    pub region: String,
-    /// Name of the bus.
-    pub bus: String,
-    /// When, milliseconds.
+    /// ARNs of the buses, in the order in which it came to them.
+    pub buses: Vec<String>,
+    /// When it came first, milliseconds.
     pub at_millis: i64,
-    /// The event, JSON.
+    /// The event, JSON. It is stored as it is, because to quote it would cost more than to match it.
+    #[serde(skip)]
     pub event: String,
 }
 
 impl KeptEvent {
-    /// Account and region of the bus.
-    #[must_use]
-    pub fn scope(&self) -> Option<Scope> {
-        Some(Scope { account: self.account.parse().ok()?, region: self.region.parse().ok()? })
+    fn encode(&self) -> Vec<u8> {
+        let mut bytes = crate::records::to_json(self);
+        bytes.reserve_exact(self.event.len() + 1);
+        bytes.push(b'\n');
+        bytes.extend_from_slice(self.event.as_bytes());
+        bytes
     }
 
-    /// The event with this id as the first bus received it, if it is still kept. Other buses on its way got the same.
+    fn decode(bytes: &[u8]) -> Option<Self> {
+        let (head, event) = std::str::from_utf8(bytes).ok()?.split_once('\n')?;
+        Some(Self { event: event.to_owned(), ..serde_json::from_str(head).ok()? })
+    }
+
+    /// The event with this id, if it is still kept.
     ///
     /// # Errors
     /// If the store fails.
     pub fn read(store: &dyn StoreRead, id: TraceId) -> Result<Option<Self>, StoreError> {
-        Ok(store.get(Space::Event, &event_key(id.0))?.and_then(|bytes| serde_json::from_slice(&bytes).ok()))
+        Ok(store.get(Space::Event, &event_key(id.0))?.and_then(|bytes| Self::decode(&bytes)))
     }
 }
 
@@ -96,16 +102,11 @@ impl Kept {
         }
     }
 
-    /// Keeps an event, and lets go of the oldest beyond the limits.
-    pub fn keep(&mut self, step: &mut Step<'_>, id: [u8; 16], (scope, bus): (Scope, &str), event: &str) {
-        let record = KeptEvent {
-            account: scope.account.to_string(),
-            region: scope.region.to_string(),
-            bus: bus.to_owned(),
-            at_millis: step.now.millis(),
-            event: event.to_owned(),
-        };
-        let bytes = crate::records::to_json(&record);
+    /// Keeps an event that came to the bus with this ARN, and lets go of the oldest beyond the limits.
+    pub fn keep(&mut self, step: &mut Step<'_>, id: [u8; 16], bus: &str, event: &str) {
+        let record =
+            KeptEvent { buses: vec![bus.to_owned()], at_millis: step.now.millis(), event: event.to_owned() };
+        let bytes = record.encode();
         let size = bytes.len() as u64;
         let number = self.first + self.order.len() as u64;
         step.put(Space::Event, event_key(id), bytes);
@@ -118,6 +119,18 @@ impl Kept {
             step.delete(Space::Event, event_key(oldest));
             self.first += 1;
             self.bytes -= size;
+        }
+    }
+
+    /// Notes that a kept event came to a further bus.
+    pub fn came_on(&self, step: &mut Step<'_>, id: [u8; 16], bus: &str) {
+        let kept = step.get(Space::Event, &event_key(id));
+        let Some(mut kept) = kept.and_then(|bytes| KeptEvent::decode(&bytes)) else {
+            return;
+        };
+        if kept.buses.len() < BUSES_MAX && !kept.buses.iter().any(|known| known == bus) {
+            kept.buses.push(bus.to_owned());
+            step.put(Space::Event, event_key(id), kept.encode());
         }
     }
 }
