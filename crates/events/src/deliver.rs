@@ -23,6 +23,9 @@ use crate::state::json::JsonPath;
 use crate::state::target::{Destination, TargetRecord};
 use crate::{Events, PRINCIPAL};
 
+/// Deliveries that may wait to be tried again; what fails beyond them is given up at once, so that memory has a bound.
+const WAITING_MAX: usize = 1_000_000;
+
 /// One event on its way to one target.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Delivery {
@@ -44,6 +47,8 @@ pub struct Delivery {
     pub accepted_millis: i64,
     /// How many hops led to the bus.
     pub depth: u8,
+    /// X-Ray header that was put with the event; queues and buses pass it on.
+    pub trace_header: Option<Arc<str>>,
 }
 
 /// What a hop's outcome is handed back with.
@@ -109,6 +114,7 @@ impl Delivery {
                     queue_url: format!("{endpoint}/{}/{name}", scope.account),
                     message_body: self.input().to_owned(),
                     message_group_id: self.target.message_group.clone(),
+                    message_system_attributes: self.trace_header.as_deref().map(trace_attribute),
                     ..Default::default()
                 })),
                 resource,
@@ -259,6 +265,10 @@ impl Events {
             self.give_up(step, delivery, GivenUp::MaximumRetryAttempts, 0, error);
             return;
         }
+        if self.outbox.len() >= WAITING_MAX {
+            self.give_up(step, delivery, GivenUp::NotRetryable, 0, error);
+            return;
+        }
         let jitter = step.ids.below(policy.wait_ms * u64::from(policy.jitter_percent) / 100 + 1);
         let at = step.now.after(Duration::from_millis(policy.wait_ms - jitter));
         step.scope = delivery.scope();
@@ -385,6 +395,15 @@ fn failure_of(outcome: Settled) -> Option<ApiError> {
     let entry = output.entries.unwrap_or_default().into_iter().next()?;
     let code = entry.error_code?;
     Some(ApiError::client(code, entry.error_message.unwrap_or_default()))
+}
+
+fn trace_attribute(header: &str) -> BTreeMap<String, sqs::MessageSystemAttributeValue> {
+    let value = sqs::MessageSystemAttributeValue {
+        string_value: Some(header.to_owned()),
+        data_type: "String".to_owned(),
+        ..Default::default()
+    };
+    BTreeMap::from([("AWSTraceHeader".to_owned(), value)])
 }
 
 fn dead_letter_attributes(

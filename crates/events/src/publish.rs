@@ -26,6 +26,8 @@ pub(crate) struct Published {
     pub from: String,
     /// How many hops led here.
     pub depth: u8,
+    /// X-Ray header that was put with it.
+    pub trace_header: Option<Arc<str>>,
     /// Whether it came from another bus under the same id, where it is kept already.
     pub is_relayed: bool,
 }
@@ -94,7 +96,14 @@ impl Events {
             resources: &[rule.arn.to_string()],
         };
         let event = envelope.to_json("{}").into();
-        let published = Published { id, event, from: rule.arn.to_string(), depth: 0, is_relayed: false };
+        let published = Published {
+            id,
+            event,
+            from: rule.arn.to_string(),
+            depth: 0,
+            trace_header: None,
+            is_relayed: false,
+        };
         let deliveries = deliveries_of(step.now, (&Arc::from(DEFAULT), name), rule, &published);
         let record = TraceRecord::delivered(step.now, "schedule", "aws.events", &*rule.arn);
         step.note(TraceNote { traces: one(TraceId(id)), record });
@@ -125,6 +134,7 @@ fn deliveries_of(
         event: Arc::clone(&published.event),
         accepted_millis: now.millis(),
         depth: published.depth,
+        trace_header: published.trace_header.clone(),
     };
     rule.targets.iter().map(deliver).collect()
 }

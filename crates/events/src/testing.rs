@@ -198,10 +198,12 @@ impl Bench {
 fn content_of(request: &(dyn Request + 'static)) -> (String, Vec<(String, String)>) {
     let any: &dyn std::any::Any = request;
     if let Some(sqs::Request::SendMessage(input)) = any.downcast_ref() {
-        let attributes = input.message_attributes.iter().flatten();
-        let attributes =
-            attributes.map(|(name, value)| (name.clone(), value.string_value.clone().unwrap_or_default()));
-        return (input.message_body.clone(), attributes.collect());
+        let own = input.message_attributes.iter().flatten();
+        let own = own.map(|(name, value)| (name.clone(), value.string_value.clone().unwrap_or_default()));
+        let system = input.message_system_attributes.iter().flatten();
+        let system =
+            system.map(|(name, value)| (name.clone(), value.string_value.clone().unwrap_or_default()));
+        return (input.message_body.clone(), own.chain(system).collect());
     }
     let content = if let Some(sns::Request::Publish(input)) = any.downcast_ref() {
         input.message.clone()

@@ -595,3 +595,64 @@ fn a_bus_policy_refuses_whom_it_does_not_allow() {
     bench.settings.policies = PolicyMode::Warn;
     bench.call_as(scope(), &stranger, describe()).unwrap();
 }
+
+#[test]
+fn a_trace_header_goes_with_the_event_from_bus_to_bus_to_queue() {
+    let mut bench = Bench::with_rule(to(scope().arn("events", "event-bus/b")));
+    bench
+        .call(Request::CreateEventBus(CreateEventBusInput { name: "b".into(), ..Default::default() }))
+        .unwrap();
+    bench.put_rule("b", "end", r#"{"source":["s"]}"#).unwrap();
+    bench.put_target("b", "end", to(queue("q"))).unwrap();
+    let entry = PutEventsRequestEntry {
+        source: Some("s".into()),
+        detail_type: Some("t".into()),
+        detail: Some("{}".into()),
+        trace_header: Some("Root=1-a;Parent=b;Sampled=1".into()),
+        ..Default::default()
+    };
+    bench.call(Request::PutEvents(PutEventsInput { entries: vec![entry], endpoint_id: None })).unwrap();
+    assert_eq!(attributes(bench.sent.last().unwrap()), ["AWSTraceHeader=Root=1-a;Parent=b;Sampled=1"]);
+}
+
+#[test]
+fn what_came_from_another_account_goes_no_further_than_this_one() {
+    let mut bench = Bench::with_rule(Target {
+        dead_letter_config: Some(DeadLetterConfig { arn: Some(queue("dlq")) }),
+        ..to("arn:aws:events:us-east-1:222222222222:event-bus/default".into())
+    });
+    let mut other = bench.caller.clone();
+    other.depth = 1;
+    other.source_arn = Some("arn:aws:events:us-east-1:111111111111:rule/r".into());
+    let entry = PutEventsRequestEntry {
+        source: Some("s".into()),
+        detail_type: Some("t".into()),
+        detail: Some("{}".into()),
+        trace_header: Some(
+            "pontoon:relayed;3fb30631-6bd5-44a8-99c6-e583a1f137b1;111111111111;us-east-1;".into(),
+        ),
+        ..Default::default()
+    };
+    let put = Request::PutEvents(PutEventsInput { entries: vec![entry], endpoint_id: None });
+    bench.call_as(scope(), &other, put).unwrap();
+    assert_eq!(bench.sent.len(), 1);
+    assert!(attributes(&bench.sent[0]).contains(&"ERROR_CODE=THIRD_ACCOUNT_HOP_DETECTED".to_owned()));
+}
+
+#[test]
+fn nobody_outside_can_say_that_an_event_was_relayed() {
+    let mut bench = Bench::with_rule(to(queue("q")));
+    let entry = PutEventsRequestEntry {
+        source: Some("s".into()),
+        detail_type: Some("t".into()),
+        detail: Some("{}".into()),
+        trace_header: Some(
+            "pontoon:relayed;3fb30631-6bd5-44a8-99c6-e583a1f137b1;111111111111;us-east-1;".into(),
+        ),
+        ..Default::default()
+    };
+    let answer = bench.call(Request::PutEvents(PutEventsInput { entries: vec![entry], endpoint_id: None }));
+    let entries = output::<PutEventsOutput>(answer).entries.unwrap();
+    assert_ne!(entries[0].event_id.as_deref(), Some("3fb30631-6bd5-44a8-99c6-e583a1f137b1"));
+    assert!(bench.sent[0].content.contains(r#""account":"000000000000""#));
+}

@@ -121,7 +121,11 @@ pub fn update(
     let (scope, name, bus) = events.open(step, name.as_deref(), "events:UpdateEventBus")?;
     refuse_options(kms_key_identifier, dead_letter_config, log_config)?;
     let arn = bus.arn.to_string();
-    bus.record.description.clone_from(&description);
+    // What is not given stays as it is.
+    if description.is_some() {
+        bus.record.description = description;
+    }
+    let description = bus.record.description.clone();
     bus.record.modified_millis = now.millis();
     events.write_bus(step, scope, &name);
     Ok(UpdateEventBusOutput { arn: Some(arn), name: Some(name), description, ..Default::default() }.into())

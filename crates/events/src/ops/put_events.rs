@@ -125,6 +125,10 @@ fn accept(
         event: Arc::from(text.as_str()),
         from: origin_of(step, &source),
         depth: step.caller.depth,
+        trace_header: match &relayed {
+            Some(relayed) => relayed.trace_header.as_deref().map(Arc::from),
+            None => entry.trace_header.as_deref().map(Arc::from),
+        },
         is_relayed: relayed.is_some_and(|relayed| relayed.id.is_some()),
     };
     let caller_scope = std::mem::replace(&mut step.scope, scope);
@@ -145,6 +149,7 @@ pub(crate) struct Relayed {
     /// `None` where it gets a new one.
     id: Option<[u8; 16]>,
     origin: Scope,
+    trace_header: Option<String>,
 }
 
 impl Relayed {
@@ -160,6 +165,7 @@ impl Relayed {
         let resources: Option<Vec<String>> = serde_json::from_str(&part("resources")).ok();
         let account = text("account").unwrap_or_default();
         let region = text("region").unwrap_or_default();
+        let trace_header = delivery.trace_header.as_deref().unwrap_or_default();
         // Between regions an event gets a new id (test_events_cross_account_region).
         let id =
             if to.region == delivery.scope().region { format_uuid(delivery.event_id) } else { "new".into() };
@@ -170,7 +176,7 @@ impl Relayed {
             detail_type: text("detail-type"),
             detail: Some(part("detail")),
             event_bus_name: Some(delivery.target.arn.clone()),
-            trace_header: Some(format!("{};{id};{account};{region}", Self::MARK)),
+            trace_header: Some(format!("{};{id};{account};{region};{trace_header}", Self::MARK)),
         }
     }
 
@@ -180,7 +186,7 @@ impl Relayed {
             return None;
         }
         let source = Arn::parse(caller.source_arn.as_deref()?).filter(|arn| arn.service == "events")?;
-        let mut parts = header?.split(';');
+        let mut parts = header?.splitn(5, ';');
         if parts.next() != Some(Self::MARK) {
             return None;
         }
@@ -189,6 +195,7 @@ impl Relayed {
             (Ok(account), Ok(region)) => Scope { account, region },
             _ => source.scope()?,
         };
-        Some(Self { id, origin })
+        let trace_header = parts.next().filter(|header| !header.is_empty()).map(str::to_owned);
+        Some(Self { id, origin, trace_header })
     }
 }

@@ -237,6 +237,56 @@ pub fn is_valid(text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::{JsonPath, compact, is_valid};
+    use proptest::prelude::*;
+    use serde_json::Value;
+
+    fn json() -> impl Strategy<Value = Value> {
+        let leaf = prop_oneof![
+            Just(Value::Null),
+            any::<bool>().prop_map(Value::from),
+            (-9i64..9).prop_map(Value::from),
+            "[ab\\[\\]{}:,\"\\\\ é]{0,4}".prop_map(Value::from),
+        ];
+        leaf.prop_recursive(4, 24, 4, |inner| {
+            prop_oneof![
+                prop::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
+                prop::collection::btree_map("[ab\"\\\\é]{1,2}", inner, 0..4)
+                    .prop_map(|fields| Value::Object(fields.into_iter().collect())),
+            ]
+        })
+    }
+
+    /// Every place in a value, as a path and what a tree of values has there.
+    fn places(value: &Value, path: &str, out: &mut Vec<(String, Value)>) {
+        out.push((path.to_owned(), value.clone()));
+        match value {
+            Value::Array(items) => {
+                items.iter().enumerate().for_each(|(n, item)| places(item, &format!("{path}[{n}]"), out));
+            }
+            Value::Object(fields) => fields
+                .iter()
+                .filter(|(name, _)| !name.contains('"'))
+                .for_each(|(name, value)| places(value, &format!("{path}[\"{name}\"]"), out)),
+            _ => {}
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        fn a_path_leads_to_what_a_tree_of_values_has(value in json(), pretty in any::<bool>()) {
+            let text = if pretty { format!("{value:#}") } else { value.to_string() };
+            prop_assert_eq!(compact(&text), value.to_string());
+            let mut all = Vec::new();
+            places(&value, "$", &mut all);
+            for (path, expected) in all {
+                let found = JsonPath::parse(&path).unwrap().value(&text);
+                let found: Option<Value> = found.and_then(|found| serde_json::from_str(&found).ok());
+                prop_assert_eq!(found, Some(expected), "{} of {}", path, text);
+            }
+        }
+    }
 
     const EVENT: &str = r#"{"id":"1","detail-type":"t","detail":{"b":1.0,"a":{"x":[1,{"y":"z\"q"},[]]},"e":{},"the name":null,"b":2e0}}"#;
 
