@@ -101,7 +101,6 @@ pub static SERVICE: ServiceSchema = ServiceSchema {
         "PutDestinationPolicy",
         "PutIndexPolicy",
         "PutIntegration",
-        "PutLogGroupDeletionProtection",
         "PutMetricFilter",
         "PutQueryDefinition",
         "PutSubscriptionFilter",
@@ -135,6 +134,7 @@ pub static OPERATIONS: &[&OperationSchema] = &[
     &operations::LIST_TAGS_FOR_RESOURCE,
     &operations::LIST_TAGS_LOG_GROUP,
     &operations::PUT_LOG_EVENTS,
+    &operations::PUT_LOG_GROUP_DELETION_PROTECTION,
     &operations::PUT_RESOURCE_POLICY,
     &operations::PUT_RETENTION_POLICY,
     &operations::TAG_LOG_GROUP,
@@ -175,6 +175,8 @@ pub enum Request {
     ListTagsLogGroup(ListTagsLogGroupInput),
     /// `PutLogEvents`.
     PutLogEvents(PutLogEventsInput),
+    /// `PutLogGroupDeletionProtection`.
+    PutLogGroupDeletionProtection(PutLogGroupDeletionProtectionInput),
     /// `PutResourcePolicy`.
     PutResourcePolicy(PutResourcePolicyInput),
     /// `PutRetentionPolicy`.
@@ -206,6 +208,7 @@ impl shape::Request for Request {
             Self::ListTagsForResource(_) => &operations::LIST_TAGS_FOR_RESOURCE,
             Self::ListTagsLogGroup(_) => &operations::LIST_TAGS_LOG_GROUP,
             Self::PutLogEvents(_) => &operations::PUT_LOG_EVENTS,
+            Self::PutLogGroupDeletionProtection(_) => &operations::PUT_LOG_GROUP_DELETION_PROTECTION,
             Self::PutResourcePolicy(_) => &operations::PUT_RESOURCE_POLICY,
             Self::PutRetentionPolicy(_) => &operations::PUT_RETENTION_POLICY,
             Self::TagLogGroup(_) => &operations::TAG_LOG_GROUP,
@@ -238,6 +241,7 @@ impl shape::Encode for Request {
             Self::ListTagsForResource(input) => input.encode(to),
             Self::ListTagsLogGroup(input) => input.encode(to),
             Self::PutLogEvents(input) => input.encode(to),
+            Self::PutLogGroupDeletionProtection(input) => input.encode(to),
             Self::PutResourcePolicy(input) => input.encode(to),
             Self::PutRetentionPolicy(input) => input.encode(to),
             Self::TagLogGroup(input) => input.encode(to),
@@ -398,6 +402,16 @@ pub trait Handler {
         input: PutLogEventsInput,
     ) -> Result<Reply<PutLogEventsOutput>, Self::Error>;
 
+    /// `PutLogGroupDeletionProtection`.
+    ///
+    /// # Errors
+    /// Those that the operation declares, and the common ones of the service.
+    fn put_log_group_deletion_protection(
+        &mut self,
+        step: &mut Step<'_>,
+        input: PutLogGroupDeletionProtectionInput,
+    ) -> Result<Reply<PutLogGroupDeletionProtectionOutput>, Self::Error>;
+
     /// `PutResourcePolicy`.
     ///
     /// # Errors
@@ -485,6 +499,9 @@ pub fn call(
         Request::ListTagsForResource(input) => codec::erase(handler.list_tags_for_resource(step, input)),
         Request::ListTagsLogGroup(input) => codec::erase(handler.list_tags_log_group(step, input)),
         Request::PutLogEvents(input) => codec::erase(handler.put_log_events(step, input)),
+        Request::PutLogGroupDeletionProtection(input) => {
+            codec::erase(handler.put_log_group_deletion_protection(step, input))
+        }
         Request::PutResourcePolicy(input) => codec::erase(handler.put_resource_policy(step, input)),
         Request::PutRetentionPolicy(input) => codec::erase(handler.put_retention_policy(step, input)),
         Request::TagLogGroup(input) => codec::erase(handler.tag_log_group(step, input)),
@@ -519,6 +536,7 @@ pub fn decode_output(
         "ListTagsForResource" => Box::new(ListTagsForResourceOutput::decode(from)?),
         "ListTagsLogGroup" => Box::new(ListTagsLogGroupOutput::decode(from)?),
         "PutLogEvents" => Box::new(PutLogEventsOutput::decode(from)?),
+        "PutLogGroupDeletionProtection" => Box::new(PutLogGroupDeletionProtectionOutput::decode(from)?),
         "PutResourcePolicy" => Box::new(PutResourcePolicyOutput::decode(from)?),
         "PutRetentionPolicy" => Box::new(PutRetentionPolicyOutput::decode(from)?),
         "TagLogGroup" => Box::new(TagLogGroupOutput::decode(from)?),
@@ -787,6 +805,27 @@ pub mod operations {
             errors::UNRECOGNIZED_CLIENT_EXCEPTION,
         ],
         decode: |from| codec::decode(from, Request::PutLogEvents),
+    };
+
+    /// `PutLogGroupDeletionProtection`.
+    pub static PUT_LOG_GROUP_DELETION_PROTECTION: OperationSchema = OperationSchema {
+        service: &SERVICE,
+        name: "PutLogGroupDeletionProtection",
+        method: "POST",
+        path: "/",
+        status: 200,
+        input: &schema::PUT_LOG_GROUP_DELETION_PROTECTION_INPUT,
+        output: &schema::PUT_LOG_GROUP_DELETION_PROTECTION_OUTPUT,
+        result_wrapper: None,
+        errors: &[
+            errors::INVALID_PARAMETER_EXCEPTION,
+            errors::RESOURCE_NOT_FOUND_EXCEPTION,
+            errors::ACCESS_DENIED_EXCEPTION,
+            errors::OPERATION_ABORTED_EXCEPTION,
+            errors::SERVICE_UNAVAILABLE_EXCEPTION,
+            errors::INVALID_OPERATION_EXCEPTION,
+        ],
+        decode: |from| codec::decode(from, Request::PutLogGroupDeletionProtection),
     };
 
     /// `PutResourcePolicy`.

@@ -957,6 +957,29 @@ pub(super) static PUT_LOG_EVENTS_OUTPUT: StructSchema = StructSchema {
     xml_namespace: None,
 };
 
+pub(super) static PUT_LOG_GROUP_DELETION_PROTECTION_INPUT: StructSchema = StructSchema {
+    name: "PutLogGroupDeletionProtectionRequest",
+    members: &[
+        Member {
+            name: "logGroupIdentifier",
+            wire: "logGroupIdentifier",
+            query: "logGroupIdentifier",
+            required: true,
+            constraints: &limits::LOG_GROUP_IDENTIFIER,
+            ..MEMBER
+        },
+        Member {
+            name: "deletionProtectionEnabled",
+            wire: "deletionProtectionEnabled",
+            query: "deletionProtectionEnabled",
+            required: true,
+            ..MEMBER
+        },
+    ],
+    payload: None,
+    xml_namespace: None,
+};
+
 pub(super) static PUT_RESOURCE_POLICY_INPUT: StructSchema = StructSchema {
     name: "PutResourcePolicyRequest",
     members: &[
@@ -1281,6 +1304,13 @@ pub(super) static DELETE_RESOURCE_POLICY_OUTPUT: StructSchema =
 pub(super) static DELETE_RETENTION_POLICY_OUTPUT: StructSchema =
     StructSchema { name: "DeleteRetentionPolicyOutput", members: &[], payload: None, xml_namespace: None };
 
+pub(super) static PUT_LOG_GROUP_DELETION_PROTECTION_OUTPUT: StructSchema = StructSchema {
+    name: "PutLogGroupDeletionProtectionOutput",
+    members: &[],
+    payload: None,
+    xml_namespace: None,
+};
+
 pub(super) static PUT_RETENTION_POLICY_OUTPUT: StructSchema =
     StructSchema { name: "PutRetentionPolicyOutput", members: &[], payload: None, xml_namespace: None };
 
@@ -1468,9 +1498,25 @@ mod limits {
 pub(super) mod errors {
     use pontoon_core::shape::ErrorSchema;
 
+    pub(in super::super) const ACCESS_DENIED_EXCEPTION: ErrorSchema = ErrorSchema {
+        shape: "AccessDeniedException",
+        code: "AccessDeniedException",
+        status: 400,
+        sender: true,
+        message: "",
+    };
+
     pub(in super::super) const DATA_ALREADY_ACCEPTED_EXCEPTION: ErrorSchema = ErrorSchema {
         shape: "DataAlreadyAcceptedException",
         code: "DataAlreadyAcceptedException",
+        status: 400,
+        sender: true,
+        message: "",
+    };
+
+    pub(in super::super) const INVALID_OPERATION_EXCEPTION: ErrorSchema = ErrorSchema {
+        shape: "InvalidOperationException",
+        code: "InvalidOperationException",
         status: 400,
         sender: true,
         message: "",

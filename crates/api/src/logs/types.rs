@@ -1436,6 +1436,39 @@ impl Decode for PutLogEventsOutput {
     }
 }
 
+/// Input of `PutLogGroupDeletionProtection`.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct PutLogGroupDeletionProtectionInput {
+    /// `logGroupIdentifier`: required; 1 to 2048 characters.
+    pub log_group_identifier: String,
+    /// `deletionProtectionEnabled`: required.
+    pub deletion_protection_enabled: bool,
+}
+
+impl Encode for PutLogGroupDeletionProtectionInput {
+    fn encode(&self, to: &mut dyn Writer) {
+        to.structure(&schema::PUT_LOG_GROUP_DELETION_PROTECTION_INPUT, &mut |to| {
+            to.member(0, &self.log_group_identifier);
+            to.member(1, &self.deletion_protection_enabled);
+        });
+    }
+}
+
+impl Decode for PutLogGroupDeletionProtectionInput {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::PUT_LOG_GROUP_DELETION_PROTECTION_INPUT, &mut |index, from| {
+            match index {
+                0 => value.log_group_identifier = from.string()?,
+                1 => value.deletion_protection_enabled = from.bool()?,
+                _ => {}
+            }
+            Ok(())
+        })?;
+        Ok(value)
+    }
+}
+
 /// Input of `PutResourcePolicy`.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct PutResourcePolicyInput {
@@ -1914,6 +1947,12 @@ pub struct DeleteRetentionPolicyOutput {}
 
 codec::empty!(DeleteRetentionPolicyOutput, schema::DELETE_RETENTION_POLICY_OUTPUT);
 
+/// Output of `PutLogGroupDeletionProtection`.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct PutLogGroupDeletionProtectionOutput {}
+
+codec::empty!(PutLogGroupDeletionProtectionOutput, schema::PUT_LOG_GROUP_DELETION_PROTECTION_OUTPUT);
+
 /// Output of `PutRetentionPolicy`.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct PutRetentionPolicyOutput {}
@@ -1963,6 +2002,7 @@ codec::outputs!(
     DeleteLogStreamOutput,
     DeleteResourcePolicyOutput,
     DeleteRetentionPolicyOutput,
+    PutLogGroupDeletionProtectionOutput,
     PutRetentionPolicyOutput,
     TagLogGroupOutput,
     TagResourceOutput,
@@ -1985,6 +2025,7 @@ codec::inputs!(
     ListTagsForResourceInput,
     ListTagsLogGroupInput,
     PutLogEventsInput,
+    PutLogGroupDeletionProtectionInput,
     PutResourcePolicyInput,
     PutRetentionPolicyInput,
     TagLogGroupInput,

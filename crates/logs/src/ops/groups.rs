@@ -1,4 +1,4 @@
-//! Log groups: create, delete, describe.
+//! Log groups: create, delete, protect, describe.
 
 use std::sync::Arc;
 
@@ -75,6 +75,19 @@ pub fn delete(
     logs.unschedule(group.expiry, scope, group.name);
     logs.sweep(step.now, Sweep::Group(scope, group.record.number));
     Ok(DeleteLogGroupOutput {}.into())
+}
+
+pub fn protect(
+    logs: &mut Logs,
+    step: &mut Step<'_>,
+    input: PutLogGroupDeletionProtectionInput,
+) -> Answer<PutLogGroupDeletionProtectionOutput> {
+    let name = super::group_name(step.scope, None, Some(input.log_group_identifier))?;
+    access::authorize(logs, step, "logs:PutLogGroupDeletionProtection", (&name, ""))?;
+    let group = logs.group_mut(step.scope, &name)?;
+    group.record.deletion_protection = input.deletion_protection_enabled;
+    group.write(step);
+    Ok(PutLogGroupDeletionProtectionOutput {}.into())
 }
 
 pub fn describe(

@@ -186,6 +186,14 @@ impl Handler for Logs {
         put::put(self, step, input)
     }
 
+    fn put_log_group_deletion_protection(
+        &mut self,
+        step: &mut Step<'_>,
+        input: PutLogGroupDeletionProtectionInput,
+    ) -> Answer<PutLogGroupDeletionProtectionOutput> {
+        groups::protect(self, step, input)
+    }
+
     fn put_resource_policy(
         &mut self,
         step: &mut Step<'_>,

@@ -65,6 +65,15 @@ fn a_protected_group_is_not_deleted() {
     assert_eq!(refused(bench.call::<DeleteLogGroupOutput>(delete)).0, "ValidationException");
     let groups = bench.groups(DescribeLogGroupsInput::default()).log_groups.unwrap();
     assert_eq!(groups[0].deletion_protection_enabled, Some(true));
+    let unprotect = PutLogGroupDeletionProtectionInput {
+        log_group_identifier: "g".into(),
+        deletion_protection_enabled: false,
+    };
+    let unprotect = Request::PutLogGroupDeletionProtection(unprotect);
+    bench.call::<PutLogGroupDeletionProtectionOutput>(unprotect).unwrap();
+    bench.restart();
+    let delete = Request::DeleteLogGroup(DeleteLogGroupInput { log_group_name: "g".into() });
+    bench.call::<DeleteLogGroupOutput>(delete).unwrap();
 }
 
 #[test]

@@ -144,7 +144,7 @@ fn parse_selector(cursor: &mut Cursor<'_>) -> Result<Vec<Part>, InvalidPattern> 
     loop {
         let dotted = cursor.take(".");
         let part = if cursor.take("[") {
-            let part = parse_bracket(cursor, dotted)?;
+            let part = parse_bracket(cursor, dotted, parts.is_empty())?;
             if !cursor.take("]") {
                 return Err(InvalidPattern::syntax());
             }
@@ -169,11 +169,11 @@ fn parse_selector(cursor: &mut Cursor<'_>) -> Result<Vec<Part>, InvalidPattern> 
     Ok(parts)
 }
 
-fn parse_bracket(cursor: &mut Cursor<'_>, dotted: bool) -> Result<Part, InvalidPattern> {
+fn parse_bracket(cursor: &mut Cursor<'_>, dotted: bool, is_first: bool) -> Result<Part, InvalidPattern> {
     match cursor.peek() {
         Some(quote @ ('\'' | '"')) => cursor.take_quoted(quote).map(Part::Member),
-        // A dot before brackets goes with a quoted name only.
-        _ if dotted => Err(InvalidPattern::syntax()),
+        // A dot before brackets goes with a quoted name only, and elements follow a property.
+        _ if dotted || is_first => Err(InvalidPattern::syntax()),
         Some('*') => {
             cursor.take("*");
             Ok(Part::Every)

@@ -4,8 +4,8 @@
 //! - A condition over JSON: `{ $.status >= 500 && ($.user.name = "a*" || $.tags[0] NOT EXISTS) }`.
 //! - Fields divided by spaces: `[ip, user, ..., status = 4*, bytes > 1000]`.
 //!
-//! A pattern has at most 1,024 characters, its conditions nest at most 64 deep, and matching takes time linear in the message: wildcards
-//! are searched piece by piece and regular expressions run without backtracking.
+//! A pattern has at most 1,024 characters, its conditions nest at most 64 deep, and matching takes time linear in the message: regular
+//! expressions run without backtracking.
 //!
 //! Follows "Filter pattern syntax" and its pages of the CloudWatch Logs user guide.
 

@@ -1,4 +1,4 @@
-//! What conditions compare with: texts with wildcards, numbers, regular expressions.
+//! What conditions compare with: texts with or without asterisks, numbers, regular expressions.
 
 use super::InvalidPattern;
 use super::cursor::Cursor;
@@ -114,7 +114,7 @@ impl Operand {
 
 /// Characters of a value that needs no quotes.
 fn is_bare(c: char) -> bool {
-    c.is_ascii_alphanumeric() || "_-.*:/+@#$'".contains(c)
+    c.is_ascii_alphanumeric() || "_-.*:/+".contains(c)
 }
 
 /// A number in plain or scientific notation. Words that Rust reads as numbers (`inf`, `nan`) are none.
@@ -126,28 +126,34 @@ pub(super) fn number(text: &str) -> Option<f64> {
     text.parse().ok().filter(|number: &f64| number.is_finite())
 }
 
-/// A text in which `*` stands for any run of characters.
+/// A text, or with asterisks its end, its beginning or a part of it. An asterisk between other characters is one ("`Ev*ent` will only match the actual
+/// string `Ev*ent`").
 #[derive(Clone, Debug)]
 pub(super) struct Wildcard {
-    /// What stands between the asterisks; never empty.
-    pieces: Box<[Box<str>]>,
+    text: Box<str>,
+    open_start: bool,
+    open_end: bool,
 }
 
 impl Wildcard {
     pub(super) fn new(text: &str) -> Self {
-        Self { pieces: text.split('*').map(Into::into).collect() }
+        let behind_start = text.trim_start_matches('*');
+        let inside = behind_start.trim_end_matches('*');
+        Self {
+            text: inside.into(),
+            open_start: behind_start.len() < text.len(),
+            open_end: inside.len() < behind_start.len() || inside.is_empty() && !text.is_empty(),
+        }
     }
 
-    /// Whether the whole text is as this says. Each piece is searched behind the one before, so a text is read once.
+    /// Whether the whole text is as this says.
     pub(super) fn matches(&self, text: &str) -> bool {
-        let Some((first, later)) = self.pieces.split_first() else { return false };
-        let Some((last, middle)) = later.split_last() else { return text == &**first };
-        let Some(mut rest) = text.strip_prefix(&**first) else { return false };
-        for piece in middle {
-            let Some(at) = rest.find(&**piece) else { return false };
-            rest = &rest[at + piece.len()..];
+        match (self.open_start, self.open_end) {
+            (false, false) => text == &*self.text,
+            (true, false) => text.ends_with(&*self.text),
+            (false, true) => text.starts_with(&*self.text),
+            (true, true) => text.contains(&*self.text),
         }
-        rest.ends_with(&**last)
     }
 }
 

@@ -29,6 +29,8 @@ impl Terms {
             let list = if cursor.take("?") {
                 &mut terms.optional
             } else if cursor.take("-") {
+                // The user guide's own example is `"ERROR" - "Exiting"`.
+                cursor.skip_space();
                 &mut terms.excluded
             } else {
                 &mut terms.required

@@ -40,6 +40,7 @@ fn terms_match_text() {
             ("?BAD ?ARGUMENTS", &[0, 2]),
             ("ERROR -ARGUMENTS -ERRORS", &[0, 1, 4]),
             ("-ERROR", &[3, 5]),
+            ("\"ERROR\" - \"ARGUMENTS\" -ERRORS", &[0, 1, 4]),
             ("-\"[ERROR\"", &[3, 4, 5, 6]),
             ("\"INTERNAL SERVER ERROR\"", &[4]),
             ("\"\\\"quoted\\\"\"", &[4]),
@@ -89,7 +90,9 @@ fn conditions_match_json() {
             ("{ $.user.* = 1 }", &[2]),
             ("{ $.['cluster.name'] = c }", &[0]),
             ("{ $['cluster.name'] = c }", &[0]),
-            ("{ $[0] = 1 }", &[4]),
+            ("{ $.eventType = Update*l }", &[]),
+            ("{ $.eventType = *Trail* }", &[0, 1]),
+            ("{ $.sourceIPAddress = *.1* }", &[0, 1]),
             ("{ $.SomeObject IS NULL }", &[0]),
             ("{ $.SomeObject EXISTS }", &[0]),
             ("{ $.SomeOtherObject NOT EXISTS }", &[0, 1, 2, 4]),
@@ -131,6 +134,7 @@ fn fields_match_text_divided_by_spaces() {
             ("[ip, user, username, timestamp, request = *.html*, status = 4*, bytes]", &[0]),
             ("[..., request = *.html*, status = 4*,]", &[0]),
             ("[..., status = 404, bytes]", &[0]),
+            ("[..., status = *, bytes = *4]", &[0, 1]),
             ("[..., bytes > 5000]", &[1]),
             ("[..., bytes >= 4355]", &[1, 2]),
             ("[ip != 127.*, ...]", &[2, 3, 4]),
@@ -172,7 +176,9 @@ fn what_is_no_pattern_is_refused() {
         ("{ $.a IS MAYBE }", syntax),
         ("{ $.a NOT }", syntax),
         ("{ $.a. = 1 }", syntax),
+        ("{ $[0] = 1 }", syntax),
         ("{ $.a[ = 1 }", syntax),
+        ("{ $.a = b@c }", syntax),
         ("{ $.a[x] = 1 }", syntax),
         ("{ $.a[99999999999999999999999] = 1 }", syntax),
         ("{ $.a = \"open }", syntax),
@@ -215,7 +221,7 @@ fn matching_stays_linear_on_hostile_messages() {
     let open = "[ \" ".repeat(100_000);
     assert!(FilterPattern::parse("[a, ..., b]").unwrap().matches(&open));
     let many = "a".repeat(500_000);
-    assert!(!FilterPattern::parse("[a = *a*a*a*a*a*a*a*b]").unwrap().matches(&many));
+    assert!(!FilterPattern::parse("[a = *a*a*b*]").unwrap().matches(&many));
     assert!(!FilterPattern::parse("%a*a*a*a*a*b%").unwrap().matches(&many));
     let deep = "[".repeat(500_000);
     assert!(!FilterPattern::parse("{ $.a NOT EXISTS }").unwrap().matches(&deep));
