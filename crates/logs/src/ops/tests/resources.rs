@@ -1,5 +1,7 @@
 //! Groups, streams, retention and tags.
 
+use pontoon_core::shape::{Violation, Violations};
+
 use super::*;
 
 #[test]
@@ -280,5 +282,29 @@ fn both_families_of_tag_operations_speak_of_the_same_tags() {
     assert_eq!(
         refused(bench.call::<TagResourceOutput>(Request::TagResource(input))).0,
         "InvalidParameterException"
+    );
+}
+
+#[test]
+fn what_the_model_forbids_is_worded_as_recorded() {
+    let said = |operation: &str, member: &'static str, violation: Violation, value: &str| {
+        let mut violations = Violations::new();
+        violations.add(violation, || value.to_owned());
+        violations.in_member(0, member);
+        let operation = OPERATIONS.iter().find(|schema| schema.name == operation).unwrap();
+        let error = Service::invalid(&Logs::default(), operation, &violations).unwrap();
+        (error.code.into_owned(), error.message)
+    };
+    let invalid = |message: &str| ("InvalidParameterException".to_owned(), message.to_owned());
+    assert_eq!(
+        said("GetLogEvents", "limit", Violation::TooLarge(10_000), "10001"),
+        invalid(
+            "1 validation error detected: Value '10001' at 'limit' failed to satisfy constraint: \
+             Member must have value less than or equal to 10000"
+        )
+    );
+    assert_eq!(
+        said("CreateLogGroup", "logGroupName", Violation::TooLong(512), "x"),
+        invalid("Invalid LogGroup or LogStream, both must have length less than or equal to 512.")
     );
 }
