@@ -1,14 +1,17 @@
 //! CloudWatch Logs as the engine sees it: loading, and what happens of itself.
 
+use std::any::Any;
+
 use pontoon_api::logs;
 use pontoon_core::shape::Violations;
 use pontoon_core::{
     ApiError, Inspect, LoadError, OperationSchema, Output, Reply, Request, Scope, Service, ServiceId,
-    ServiceSchema, Step, StoreRead, Timestamp,
+    ServiceSchema, Settled, Step, StoreRead, Timestamp,
 };
 
 use crate::background::Sweep;
 use crate::records;
+use crate::state::emf::Fault;
 use crate::{Group, Logs};
 
 impl Service for Logs {
@@ -83,6 +86,13 @@ impl Service for Logs {
             self.run_sweep(step);
         } else {
             self.run_expiry(step);
+        }
+    }
+
+    /// The metrics embedded in an event were taken or refused; the token is the log group's name.
+    fn settled(&mut self, step: &mut Step<'_>, token: Box<dyn Any + Send>, outcome: Settled) {
+        if let (Err(_), Ok(group)) = (outcome, token.downcast::<String>()) {
+            self.count_emf_fault(step.now, step.scope, &group, Fault::Validation);
         }
     }
 

@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 
 use pontoon_api::cloudwatch::{self, Dimension, MetricDatum, PutMetricDataInput};
 use pontoon_api::logs::*;
-use pontoon_core::{Hop, Space, Step, Timestamp};
+use pontoon_core::{Hop, ServiceId, Space, Step, Ticket, Timestamp};
 
 use super::{Answer, access, streams};
 use crate::records::{self, EVENT_OVERHEAD_BYTES, Event};
-use crate::state::emf::{self, Fault, Metric};
+use crate::state::emf::{self, Metric};
 use crate::state::position::{Position, TIMESTAMP_MAX};
 use crate::state::verdict::{Refused, Verdict};
 use crate::{Error, Group, Logs};
@@ -17,8 +17,6 @@ use crate::{Error, Group, Logs};
 pub const BYTES_MAX: usize = 1 << 20;
 /// Events of one request.
 const EVENTS_MAX: usize = 10_000;
-/// Data that one `PutMetricData` takes.
-const DATA_MAX: usize = 1_000;
 
 /// The principal that publishes the metrics of events.
 const PRINCIPAL: &str = "logs.amazonaws.com";
@@ -138,43 +136,41 @@ impl Group {
     }
 }
 
-/// Hands the metrics embedded in events to CloudWatch.
+/// Hands the metrics embedded in events to CloudWatch, those of each event and namespace by themselves, so that what CloudWatch refuses costs no other
+/// event its metrics.
 fn publish_embedded(
     logs: &mut Logs,
     step: &mut Step<'_>,
     (group, arn): (&str, &str),
     events: &[InputLogEvent],
 ) {
-    let mut by_namespace: BTreeMap<String, Vec<MetricDatum>> = BTreeMap::new();
     for event in events {
+        let mut by_namespace: BTreeMap<String, Vec<MetricDatum>> = BTreeMap::new();
         match emf::metrics(&event.message) {
             Ok(metrics) => {
-                for metric in metrics {
-                    let data = by_namespace.entry(metric.namespace.clone()).or_default();
-                    data.push(datum(metric));
+                for mut metric in metrics {
+                    let namespace = std::mem::take(&mut metric.namespace);
+                    by_namespace.entry(namespace).or_default().push(datum(metric));
                 }
             }
-            Err(fault @ (Fault::Parsing | Fault::Validation)) => {
-                logs.count_emf_fault(step.now, step.scope, group, fault);
-            }
+            Err(fault) => logs.count_emf_fault(step.now, step.scope, group, fault),
         }
-    }
-    for (namespace, data) in by_namespace {
-        for part in data.chunks(DATA_MAX) {
-            let input = PutMetricDataInput {
-                namespace: namespace.clone(),
-                metric_data: Some(part.to_vec()),
-                ..PutMetricDataInput::default()
-            };
+        for (namespace, data) in by_namespace {
+            assert!(data.len() <= emf::DATA_MAX, "an event gives no more data than PutMetricData takes");
+            let resource = namespace.clone();
+            let input =
+                PutMetricDataInput { namespace, metric_data: Some(data), ..PutMetricDataInput::default() };
             let caller = step.hop_caller(PRINCIPAL, arn, step.caller.traces.clone());
+            let ticket =
+                Ticket { owner: ServiceId::Logs, scope: step.scope, token: Box::new(group.to_owned()) };
             step.hop(Hop {
                 to: step.scope,
                 caller,
                 request: Box::new(cloudwatch::Request::PutMetricData(input)),
-                resource: namespace.clone(),
+                resource,
                 attempt: 1,
                 traced: false,
-                ticket: None,
+                ticket: Some(ticket),
             });
         }
     }

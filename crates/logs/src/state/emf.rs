@@ -11,7 +11,7 @@ pub const METRICS_MAX: usize = 100;
 pub const DIMENSIONS_MAX: usize = 30;
 /// How many values a metric's target member may list.
 pub const VALUES_MAX: usize = 100;
-/// How many data one event gives at most, over all its directives and dimension sets. Ours: the specification bounds each part only.
+/// How many data one event gives at most, over all its directives and dimension sets: what one `PutMetricData` takes.
 pub const DATA_MAX: usize = 1_000;
 
 /// Values of one metric under one set of dimensions.

@@ -264,7 +264,10 @@ fn embedded_metrics_go_to_cloudwatch() {
     let broken = r#"{"_aws":{"Timestamp":"","CloudWatchMetrics":[]}}"#;
     bench.put("s", &[(0, event), (0, "plain"), (0, broken)]).unwrap();
     assert_eq!(bench.effects.hops.len(), 1);
-    let hop = bench.effects.hops.pop().unwrap();
+    let mut hop = bench.effects.hops.pop().unwrap();
+    let ticket = hop.ticket.take().unwrap();
+    let refusal = Err(ApiError::client("InvalidParameterValue", "no such unit"));
+    bench.step(|logs, step| logs.settled(step, ticket.token, refusal));
     assert_eq!(hop.caller.principal, Principal::Service("logs.amazonaws.com"));
     let request = hop.request.into_any().downcast::<cloudwatch::Request>().unwrap();
     let cloudwatch::Request::PutMetricData(input) = *request else { panic!("another operation") };
@@ -274,7 +277,9 @@ fn embedded_metrics_go_to_cloudwatch() {
     assert_eq!(data[0].dimensions.as_ref().unwrap()[0].value, "test");
     bench.now = bench.now.after(Duration::from_secs(60));
     bench.step(|logs, step| logs.run_due(step));
-    assert!(bench.effects.metrics.iter().any(|(_, datum)| datum.name == "EMFParsingErrors"));
+    for name in ["EMFParsingErrors", "EMFValidationErrors"] {
+        assert!(bench.effects.metrics.iter().any(|(_, datum)| datum.name == name), "{name}");
+    }
 }
 
 proptest! {
