@@ -502,8 +502,7 @@ async fn interpreted(
     files: &[(&str, &str)],
     event: &Value,
 ) -> Option<FunctionResult> {
-    let code =
-        bench.dir.path().join(format!("code-{}", files.iter().map(|(_, text)| text.len()).sum::<usize>()));
+    let code = tempfile::tempdir_in(bench.dir.path()).unwrap().keep();
     for (name, text) in files {
         let file = code.join(name);
         fs::create_dir_all(file.parent().unwrap()).unwrap();
@@ -520,14 +519,6 @@ async fn interpreted(
         return None;
     }
     Some(result)
-}
-
-async fn node(handler: &str, files: &[(&str, &str)], event: &Value) -> Option<FunctionResult> {
-    interpreted(&Bench::new(), "nodejs20.x", handler, files, event).await
-}
-
-async fn python(files: &[(&str, &str)], handler: &str, event: &Value) -> Option<FunctionResult> {
-    interpreted(&Bench::new(), "python3.12", handler, files, event).await
 }
 
 #[tokio::test]
@@ -583,6 +574,7 @@ async fn node_handlers_of_every_style_answer() {
 
 #[tokio::test]
 async fn node_modules_marked_as_esm_load_and_see_the_context() {
+    let bench = Bench::new();
     let code = "import { basename } from 'node:path';
         export async function handler(event, context) {
           console.log('several\\nlines', { a: 1 });
@@ -590,7 +582,9 @@ async fn node_modules_marked_as_esm_load_and_see_the_context() {
           return { ...context, left: context.getRemainingTimeInMillis() > 1000, trace: process.env._X_AMZN_TRACE_ID, b: basename('/a/b') };
         }";
     let files = [("package.json", r#"{"type":"module"}"#), ("index.js", code)];
-    let Some(result) = node("index.handler", &files, &json!({})).await else { return };
+    let Some(result) = interpreted(&bench, "nodejs20.x", "index.handler", &files, &json!({})).await else {
+        return;
+    };
     let context = payload(&result);
     for (name, value) in [
         ("functionVersion", json!("$LATEST")),
@@ -619,6 +613,7 @@ async fn node_modules_marked_as_esm_load_and_see_the_context() {
 
 #[tokio::test]
 async fn node_errors_have_the_managed_runtimes_shape() {
+    let bench = Bench::new();
     for (text, error_type, message) in [
         ("exports.handler = async () => { throw new TypeError('bad'); };", "TypeError", "bad"),
         ("exports.handler = () => { throw new Error('sync'); };", "Error", "sync"),
@@ -644,7 +639,11 @@ async fn node_errors_have_the_managed_runtimes_shape() {
             "Pontoon does not support response streaming in Node.js functions",
         ),
     ] {
-        let Some(result) = node("index.handler", &[("index.js", text)], &json!({})).await else { return };
+        let Some(result) =
+            interpreted(&bench, "nodejs20.x", "index.handler", &[("index.js", text)], &json!({})).await
+        else {
+            return;
+        };
         let error = payload(&result);
         assert_eq!(
             (&error["errorType"], &error["errorMessage"]),
@@ -653,12 +652,17 @@ async fn node_errors_have_the_managed_runtimes_shape() {
         );
         assert!(error["trace"].is_array() && result.function_error.is_some(), "{error}");
     }
-    let Some(result) = node("index.handler", &[("other.js", "")], &json!({})).await else { return };
+    let Some(result) =
+        interpreted(&bench, "nodejs20.x", "index.handler", &[("other.js", "")], &json!({})).await
+    else {
+        return;
+    };
     assert_eq!(payload(&result)["errorType"], "Runtime.ImportModuleError");
 }
 
 #[tokio::test]
 async fn python_handlers_answer_and_log_as_in_the_managed_runtime() {
+    let bench = Bench::new();
     let code = "import logging, os
 logging.getLogger().setLevel(logging.INFO)
 def handler(event, context):
@@ -668,7 +672,10 @@ def handler(event, context):
             'memory': context.memory_limit_in_mb, 'left': context.get_remaining_time_in_millis() > 1000,
             'arn': context.invoked_function_arn, 'trace': os.environ['_X_AMZN_TRACE_ID'], 'text': 'é'}
 ";
-    let Some(result) = python(&[("pkg/app.py", code)], "pkg/app.handler", &json!({ "n": 1 })).await else {
+    let Some(result) =
+        interpreted(&bench, "python3.12", "pkg/app.handler", &[("pkg/app.py", code)], &json!({ "n": 1 }))
+            .await
+    else {
         return;
     };
     assert_eq!(
@@ -686,6 +693,7 @@ def handler(event, context):
 
 #[tokio::test]
 async fn python_errors_have_the_managed_runtimes_shape() {
+    let bench = Bench::new();
     for (text, error_type, message) in [
         ("def handler(e, c):\n    raise ValueError('bad')\n", "ValueError", "bad"),
         ("def other(): pass\n", "Runtime.HandlerNotFound", "Handler 'handler' missing on module 'index'"),
@@ -701,7 +709,11 @@ async fn python_errors_have_the_managed_runtimes_shape() {
         ),
         ("raise Exception('Runtime startup fails')\n", "Exception", "Runtime startup fails"),
     ] {
-        let Some(result) = python(&[("index.py", text)], "index.handler", &json!({})).await else { return };
+        let Some(result) =
+            interpreted(&bench, "python3.12", "index.handler", &[("index.py", text)], &json!({})).await
+        else {
+            return;
+        };
         let error = payload(&result);
         assert_eq!(
             (&error["errorType"], &error["errorMessage"]),
@@ -711,7 +723,11 @@ async fn python_errors_have_the_managed_runtimes_shape() {
         assert!(error["stackTrace"].is_array() && error["requestId"].is_string());
     }
     let text = "def handler(e, c):\n    raise ValueError('bad')\n";
-    let Some(result) = python(&[("index.py", text)], "index.handler", &json!({})).await else { return };
+    let Some(result) =
+        interpreted(&bench, "python3.12", "index.handler", &[("index.py", text)], &json!({})).await
+    else {
+        return;
+    };
     let trace = payload(&result)["stackTrace"].clone();
     assert!(
         trace[0].as_str().unwrap().ends_with("index.py\", line 2, in handler\n    raise ValueError('bad')\n"),
@@ -728,7 +744,11 @@ async fn python_errors_have_the_managed_runtimes_shape() {
         "{event:?}"
     );
     let exits = "import sys\ndef handler(e, c):\n    sys.exit(0)\n";
-    let Some(result) = python(&[("index.py", exits)], "index.handler", &json!({})).await else { return };
+    let Some(result) =
+        interpreted(&bench, "python3.12", "index.handler", &[("index.py", exits)], &json!({})).await
+    else {
+        return;
+    };
     assert!(
         payload(&result)["errorMessage"]
             .as_str()
