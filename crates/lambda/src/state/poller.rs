@@ -163,6 +163,8 @@ impl Poller {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     const NOW: Timestamp = Timestamp::from_secs(1000);
@@ -249,5 +251,72 @@ mod tests {
         assert_eq!(poller.poll(pace, NOW), None);
         let again = poller.due(pace).unwrap();
         assert!(poller.poll(pace, again).is_some());
+    }
+
+    /// What may happen to a poller.
+    #[derive(Debug, Clone)]
+    enum Event {
+        Wait(u32),
+        Delivered(usize),
+        PollFailed,
+        BatchEnded,
+        Stopped,
+    }
+
+    fn events() -> impl Strategy<Value = Vec<Event>> {
+        let event = prop_oneof![
+            (0u32..8).prop_map(Event::Wait),
+            (0usize..=10).prop_map(Event::Delivered),
+            Just(Event::PollFailed),
+            Just(Event::BatchEnded),
+            Just(Event::Stopped),
+        ];
+        proptest::collection::vec(event, 0..60)
+    }
+
+    proptest! {
+        /// Whatever happens, in whatever order: every message is handed out or given back exactly once, within the bounds, and nothing waits
+        /// without a poll or a timer that would wake it.
+        #[test]
+        fn no_message_is_lost_doubled_or_left_waiting(events in events(), size in 1usize..25, window in 0u32..6) {
+            let pace = pace(size, if size > 10 { window.max(1) } else { window });
+            let (mut poller, mut now) = (Poller::default(), NOW);
+            let (mut polls, mut next, mut out, mut busy) = (Vec::new(), 0, Vec::new(), 0u32);
+            for event in events {
+                match event {
+                    Event::Wait(secs) => now = now.after(Duration::from_secs(u64::from(secs))),
+                    Event::Delivered(count) => if let Some(wish) = polls.pop() {
+                        let PollWish { number, messages_max, .. } = wish;
+                        let messages = held(count.min(messages_max));
+                        let named = messages.into_iter().map(|held| {
+                            next += 1;
+                            Held { message_id: next.to_string(), ..held }
+                        });
+                        out.extend(poller.received(number, named.collect(), pace, now));
+                    },
+                    Event::PollFailed => if let Some(wish) = polls.pop() {
+                        poller.poll_failed(wish.number, now);
+                    },
+                    Event::BatchEnded if busy > 0 => {
+                        busy -= 1;
+                        poller.ended();
+                    }
+                    Event::BatchEnded => {}
+                    Event::Stopped => out.extend(poller.stop()),
+                }
+                while let Some(batch) = poller.take_batch(pace, now) {
+                    busy += 1;
+                    prop_assert!(!batch.is_empty() && batch.len() <= size && busy <= pace.concurrency);
+                    out.extend(batch);
+                }
+                polls.extend(poller.poll(pace, now));
+                let idle = poller.polling.is_none() && poller.due(pace).is_none() && busy < pace.concurrency;
+                prop_assert!(!idle, "nothing would wake it");
+            }
+            out.extend(poller.stop());
+            let mut ids: Vec<u64> = out.iter().map(|held| held.message_id.parse().unwrap_or(0)).collect();
+            ids.sort_unstable();
+            prop_assert_eq!(ids, (1..=next).collect::<Vec<u64>>());
+        }
     }
 }
