@@ -62,13 +62,13 @@ fn unavailable(_: StoreError) -> ApiError {
 impl Handler for Logs {
     type Error = Error;
 
-    fn invalid(&self, operation: &'static OperationSchema, violations: &Violations) -> Option<ApiError> {
-        let creates = matches!(operation.name, "CreateLogGroup" | "CreateLogStream");
+    fn invalid(&self, _operation: &'static OperationSchema, violations: &Violations) -> Option<ApiError> {
+        // Recorded for `CreateLogGroup` and `DeleteMetricFilter`.
         let too_long = violations.found().iter().any(|violated| {
             matches!(violated.violation, Violation::TooLong(512))
                 && matches!(violated.path.as_str(), "logGroupName" | "logStreamName")
         });
-        if creates && too_long {
+        if too_long {
             return Some(Error::NameTooLong.into());
         }
         Some(ApiError::client("InvalidParameterException", violations.message()))
