@@ -18,6 +18,11 @@ const LOOKED_AT_MAX: usize = 100_000;
 /// How many bytes of events one page looks at.
 const LOOKED_AT_BYTES_MAX: usize = 64 << 20;
 
+/// Up to how many chosen streams are read by their indexes; more are picked out of the whole group.
+const INDEXED_STREAMS_MAX: usize = 100;
+/// How many events of each stream are looked up at a time.
+const INDEX_PIECE: usize = 1_000;
+
 pub fn filter(
     logs: &mut Logs,
     step: &mut Step<'_>,
@@ -87,17 +92,11 @@ struct Search {
 impl Search {
     fn run(&self, store: &dyn StoreRead) -> Result<FilterLogEventsOutput, ApiError> {
         let mut page = Page::default();
-        let range = records::event_range(self.group, self.from, self.to);
-        if !range.is_empty() {
-            store
-                .scan(Space::Log, &range, Direction::Ascending, &mut |key, value| match (
-                    records::position_of(key),
-                    Event::decode(value),
-                ) {
-                    (Some(position), Some(event)) => self.look_at(&mut page, position, &event),
-                    _ => ControlFlow::Continue(()),
-                })
-                .map_err(unavailable)?;
+        match &self.streams {
+            Some(streams) if streams.len() <= INDEXED_STREAMS_MAX => {
+                self.walk_indexes(store, streams, &mut page)?;
+            }
+            _ => self.walk_group(store, &mut page)?,
         }
         Ok(FilterLogEventsOutput {
             events: Some(page.found),
@@ -105,6 +104,74 @@ impl Search {
             searched_log_streams: Some(Vec::new()),
             next_token: page.next.map(|next| next.search_token(self.group)),
         })
+    }
+
+    /// Looks at every event of the group.
+    fn walk_group(&self, store: &dyn StoreRead, page: &mut Page) -> Result<(), ApiError> {
+        let range = records::event_range(self.group, self.from, self.to);
+        if range.is_empty() {
+            return Ok(());
+        }
+        store
+            .scan(Space::Log, &range, Direction::Ascending, &mut |key, value| match (
+                records::position_of(key),
+                Event::decode(value),
+            ) {
+                (Some(position), Some(event)) => self.look_at(page, position, &event),
+                _ => ControlFlow::Continue(()),
+            })
+            .map_err(unavailable)
+    }
+
+    /// Looks at the events of a few streams alone, merged from their indexes piece by piece.
+    fn walk_indexes(
+        &self,
+        store: &dyn StoreRead,
+        streams: &HashSet<u64>,
+        page: &mut Page,
+    ) -> Result<(), ApiError> {
+        let mut from = self.from;
+        while from < self.to {
+            let mut positions = Vec::new();
+            // Up to where every stream's piece is complete.
+            let mut complete_to = self.to;
+            for stream in streams {
+                let last = self.read_index(store, *stream, from, &mut positions)?;
+                complete_to = last.map_or(complete_to, |last| complete_to.min(last.next()));
+            }
+            positions.retain(|position| *position < complete_to);
+            positions.sort_unstable();
+            for position in positions {
+                let key = records::event_key(self.group, position);
+                let stored = store.get(Space::Log, &key).map_err(unavailable)?;
+                let Some(event) = stored.as_deref().and_then(Event::decode) else { continue };
+                if self.look_at(page, position, &event).is_break() {
+                    return Ok(());
+                }
+            }
+            from = complete_to;
+        }
+        Ok(())
+    }
+
+    /// Adds the next piece of a stream's index; its last position if there may be more.
+    fn read_index(
+        &self,
+        store: &dyn StoreRead,
+        stream: u64,
+        from: Position,
+        positions: &mut Vec<Position>,
+    ) -> Result<Option<Position>, ApiError> {
+        let range = records::index_range(self.group, stream, from, self.to);
+        let mut read = 0;
+        store
+            .scan(Space::Log, &range, Direction::Ascending, &mut |key, _| {
+                positions.extend(records::position_of(key));
+                read += 1;
+                if read < INDEX_PIECE { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+            })
+            .map_err(unavailable)?;
+        Ok(positions.last().copied().filter(|_| read == INDEX_PIECE))
     }
 
     fn look_at(&self, page: &mut Page, position: Position, event: &Event<'_>) -> ControlFlow<()> {

@@ -171,6 +171,50 @@ fn a_search_merges_streams_in_order_of_time() {
 }
 
 #[test]
+fn a_search_of_chosen_streams_merges_them_over_many_pieces() {
+    let mut bench = Bench::with_stream();
+    let mut expected = Vec::new();
+    for (stream, step) in [("s", 3), ("t", 1), ("u", 7)] {
+        if stream != "s" {
+            bench.create_stream("g", stream).unwrap();
+        }
+        let texts: Vec<String> = (0..2_500).map(|n| format!("{stream}{n}")).collect();
+        let events: Vec<(i64, &str)> =
+            texts.iter().enumerate().map(|(n, text)| (n as i64 * step, text.as_str())).collect();
+        bench.put(stream, &events).unwrap();
+        expected.extend(
+            events.iter().map(|(at, text)| (*at, expected.len(), (*text).to_owned())).collect::<Vec<_>>(),
+        );
+    }
+    for (names, pattern) in
+        [(vec!["s", "u"], ""), (vec!["s"], ""), (vec!["t", "u"], "%7$%"), (vec!["s", "t", "u"], "")]
+    {
+        let mut wanted: Vec<_> = expected
+            .iter()
+            .filter(|(_, _, text)| names.contains(&&text[..1]) && (pattern.is_empty() || text.ends_with('7')))
+            .collect();
+        wanted.sort_by_key(|(at, order, _)| (*at, *order));
+        let mut found = Vec::new();
+        let mut input = FilterLogEventsInput {
+            log_stream_names: Some(names.iter().map(|name| (*name).into()).collect()),
+            filter_pattern: Some(pattern.into()),
+            limit: Some(999),
+            ..Default::default()
+        };
+        loop {
+            let page = bench.filter(input.clone()).unwrap();
+            found.extend(page.events.unwrap().into_iter().map(|event| event.message.unwrap()));
+            input.next_token = page.next_token;
+            if input.next_token.is_none() {
+                break;
+            }
+        }
+        let wanted: Vec<&String> = wanted.into_iter().map(|(_, _, text)| text).collect();
+        assert_eq!(found.iter().collect::<Vec<_>>(), wanted, "{names:?}");
+    }
+}
+
+#[test]
 fn retention_hides_events_on_time_and_removes_them_soon() {
     let mut bench = Bench::with_stream();
     let input = PutRetentionPolicyInput { log_group_name: "g".into(), retention_in_days: 1 };
