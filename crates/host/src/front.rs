@@ -94,14 +94,21 @@ impl Backend for Front {
         matches!(self.access, Access::Anyone)
     }
 
+    fn needs_no_signature(&self, operation: &'static OperationSchema) -> bool {
+        pontoon_sns::needs_no_signature(operation)
+    }
+
     fn invalid(&self, operation: &'static OperationSchema, violations: &Violations) -> Option<ApiError> {
         self.host.look(|engine| engine.invalid(operation, violations))
     }
 
     async fn call(&self, call: Call) -> Result<Box<dyn Output>, ApiError> {
         let Call { request, scope, access_key, request_id, endpoint, trace_header, .. } = call;
+        // Who needs a signature elsewhere and has none here is nobody in particular, and may do nothing that is guarded.
+        let is_nobody = access_key.is_none() && !self.anonymous();
         let (principal, account, identity) = match access_key.and_then(|key| self.identified(&key)) {
             Some(Identified { principal, account, policies, .. }) => (principal, account, Some(policies)),
+            None if is_nobody => (Principal::User("anonymous".into()), scope.account, None),
             None => (Principal::Account(scope.account), scope.account, None),
         };
         let continued = trace_header.as_deref().and_then(|header| self.host.dispatcher().continued(header));

@@ -24,7 +24,9 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use pontoon_core::policy::Document;
-use pontoon_core::{Access, Arn, MetricBook, Outbox, Scope, ServiceId, Space, Step, Timestamp};
+use pontoon_core::{
+    Access, Arn, MetricBook, OperationSchema, Outbox, Scope, ServiceId, Space, Step, Timestamp,
+};
 
 pub use error::Error;
 pub use state::signing::Certificates;
@@ -247,6 +249,13 @@ impl Subscription {
         let filter = record.settings.compile().ok().flatten();
         Self { arn: scope.arn("sns", resource).into(), record, filter, next_slot: Timestamp::EPOCH }
     }
+}
+
+/// Whether an operation can be asked for without a signature: what the URLs in messages ask for. `ConfirmSubscription` is believed because of
+/// its token; `Unsubscribe` wants a signature after all where the confirmation said so.
+#[must_use]
+pub fn needs_no_signature(operation: &OperationSchema) -> bool {
+    operation.service.id == "sns" && matches!(operation.name, "ConfirmSubscription" | "Unsubscribe")
 }
 
 /// Scope and name of the topic that an ARN names, which `parameter` gave; it must be in the region of `here`.

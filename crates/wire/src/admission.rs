@@ -24,7 +24,8 @@ pub(crate) struct Admitted {
     pub(crate) verified: bool,
 }
 
-/// Decides about a request that names `scope`, to the service of this signing name, or to any if it is `None`. `body` is as it was received.
+/// Decides about a request that names `scope`, to the service of this signing name, or to any if it is `None`. `body` is as it was received;
+/// `unsigned` says whether a request without a signature is let in.
 ///
 /// # Errors
 /// What is wrong with the signature, where signatures are checked.
@@ -34,11 +35,12 @@ pub(crate) fn admit(
     scope: Option<&CredentialScope>,
     signing_name: Option<&str>,
     body: &[u8],
+    unsigned: bool,
 ) -> Result<Admitted, AuthError> {
     let home = backend.home();
     let mut admitted = Admitted { scope: home, access_key: None, chunks_signed: None, verified: false };
     let Some(scope) = scope else {
-        return if backend.anonymous() { Ok(admitted) } else { complete(head).and(Err(AuthError::Missing)) };
+        return if unsigned { Ok(admitted) } else { complete(head).and(Err(AuthError::Missing)) };
     };
     admitted.access_key = Some(scope.access_key.as_str().into());
     // A region that cannot be one is none that state could be kept under.

@@ -30,6 +30,11 @@ pub trait Backend: Send + Sync + 'static {
     /// Whether requests without credentials, or with incomplete ones, are let in.
     fn anonymous(&self) -> bool;
 
+    /// Whether requests for this operation are let in without a signature even where others are not: what whoever holds a token may do.
+    fn needs_no_signature(&self, _operation: &'static OperationSchema) -> bool {
+        false
+    }
+
     /// Words what the model finds wrong with an input; `None` lets the operation see it all the same.
     fn invalid(&self, operation: &'static OperationSchema, violations: &Violations) -> Option<ApiError>;
 

@@ -214,6 +214,7 @@ impl<B: Backend> Front<B> {
             exchange.signed.as_ref(),
             Some(operation.service.id),
             received,
+            self.backend.anonymous() || self.backend.needs_no_signature(operation),
         );
         let family = Family::of(operation.service, routed.protocol);
         let admitted = admitted.map_err(|error| fail(error.told(family)))?;
@@ -273,7 +274,7 @@ impl<B: Backend> Front<B> {
             Ok(body) => {
                 let endpoint = endpoint(&head);
                 let signed = CredentialScope::of(&head);
-                let admitted = admit(self.backend.as_ref(), &head, signed.as_ref(), None, &body);
+                let admitted = admit(self.backend.as_ref(), &head, signed.as_ref(), None, &body, false);
                 let verified = admitted.is_ok_and(|admitted| admitted.verified);
                 let Parts { method, uri, headers, .. } = head;
                 let request = PlainRequest { method, uri, headers, body, endpoint, source_ip, verified };

@@ -4,7 +4,7 @@ use pontoon_api::sns::*;
 use pontoon_core::{Arn, Step};
 
 use super::subscribe::ask_to_confirm;
-use super::{Answer, authorize};
+use super::{Answer, authorize_subscription};
 use crate::state::notification::Kind;
 use crate::state::subscription::Status;
 use crate::{Error, Sns};
@@ -83,11 +83,7 @@ pub fn unsubscribe(
     }
     // Unless its confirmation said otherwise, whoever has a message may end the subscription that it came by.
     if record.guarded || !record.protocol.is_http() {
-        step.scope = scope;
-        let owner = record.owner().unwrap_or(scope.account);
-        if step.caller.account != owner {
-            authorize(step, "sns:Unsubscribe", arn)?;
-        }
+        authorize_subscription(step, "sns:Unsubscribe", (scope, subscription))?;
     }
     step.scope = scope;
     // DEVIATION: AWS sends no farewell where the subscription's owner ends it; who an unsigned caller is cannot be told here.

@@ -15,9 +15,9 @@ mod topics;
 
 use pontoon_api::sns::*;
 use pontoon_core::shape::Violations;
-use pontoon_core::{Access, ApiError, OperationSchema, Reply, Step};
+use pontoon_core::{Access, ApiError, OperationSchema, Reply, Scope, Step};
 
-use crate::{Error, Sns};
+use crate::{Error, Sns, Subscription};
 
 /// What an operation gives back.
 type Answer<T> = Result<Reply<T>, Error>;
@@ -26,6 +26,22 @@ type Answer<T> = Result<Reply<T>, Error>;
 fn authorize(step: &mut Step<'_>, action: &'static str, resource: &str) -> Result<(), Error> {
     let access = Access { action, resource, policy: None, context: &[] };
     step.authorize(&access).map_err(|denial| Error::AuthorizationError(denial.message))
+}
+
+/// Checks the caller's right to `action` on a subscription: it belongs to who made it and to the topic's account. The step goes on in the topic's scope.
+fn authorize_subscription(
+    step: &mut Step<'_>,
+    action: &'static str,
+    (scope, subscription): (Scope, &Subscription),
+) -> Result<(), Error> {
+    let account = match subscription.record.owner() {
+        Some(owner) if step.caller.account == owner => owner,
+        _ => scope.account,
+    };
+    step.scope = Scope { account, ..scope };
+    let authorized = authorize(step, action, &subscription.arn);
+    step.scope = scope;
+    authorized
 }
 
 impl Handler for Sns {

@@ -6,7 +6,7 @@ use pontoon_api::sns::*;
 use pontoon_core::{Arn, Scope, Step};
 
 use super::subscribe::refusal;
-use super::{Answer, authorize};
+use super::{Answer, authorize_subscription};
 use crate::state::delivery_policy::{SubscriptionPolicy, to_text};
 use crate::state::subscription::Status;
 use crate::{Error, Sns};
@@ -25,10 +25,7 @@ fn open(sns: &Sns, step: &mut Step<'_>, arn: &str, action: &'static str) -> Resu
     let (scope, resource) = found.ok_or_else(|| Error::invalid("SubscriptionArn"))?;
     let subscription = sns.subscription(scope, &resource).filter(|one| one.record.status != Status::Ended);
     let subscription = subscription.ok_or(Error::NO_SUBSCRIPTION)?;
-    step.scope = scope;
-    if subscription.record.owner() != Some(step.caller.account) {
-        authorize(step, action, arn)?;
-    }
+    authorize_subscription(step, action, (scope, subscription))?;
     Ok((scope, resource))
 }
 

@@ -826,6 +826,35 @@ fn a_deleted_topics_subscriptions_can_be_looked_at_and_then_go() {
     assert_eq!(message_of(bench.subscription_attributes(&arn)), "404 NotFound: Subscription does not exist");
 }
 
+/// `AuthenticateOnUnsubscribe`: whoever only holds a message cannot end the subscription that it came by.
+#[test]
+fn a_guarded_subscription_is_ended_by_its_owner_only() {
+    for guarded in [true, false] {
+        let mut bench = Bench::new();
+        let topic = bench.create("t");
+        let arn = bench.subscribe(&topic, ("http", URL), &[]).unwrap();
+        bench.settle();
+        let body: serde_json::Value = serde_json::from_slice(&bench.posted[0].1.body).unwrap();
+        let owner = bench.caller.clone();
+        bench.caller.principal = Principal::User("anonymous".into());
+        let confirm = ConfirmSubscriptionInput {
+            topic_arn: topic.clone(),
+            token: body["Token"].as_str().unwrap().to_owned(),
+            authenticate_on_unsubscribe: Some(guarded.to_string()),
+        };
+        bench.call::<ConfirmSubscriptionOutput>(Request::ConfirmSubscription(confirm)).unwrap();
+        let unsubscribe = || Request::Unsubscribe(UnsubscribeInput { subscription_arn: arn.clone() });
+        let ended = bench.call::<UnsubscribeOutput>(unsubscribe());
+        assert_eq!(ended.is_err_and(|error| error.code == "AuthorizationError"), guarded);
+        bench.caller = owner;
+        let told =
+            bench.subscription_attributes(&arn).map(|mut all| all.remove("ConfirmationWasAuthenticated"));
+        assert_eq!(told.ok().flatten().as_deref(), guarded.then_some("true"));
+        bench.call::<UnsubscribeOutput>(unsubscribe()).unwrap();
+        assert!(bench.subscription_attributes(&arn).is_err());
+    }
+}
+
 #[test]
 fn what_nobody_confirms_goes_after_two_days() {
     let mut bench = Bench::new();
