@@ -35,7 +35,7 @@ use deliver::Delivery;
 use records::TopicRecord;
 use state::filter::Filter;
 use state::signing::Signing;
-use state::subscription::{Status, SubscriptionRecord};
+use state::subscription::{Protocol, Status, SubscriptionRecord};
 
 /// A topic.
 struct Topic {
@@ -46,6 +46,10 @@ struct Topic {
     policy: Option<Document>,
     /// Its subscriptions' resource names, by their numbers.
     subscriptions: BTreeMap<u64, String>,
+    /// The same by what they subscribe.
+    by_endpoint: HashMap<(Protocol, Arc<str>), String>,
+    /// How many of them have a filter policy.
+    filter_policies: usize,
 }
 
 /// A subscription.
@@ -150,6 +154,8 @@ impl Sns {
                 self.topic_mut(scope, name).filter(|topic| topic.record.number == record.topic_number)
         {
             topic.subscriptions.insert(record.number, resource.to_owned());
+            topic.by_endpoint.insert((record.protocol, Arc::clone(&record.endpoint)), resource.to_owned());
+            topic.filter_policies += usize::from(record.settings.filter.is_some());
         }
         self.subscriptions.entry(scope).or_default().insert(resource.to_owned(), subscription);
     }
@@ -167,8 +173,10 @@ impl Sns {
         let name = resource.split(':').next().unwrap_or_default();
         if let Some(topic) =
             self.topic_mut(scope, name).filter(|topic| topic.record.number == record.topic_number)
+            && topic.subscriptions.remove(&record.number).is_some()
         {
-            topic.subscriptions.remove(&record.number);
+            topic.by_endpoint.remove(&(record.protocol, Arc::clone(&record.endpoint)));
+            topic.filter_policies -= usize::from(record.settings.filter.is_some());
         }
         Some(subscription)
     }
@@ -217,6 +225,8 @@ impl Topic {
             policy: Document::parse(&text).ok(),
             record,
             subscriptions: BTreeMap::new(),
+            by_endpoint: HashMap::new(),
+            filter_policies: 0,
         }
     }
 
@@ -233,8 +243,9 @@ impl Topic {
 
     /// Takes over a changed record.
     fn set(&mut self, step: &mut Step<'_>, record: TopicRecord) {
-        let subscriptions = std::mem::take(&mut self.subscriptions);
-        *self = Self { subscriptions, ..Self::new(self.scope, &self.name, record) };
+        let Self { policy, record, .. } = Self::new(self.scope, &self.name, record);
+        self.policy = policy;
+        self.record = record;
         self.write(step);
     }
 

@@ -2,6 +2,8 @@
 
 mod attributes;
 mod confirm;
+#[cfg(test)]
+mod conservation;
 mod list;
 mod message;
 mod permissions;

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use pontoon_api::sns::*;
 use pontoon_core::{Arn, Scope, Step};
 
-use super::subscribe::refusal;
+use super::subscribe::{FILTER_POLICIES_MAX, refusal};
 use super::{Answer, authorize_subscription};
 use crate::state::delivery_policy::{SubscriptionPolicy, to_text};
 use crate::state::subscription::Status;
@@ -76,6 +76,12 @@ pub fn set(
     let filter = settings.compile().map_err(|fault| refusal(fault, ""))?;
     if filter.is_none() {
         settings.filter = None;
+    }
+    let is_first = settings.filter.is_some() && subscription.record.settings.filter.is_none();
+    let filter_policies =
+        sns.topic_of_subscription(&subscription.record).map_or(0, |topic| topic.filter_policies);
+    if is_first && filter_policies >= FILTER_POLICIES_MAX {
+        return Err(Error::FilterPolicyLimitExceeded);
     }
     if !settings.raw {
         sns.prepare_signing(step);

@@ -9,7 +9,7 @@ use super::delivery_policy::SubscriptionPolicy;
 use super::filter::{Filter, FilterFault, FilterScope, json_fault};
 
 /// How an endpoint is reached.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Protocol {
     /// A queue.
     Sqs,
