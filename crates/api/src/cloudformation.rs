@@ -80,6 +80,7 @@ pub static SERVICE: ServiceSchema = ServiceSchema {
         "RegisterPublisher",
         "RegisterType",
         "RollbackStack",
+        "SetStackPolicy",
         "SetTypeConfiguration",
         "SetTypeDefaultVersion",
         "SignalResource",
@@ -114,7 +115,6 @@ pub static OPERATIONS: &[&OperationSchema] = &[
     &operations::LIST_IMPORTS,
     &operations::LIST_STACK_RESOURCES,
     &operations::LIST_STACKS,
-    &operations::SET_STACK_POLICY,
     &operations::UPDATE_STACK,
     &operations::UPDATE_TERMINATION_PROTECTION,
     &operations::VALIDATE_TEMPLATE,
@@ -164,8 +164,6 @@ pub enum Request {
     ListStackResources(ListStackResourcesInput),
     /// `ListStacks`.
     ListStacks(ListStacksInput),
-    /// `SetStackPolicy`.
-    SetStackPolicy(SetStackPolicyInput),
     /// `UpdateStack`.
     UpdateStack(UpdateStackInput),
     /// `UpdateTerminationProtection`.
@@ -197,7 +195,6 @@ impl shape::Request for Request {
             Self::ListImports(_) => &operations::LIST_IMPORTS,
             Self::ListStackResources(_) => &operations::LIST_STACK_RESOURCES,
             Self::ListStacks(_) => &operations::LIST_STACKS,
-            Self::SetStackPolicy(_) => &operations::SET_STACK_POLICY,
             Self::UpdateStack(_) => &operations::UPDATE_STACK,
             Self::UpdateTerminationProtection(_) => &operations::UPDATE_TERMINATION_PROTECTION,
             Self::ValidateTemplate(_) => &operations::VALIDATE_TEMPLATE,
@@ -233,7 +230,6 @@ impl shape::Encode for Request {
             Self::ListImports(input) => input.encode(to),
             Self::ListStackResources(input) => input.encode(to),
             Self::ListStacks(input) => input.encode(to),
-            Self::SetStackPolicy(input) => input.encode(to),
             Self::UpdateStack(input) => input.encode(to),
             Self::UpdateTerminationProtection(input) => input.encode(to),
             Self::ValidateTemplate(input) => input.encode(to),
@@ -451,16 +447,6 @@ pub trait Handler {
         input: ListStacksInput,
     ) -> Result<Reply<ListStacksOutput>, Self::Error>;
 
-    /// `SetStackPolicy`.
-    ///
-    /// # Errors
-    /// Those that the operation declares, and the common ones of the service.
-    fn set_stack_policy(
-        &mut self,
-        step: &mut Step<'_>,
-        input: SetStackPolicyInput,
-    ) -> Result<Reply<SetStackPolicyOutput>, Self::Error>;
-
     /// `UpdateStack`.
     ///
     /// # Errors
@@ -522,7 +508,6 @@ pub fn call(
         Request::ListImports(input) => codec::erase(handler.list_imports(step, input)),
         Request::ListStackResources(input) => codec::erase(handler.list_stack_resources(step, input)),
         Request::ListStacks(input) => codec::erase(handler.list_stacks(step, input)),
-        Request::SetStackPolicy(input) => codec::erase(handler.set_stack_policy(step, input)),
         Request::UpdateStack(input) => codec::erase(handler.update_stack(step, input)),
         Request::UpdateTerminationProtection(input) => {
             codec::erase(handler.update_termination_protection(step, input))
@@ -562,7 +547,6 @@ pub fn decode_output(
         "ListImports" => Box::new(ListImportsOutput::decode(from)?),
         "ListStackResources" => Box::new(ListStackResourcesOutput::decode(from)?),
         "ListStacks" => Box::new(ListStacksOutput::decode(from)?),
-        "SetStackPolicy" => Box::new(SetStackPolicyOutput::decode(from)?),
         "UpdateStack" => Box::new(UpdateStackOutput::decode(from)?),
         "UpdateTerminationProtection" => Box::new(UpdateTerminationProtectionOutput::decode(from)?),
         "ValidateTemplate" => Box::new(ValidateTemplateOutput::decode(from)?),
@@ -870,20 +854,6 @@ pub mod operations {
         result_wrapper: Some("ListStacksResult"),
         errors: &[],
         decode: |from| codec::decode(from, Request::ListStacks),
-    };
-
-    /// `SetStackPolicy`.
-    pub static SET_STACK_POLICY: OperationSchema = OperationSchema {
-        service: &SERVICE,
-        name: "SetStackPolicy",
-        method: "POST",
-        path: "/",
-        status: 200,
-        input: &schema::SET_STACK_POLICY_INPUT,
-        output: &schema::SET_STACK_POLICY_OUTPUT,
-        result_wrapper: None,
-        errors: &[],
-        decode: |from| codec::decode(from, Request::SetStackPolicy),
     };
 
     /// `UpdateStack`.

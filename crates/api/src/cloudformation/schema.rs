@@ -1506,29 +1506,6 @@ pub(super) static SCOPE: ListSchema = ListSchema {
     member: Member { name: "member", wire: "member", query: "member", required: true, ..MEMBER },
 };
 
-pub(super) static SET_STACK_POLICY_INPUT: StructSchema = StructSchema {
-    name: "SetStackPolicyInput",
-    members: &[
-        Member { name: "StackName", wire: "StackName", query: "StackName", required: true, ..MEMBER },
-        Member {
-            name: "StackPolicyBody",
-            wire: "StackPolicyBody",
-            query: "StackPolicyBody",
-            constraints: &limits::STACK_POLICY_BODY,
-            ..MEMBER
-        },
-        Member {
-            name: "StackPolicyURL",
-            wire: "StackPolicyURL",
-            query: "StackPolicyURL",
-            constraints: &limits::STACK_POLICY_URL,
-            ..MEMBER
-        },
-    ],
-    payload: None,
-    xml_namespace: None,
-};
-
 pub(super) static STACK: StructSchema = StructSchema {
     name: "Stack",
     members: &[
@@ -2313,9 +2290,6 @@ pub(super) static CANCEL_UPDATE_STACK_OUTPUT: StructSchema =
 
 pub(super) static DELETE_STACK_OUTPUT: StructSchema =
     StructSchema { name: "DeleteStackOutput", members: &[], payload: None, xml_namespace: None };
-
-pub(super) static SET_STACK_POLICY_OUTPUT: StructSchema =
-    StructSchema { name: "SetStackPolicyOutput", members: &[], payload: None, xml_namespace: None };
 
 /// What the model demands of values.
 mod limits {

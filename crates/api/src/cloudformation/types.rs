@@ -2827,47 +2827,6 @@ impl Decode for RollbackTrigger {
     }
 }
 
-/// Input of `SetStackPolicy`.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct SetStackPolicyInput {
-    /// `StackName`: required.
-    pub stack_name: String,
-    /// `StackPolicyBody`: 1 to 16384 characters.
-    pub stack_policy_body: Option<String>,
-    /// `StackPolicyURL`: 1 to 5120 characters.
-    pub stack_policy_url: Option<String>,
-}
-
-impl Encode for SetStackPolicyInput {
-    fn encode(&self, to: &mut dyn Writer) {
-        to.structure(&schema::SET_STACK_POLICY_INPUT, &mut |to| {
-            to.member(0, &self.stack_name);
-            if let Some(value) = &self.stack_policy_body {
-                to.member(1, value);
-            }
-            if let Some(value) = &self.stack_policy_url {
-                to.member(2, value);
-            }
-        });
-    }
-}
-
-impl Decode for SetStackPolicyInput {
-    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
-        let mut value = Self::default();
-        from.structure(&schema::SET_STACK_POLICY_INPUT, &mut |index, from| {
-            match index {
-                0 => value.stack_name = from.string()?,
-                1 => value.stack_policy_body = Some(from.string()?),
-                2 => value.stack_policy_url = Some(from.string()?),
-                _ => {}
-            }
-            Ok(())
-        })?;
-        Ok(value)
-    }
-}
-
 /// The model's `Stack`.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Stack {
@@ -4173,12 +4132,6 @@ pub struct DeleteStackOutput {}
 
 codec::empty!(DeleteStackOutput, schema::DELETE_STACK_OUTPUT);
 
-/// Output of `SetStackPolicy`.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct SetStackPolicyOutput {}
-
-codec::empty!(SetStackPolicyOutput, schema::SET_STACK_POLICY_OUTPUT);
-
 codec::outputs!(
     ContinueUpdateRollbackOutput,
     CreateChangeSetOutput,
@@ -4202,8 +4155,7 @@ codec::outputs!(
     UpdateTerminationProtectionOutput,
     ValidateTemplateOutput,
     CancelUpdateStackOutput,
-    DeleteStackOutput,
-    SetStackPolicyOutput
+    DeleteStackOutput
 );
 
 codec::inputs!(
@@ -4227,7 +4179,6 @@ codec::inputs!(
     ListImportsInput,
     ListStackResourcesInput,
     ListStacksInput,
-    SetStackPolicyInput,
     UpdateStackInput,
     UpdateTerminationProtectionInput,
     ValidateTemplateInput

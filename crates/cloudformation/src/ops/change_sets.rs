@@ -71,7 +71,7 @@ pub(super) fn create(
         change_set.status_reason = Some(NO_CHANGES.to_owned());
         change_set.execution = ExecutionStatus::Unavailable;
     }
-    stacks::settle(step, &mut change_set.settings, &prepared);
+    stacks::settle(&mut change_set.settings, &prepared);
     change_set.settings.template = records::put_template(step, &mut stack, &text);
     if is_new {
         let reason = Some("User Initiated".to_owned());
@@ -231,49 +231,6 @@ fn shown_change(change: &Planned, with_values: bool) -> Change {
             scope.push(detail.attribute.clone());
         }
     }
-    let value = |properties: Option<&Map>, name: &str| {
-        let found = properties.and_then(|properties| properties.get(name));
-        found.map(|value| value.scalar_text().unwrap_or_else(|| value.to_json()))
-    };
-    let mut details = change.details.clone();
-    if with_values {
-        // Seen with values, what comes from a resource may come from the template as well.
-        let of_resources = details.iter().filter(|detail| detail.source.starts_with("Resource")).cloned();
-        let doubled: Vec<ChangeDetail> = of_resources
-            .map(|detail| ChangeDetail {
-                source: "DirectModification".to_owned(),
-                evaluation: "Dynamic".to_owned(),
-                causing_entity: None,
-                ..detail
-            })
-            .collect();
-        details.extend(doubled);
-    }
-    let details = details.iter().map(|detail| {
-        let named = detail.name.as_deref().filter(|_| with_values);
-        let before = named.and_then(|name| value(change.before.as_ref(), name));
-        let after = named.and_then(|name| value(change.after.as_ref(), name));
-        let kind = match (&before, &after) {
-            (None, Some(_)) => "Add",
-            (Some(_), None) => "Remove",
-            _ => "Modify",
-        };
-        ResourceChangeDetail {
-            target: Some(ResourceTargetDefinition {
-                attribute: Some(detail.attribute.clone()),
-                name: detail.name.clone(),
-                requires_recreation: Some(detail.requires_recreation.clone()),
-                path: named.map(|name| format!("/Properties/{name}")),
-                before_value: before,
-                after_value: after,
-                attribute_change_type: named.map(|_| kind.to_owned()),
-                ..ResourceTargetDefinition::default()
-            }),
-            evaluation: Some(detail.evaluation.clone()),
-            change_source: Some(detail.source.clone()),
-            causing_entity: detail.causing_entity.clone(),
-        }
-    });
     let context = |properties: Option<&Map>| {
         let properties = Value::Map(properties?.clone());
         let context = Map::from_iter([("Properties".to_owned(), properties)]);
@@ -292,12 +249,56 @@ fn shown_change(change: &Planned, with_values: bool) -> Change {
             resource_type: Some(change.kind.clone()),
             replacement: replacement.map(|replacement| replacement.name().to_owned()),
             scope: Some(scope),
-            details: Some(details.collect()),
+            details: Some(shown_details(change, with_values)),
             before_context: context(change.before.as_ref()),
             after_context: context(change.after.as_ref()),
             ..ResourceChange::default()
         }),
     }
+}
+
+fn shown_details(change: &Planned, with_values: bool) -> Vec<ResourceChangeDetail> {
+    let mut details = change.details.clone();
+    if with_values {
+        // Seen with values, what comes from a resource may come from the template as well.
+        let of_resources = change.details.iter().filter(|detail| detail.source.starts_with("Resource"));
+        details.extend(of_resources.map(|detail| ChangeDetail {
+            source: "DirectModification".to_owned(),
+            evaluation: "Dynamic".to_owned(),
+            causing_entity: None,
+            ..detail.clone()
+        }));
+    }
+    let value = |properties: Option<&Map>, name: &str| {
+        let found = properties.and_then(|properties| properties.get(name));
+        found.map(|value| value.scalar_text().unwrap_or_else(|| value.to_json()))
+    };
+    let shown = details.into_iter().map(|detail| {
+        let named = detail.name.as_deref().filter(|_| with_values);
+        let before = named.and_then(|name| value(change.before.as_ref(), name));
+        let after = named.and_then(|name| value(change.after.as_ref(), name));
+        let kind = match (&before, &after) {
+            (None, Some(_)) => "Add",
+            (Some(_), None) => "Remove",
+            _ => "Modify",
+        };
+        ResourceChangeDetail {
+            target: Some(ResourceTargetDefinition {
+                path: named.map(|name| format!("/Properties/{name}")),
+                attribute_change_type: named.map(|_| kind.to_owned()),
+                attribute: Some(detail.attribute),
+                name: detail.name,
+                requires_recreation: Some(detail.requires_recreation),
+                before_value: before,
+                after_value: after,
+                ..ResourceTargetDefinition::default()
+            }),
+            evaluation: Some(detail.evaluation),
+            change_source: Some(detail.source),
+            causing_entity: detail.causing_entity,
+        }
+    });
+    shown.collect()
 }
 
 pub(super) fn execute(

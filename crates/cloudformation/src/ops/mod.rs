@@ -63,7 +63,6 @@ handler! {
     list_imports ListImportsInput ListImportsOutput => exports::imports;
     list_stack_resources ListStackResourcesInput ListStackResourcesOutput => describe::list_resources;
     list_stacks ListStacksInput ListStacksOutput => describe::list;
-    set_stack_policy SetStackPolicyInput SetStackPolicyOutput => stacks::set_policy;
     update_stack UpdateStackInput UpdateStackOutput => updates::update;
     update_termination_protection UpdateTerminationProtectionInput UpdateTerminationProtectionOutput => stacks::protect;
     validate_template ValidateTemplateInput ValidateTemplateOutput => templates::validate;
@@ -165,11 +164,9 @@ fn on_failure(given: Option<&str>, disable_rollback: Option<bool>) -> Result<OnF
 fn check_rollback_configuration(given: Option<&RollbackConfiguration>) -> Result<(), Error> {
     let Some(configuration) = given else { return Ok(()) };
     let triggers = configuration.rollback_triggers.as_deref().unwrap_or_default();
-    if let Some(trigger) = triggers.iter().find(|trigger| {
-        !matches!(trigger.r#type.as_str(), "AWS::CloudWatch::Alarm" | "AWS::CloudWatch::CompositeAlarm")
-    }) {
+    let known = ["AWS::CloudWatch::Alarm", "AWS::CloudWatch::CompositeAlarm"];
+    if triggers.iter().any(|trigger| !known.contains(&trigger.r#type.as_str())) {
         // Recording test_update_with_invalid_rollback_configuration_errors.
-        let _ = trigger;
         return Err(Error::validation("Rollback Trigger Type not supported"));
     }
     if !triggers.is_empty() || configuration.monitoring_time_in_minutes.is_some_and(|minutes| minutes > 0) {

@@ -61,7 +61,7 @@ pub(super) fn create(
     let prepared = cloudformation.prepare(step.scope, &stack, &text, &given)?;
     check_resource_types(&prepared.template, input.resource_types.as_deref())?;
     capabilities::check(&prepared.template, &stack.settings.capabilities)?;
-    settle(step, &mut stack.settings, &prepared);
+    settle(&mut stack.settings, &prepared);
     stack.settings.template = records::put_template(step, &mut stack, &text);
     let caller = cloudformation.caller(step);
     let disable_rollback = on_failure == OnFailure::DoNothing;
@@ -72,7 +72,7 @@ pub(super) fn create(
 }
 
 /// Takes over into a stack's settings what was read from its template.
-pub(super) fn settle(_step: &Step<'_>, settings: &mut Settings, prepared: &Prepared) {
+pub(super) fn settle(settings: &mut Settings, prepared: &Prepared) {
     settings.description.clone_from(&prepared.template.description);
     settings.parameters.clone_from(&prepared.parameters);
 }
@@ -276,13 +276,4 @@ pub(super) fn get_policy(
         Some(_) => Ok(GetStackPolicyOutput { stack_policy_body: None }.into()),
         None => Err(Error::no_stack(&input.stack_name)),
     }
-}
-
-pub(super) fn set_policy(
-    _cloudformation: &mut CloudFormation,
-    _step: &mut Step<'_>,
-    input: SetStackPolicyInput,
-) -> Answer<SetStackPolicyOutput> {
-    refuse_stack_policy(input.stack_policy_body.as_ref(), input.stack_policy_url.as_ref())?;
-    Err(Error::unsupported("stack policies"))
 }

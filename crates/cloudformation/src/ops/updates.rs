@@ -57,7 +57,7 @@ pub(super) fn update(
     if plan.changes.is_empty() && !plan.outputs_change && prepared.abort.is_none() && !unfinished {
         return Err(Error::validation("No updates are to be performed."));
     }
-    stacks::settle(step, &mut settings, &prepared);
+    stacks::settle(&mut settings, &prepared);
     if !use_previous {
         settings.template = records::put_template(step, &mut stack, &text);
     }
