@@ -33,6 +33,9 @@ use state::queue::Messages;
 /// How much message content is held in memory at most; beyond it contents are read from the store.
 pub const CONTENT_BYTES_MAX: usize = 64 << 20;
 
+/// How many message numbers are set aside at once, each time with one more write.
+const NUMBERS_SET_ASIDE: u64 = 4096;
+
 /// A queue.
 pub(crate) struct Queue {
     scope: Scope,
@@ -194,6 +197,17 @@ impl Queue {
         let content = bytes.and_then(|bytes| Content::decode(&bytes));
         assert!(content.is_some(), "the store holds the content of every message until it is deleted");
         content.unwrap_or_else(|| unreachable!("asserted above"))
+    }
+
+    /// A number for a new message. Receipt handles outlive their messages, so numbers must not come back after a restart: they are set aside in
+    /// blocks, each with the message that needs the first of it.
+    fn number_message(&mut self, step: &mut Step<'_>) -> u64 {
+        let number = self.messages.next_number();
+        if number >= self.record.numbers_below {
+            self.record.numbers_below = number + NUMBERS_SET_ASIDE;
+            self.write(step);
+        }
+        number
     }
 
     /// Removes a message and what the store holds of it; gives back how much memory its content took.

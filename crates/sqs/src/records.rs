@@ -23,6 +23,9 @@ use crate::state::queue::{Message, Place};
 pub struct QueueRecord {
     /// Number that its messages are stored under; never used again.
     pub number: u64,
+    /// Messages are numbered below this; a restart goes on from here, so that no number is used again though its message be gone.
+    #[serde(default)]
+    pub numbers_below: u64,
     /// Created, milliseconds.
     pub created_millis: i64,
     /// Attributes last changed, milliseconds.

@@ -25,6 +25,7 @@ impl Service for Sqs {
         let records::Loaded { queues, tasks, deleted } = records::load(store)?;
         for (scope, name, record) in queues {
             let mut queue = Queue::new(scope, &name, record);
+            queue.messages.skip_numbers(queue.record.numbers_below);
             for (number, message) in records::load_messages(store, queue.record.number)? {
                 queue.messages.insert(number, message);
             }

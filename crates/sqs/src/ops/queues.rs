@@ -43,6 +43,7 @@ pub fn create(sqs: &mut Sqs, step: &mut Step<'_>, input: CreateQueueInput) -> An
     }
     let record = QueueRecord {
         number: step.ids.u64(),
+        numbers_below: 0,
         created_millis: step.now.millis(),
         modified_millis: step.now.millis(),
         attributes: checked,

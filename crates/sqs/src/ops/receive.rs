@@ -189,7 +189,7 @@ impl Sqs {
         first_received: Option<pontoon_core::Timestamp>,
     ) {
         let Some(queue) = self.queue_mut(scope, name) else { return };
-        let number = queue.messages.next_number();
+        let number = queue.number_message(step);
         step.put(Space::Queue, records::content_key(queue.record.number, number), content.encode());
         queue.messages.insert(
             number,

@@ -174,7 +174,7 @@ fn compose(
 fn accept(sqs: &mut Sqs, step: &mut Step<'_>, (scope, name): (Scope, &str), content: &Content) {
     let room = sqs.content_bytes < CONTENT_BYTES_MAX;
     let Some(queue) = sqs.queue_mut(scope, name) else { return };
-    let number = queue.messages.next_number();
+    let number = queue.number_message(step);
     let bytes = content.encode();
     step.put(Space::Queue, records::content_key(queue.record.number, number), bytes.clone());
     let held = if room { bytes.len() } else { 0 };

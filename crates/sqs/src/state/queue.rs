@@ -118,6 +118,11 @@ impl<P> Messages<P> {
         self.next_number
     }
 
+    /// Uses no number below this from now on.
+    pub fn skip_numbers(&mut self, below: u64) {
+        self.next_number = self.next_number.max(below);
+    }
+
     /// Adds a message under a number that no message had before.
     pub fn insert(&mut self, number: u64, message: Message) {
         self.next_number = self.next_number.max(number + 1);
