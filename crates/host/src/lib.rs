@@ -10,5 +10,5 @@ pub mod functions;
 pub mod host;
 pub mod http;
 pub mod server;
-mod services;
+pub mod services;
 pub mod traces;

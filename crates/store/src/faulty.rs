@@ -87,20 +87,14 @@ impl FaultyStore {
     /// Ends the process, or the power, and starts again: every synced batch survives, then a prefix of the unsynced ones that the seed chooses, and
     /// the batch behind it was torn, which leaves nothing of it. Faults are off afterwards.
     pub fn crash(&self, seed: u64) -> Crash {
+        self.state.lock().crash(|unsynced| fastrand::Rng::with_seed(seed).usize(..=unsynced))
+    }
+
+    /// As [`FaultyStore::crash`], but the last batch that survives is `last`, or the last synced one if that is later.
+    pub fn crash_after(&self, last: Seq) -> Crash {
         let mut state = self.state.lock();
-        let state = &mut *state;
-        let survivors = fastrand::Rng::with_seed(seed).usize(..=state.unsynced.len());
-        let lost = state.unsynced.len() - survivors;
-        for batch in state.unsynced.drain(..).take(survivors) {
-            state.synced.apply_as_bottom(batch);
-        }
-        state.synced_seq.0 += survivors as u64;
-        state.applied = state.synced_seq;
-        state.live = state.synced.clone();
-        state.faults = Faults::default();
-        state.next.clear();
-        state.failed = None;
-        Crash { last: state.applied, lost }
+        let survivors = usize::try_from(last.0.saturating_sub(state.synced_seq.0)).unwrap_or(usize::MAX);
+        state.crash(|unsynced| survivors.min(unsynced))
     }
 
     /// How many syncs have succeeded.
@@ -126,6 +120,22 @@ impl FaultyStore {
 }
 
 impl State {
+    /// Loses what was not synced, but for as many batches as survive.
+    fn crash(&mut self, survivors: impl FnOnce(usize) -> usize) -> Crash {
+        let survivors = survivors(self.unsynced.len());
+        let lost = self.unsynced.len() - survivors;
+        for batch in self.unsynced.drain(..).take(survivors) {
+            self.synced.apply_as_bottom(batch);
+        }
+        self.synced_seq.0 += survivors as u64;
+        self.applied = self.synced_seq;
+        self.live = self.synced.clone();
+        self.faults = Faults::default();
+        self.next.clear();
+        self.failed = None;
+        Crash { last: self.applied, lost }
+    }
+
     fn freeze(&self) -> Frozen {
         Frozen { layers: vec![self.live.clone()], below: None }
     }
