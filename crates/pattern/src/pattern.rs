@@ -202,7 +202,9 @@ fn extend(next: &mut Vec<Choice>, choice: &Choice, event: &Event<'_>, element: u
 #[cfg(test)]
 mod tests {
     use super::Pattern;
+    use crate::compile::Dialect;
     use crate::event::{Event, Scalar};
+    use crate::json::check_json;
 
     fn matches(pattern: &str, event: &str) -> bool {
         Pattern::parse(pattern).unwrap().matches(&Event::parse(event.as_bytes()).unwrap())
@@ -234,6 +236,36 @@ mod tests {
             Pattern::parse(r#"{"store":["a"],"price":[{"numeric":[">=",100]}],"gone":[{"exists":false}]}"#);
         let event = Event::flat([("store", Scalar::Text("a".into())), ("price", Scalar::number("1e2"))]);
         assert!(pattern.unwrap().matches(&event));
+    }
+
+    #[test]
+    fn sns_knows_fewer_operators() {
+        for (text, reason) in [
+            (r#"{"a":[{"wildcard":"x*"}]}"#, "Unrecognized match type wildcard"),
+            (r#"{"a":[{"suffix":{"equals-ignore-case":"x"}}]}"#, "suffix match pattern must be a string"),
+            (r#"{"a":[{"anything-but":{"wildcard":"x*"}}]}"#, "Unsupported anything-but pattern: wildcard"),
+            (r#"{"a":[{"anything-but":{"prefix":["x"]}}]}"#, "prefix match pattern must be a string"),
+        ] {
+            assert!(Pattern::parse(text).is_ok(), "{text}");
+            assert_eq!(Pattern::parse_in(text, Dialect::Sns).unwrap_err().reason(), reason, "{text}");
+        }
+        for text in [
+            r#"{"a":[{"anything-but":{"prefix":"x"}}]}"#,
+            r#"{"a":[{"equals-ignore-case":"x"}]}"#,
+            r#"{"$or":[{"a":[{"cidr":"10.0.0.0/8"}]},{"b":[{"exists":false}]}]}"#,
+        ] {
+            assert!(Pattern::parse_in(text, Dialect::Sns).is_ok(), "{text}");
+        }
+    }
+
+    #[test]
+    fn any_value_is_json_and_nothing_else_is() {
+        for text in ["{}", "[1,{\"a\":null}]", "\"text\"", " 7 ", "true", "{\"a\":\"b\"} and more"] {
+            assert!(check_json(text).is_ok(), "{text}");
+        }
+        for text in ["", " ", "{", "[1", "\"text", "{\"a\"}", "{a:1}", "nul", "]"] {
+            assert!(check_json(text).is_err(), "{text}");
+        }
     }
 
     #[test]
