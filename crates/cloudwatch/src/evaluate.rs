@@ -74,7 +74,8 @@ impl CloudWatch {
         let period = definition.period();
         let count = definition.evaluation_periods + EXTRA_PERIODS;
         let start = ends.before(period * count);
-        let outcome = self.watched(step, scope, definition, Span { start, end: ends, now: step.now });
+        let outcome =
+            self.watched(step, scope, definition, Span { start, rounded: false, end: ends, now: step.now });
         let (values, samples) = match outcome {
             Some(Outcome { value: Value::Series(values), samples, .. }) => (values, samples),
             // An expression that came to no series (an array without elements) has no data.

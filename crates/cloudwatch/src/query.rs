@@ -20,8 +20,10 @@ pub const EXPRESSION_POINTS_MAX: u64 = 20_000_000;
 /// From when to when is asked.
 #[derive(Clone, Copy, Debug)]
 pub struct Span {
-    /// From when, inclusive; rounded as CloudWatch does.
+    /// From when, inclusive.
     pub start: Timestamp,
+    /// Whether the start is rounded, as CloudWatch does for clients; alarms mean what they say.
+    pub rounded: bool,
     /// Until when, exclusive.
     pub end: Timestamp,
     /// The present.
@@ -35,7 +37,8 @@ impl Span {
     pub fn window(&self, period: Duration) -> Window {
         // Far beyond any data it does not matter where periods begin.
         let (earliest, latest) = (self.now.before(2 * period::KEPT_FOR), self.now.after(period::KEPT_FOR));
-        let start = period::rounded_start(self.start.clamp(earliest, latest), period, self.now);
+        let start = self.start.clamp(earliest, latest);
+        let start = if self.rounded { period::rounded_start(start, period, self.now) } else { start };
         let missing = period::horizon(period, self.now).since(start).as_millis();
         let skipped = missing.div_ceil(period.as_millis().max(1)) * period.as_millis();
         let start = Timestamp::from_millis(start.millis() + i64::try_from(skipped).unwrap_or(i64::MAX / 4));

@@ -59,7 +59,7 @@ pub(super) fn get(
                 .to_owned(),
         ));
     }
-    let span = Span { start: input.start_time, end: input.end_time, now: step.now };
+    let span = Span { start: input.start_time, rounded: true, end: input.end_time, now: step.now };
     let plan = Plan::new(&queries, span, step.scope, &cloudwatch.metrics).map_err(Error::Validation)?;
     let page = Page {
         from,

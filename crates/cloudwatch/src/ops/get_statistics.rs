@@ -64,7 +64,8 @@ pub(super) fn get(
     };
     let metric = MetricName::new(input.namespace.clone(), input.metric_name.clone(), dimensions);
     let number = cloudwatch.metrics.get(step.scope, &metric).map(|metric| metric.number);
-    let window = Span { start: input.start_time, end: input.end_time, now: step.now }.window(asked.period);
+    let window = Span { start: input.start_time, rounded: true, end: input.end_time, now: step.now }
+        .window(asked.period);
     let label = input.metric_name.clone();
     Ok(Reply::Read(Box::new(move |store: &dyn StoreRead| {
         let cells = match number {

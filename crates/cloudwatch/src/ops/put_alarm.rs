@@ -251,7 +251,8 @@ fn math(given: &[MetricDataQuery], scope: Scope, now: Timestamp) -> Result<Vec<Q
 
 /// Whether the result is one time series: tried without data, which does not change its kind.
 fn check_result(queries: &[Query], wanted: usize, scope: Scope, now: Timestamp) -> Result<(), Error> {
-    let span = Span { start: now.before(std::time::Duration::from_secs(3600)), end: now, now };
+    let span =
+        Span { start: now.before(std::time::Duration::from_secs(3600)), rounded: false, end: now, now };
     let plan = Plan::new(queries, span, scope, &Metrics::default()).map_err(Error::Validation)?;
     let outcomes = match plan.run(&Nothing) {
         Ok(outcomes) => outcomes.map_err(Error::Validation)?,

@@ -167,17 +167,32 @@ fn periods_end_at_the_last_whole_minute() {
 }
 
 #[test]
-fn an_alarm_of_ten_seconds_is_evaluated_every_ten_seconds() {
-    let mut bench = Bench::new();
-    put_alarm(&mut bench, PutMetricAlarmInput { period: Some(10), ..alarm_input() });
-    bench.put_datum(MetricDatum {
-        metric_name: "m".into(),
-        value: Some(9.0),
-        storage_resolution: Some(1),
-        ..Default::default()
-    });
-    bench.pass(15);
-    assert_eq!(bench.alarm_state(), "ALARM");
+fn alarms_of_less_than_a_minute_are_evaluated_every_ten_seconds() {
+    for (period, states) in [(10, "OAAAO"), (20, "OAAAA"), (30, "OAAAA")] {
+        let mut bench = Bench::new();
+        put_alarm(
+            &mut bench,
+            PutMetricAlarmInput {
+                period: Some(period),
+                treat_missing_data: Some("notBreaching".into()),
+                ..alarm_input()
+            },
+        );
+        bench.pass(6);
+        bench.put_datum(MetricDatum {
+            metric_name: "m".into(),
+            value: Some(9.0),
+            storage_resolution: Some(1),
+            ..Default::default()
+        });
+        let seen: String = (0..5)
+            .map(|n| {
+                bench.pass(if n == 0 { 8 } else { 10 });
+                bench.alarm_state().chars().next().unwrap()
+            })
+            .collect();
+        assert_eq!(seen, states, "period {period}");
+    }
 }
 
 /// Recorded as `breaching_alarm_actions`.
