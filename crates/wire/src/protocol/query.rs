@@ -55,7 +55,10 @@ pub fn error(failed: &Failed<'_>, error: &ApiError) -> Answer {
     open(&mut body, "Error");
     write_element(&mut body, "Type", if is_senders(error) { "Sender" } else { "Receiver" });
     write_element(&mut body, "Code", failed.query_code(error));
-    write_element(&mut body, "Message", &error.message);
+    // CloudWatch has errors without a message (recorded: `set_alarm_invalid_input`).
+    if !error.message.is_empty() {
+        write_element(&mut body, "Message", &error.message);
+    }
     if let Some(detail) = &error.detail {
         super::xml::write_members(&mut body, detail.as_ref(), Naming::Query);
     }
