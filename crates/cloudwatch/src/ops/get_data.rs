@@ -1,6 +1,6 @@
 //! `GetMetricData`.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use pontoon_api::cloudwatch::*;
 use pontoon_core::{Reply, Scope, Step, StoreRead, Timestamp};
@@ -71,9 +71,9 @@ pub(super) fn get(
         let outcomes = outcomes.map_err(Error::Validation)?;
         let labels = labels(&queries);
         let mut rows = Vec::new();
-        for ((query, label), outcome) in queries.iter().zip(labels).zip(outcomes) {
+        for (query, outcome) in queries.iter().zip(outcomes) {
             if query.return_data {
-                rows.extend(rows_of(query, label, outcome)?);
+                rows.extend(rows_of(query, &labels, outcome)?);
             }
         }
         Ok(page.of(rows))
@@ -186,7 +186,7 @@ fn metric_query(stat: &MetricStat, path: &str) -> Result<MetricQuery, Error> {
 
 /// Labels of queries that were given none: the metric's name, with the statistic and the period as far as these differ among the metrics of the request
 /// (recorded: `label_generation`); an expression's id.
-fn labels(queries: &[Query]) -> Vec<String> {
+fn labels(queries: &[Query]) -> BTreeMap<&str, String> {
     let metrics = || {
         queries.iter().filter_map(|query| match &query.source {
             Source::Metric(metric) => Some(metric),
@@ -209,7 +209,7 @@ fn labels(queries: &[Query]) -> Vec<String> {
             label
         }
     };
-    queries.iter().map(label).collect()
+    queries.iter().map(|query| (query.id.as_str(), label(query))).collect()
 }
 
 /// One result before it is cut into pages.
@@ -220,7 +220,8 @@ struct Row {
     messages: Option<Vec<MessageData>>,
 }
 
-fn rows_of(query: &Query, label: String, outcome: Outcome) -> Result<Vec<Row>, Error> {
+/// The results of one query. Those of an array are labelled with the expression's label and that of the metric which each was made of.
+fn rows_of(query: &Query, labels: &BTreeMap<&str, String>, outcome: Outcome) -> Result<Vec<Row>, Error> {
     let units: Vec<&str> = outcome.units.iter().map(|unit| unit.as_str()).collect();
     let messages = (units.len() > 1).then(|| {
         vec![MessageData {
@@ -229,11 +230,13 @@ fn rows_of(query: &Query, label: String, outcome: Outcome) -> Result<Vec<Row>, E
         }]
     });
     let id = query.id.clone();
+    let label = labels.get(id.as_str()).cloned().unwrap_or_default();
     match outcome.value {
         Value::Series(series) => Ok(vec![Row { id, label, series, messages }]),
         Value::Array(array) => {
             let row = |(own, series): (String, Series)| {
-                let label = if own.is_empty() { label.clone() } else { format!("{label} {own}") };
+                let parts = [label.as_str(), labels.get(own.as_str()).map_or("", String::as_str)];
+                let label = parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" ");
                 Row { id: id.clone(), label, series, messages: None }
             };
             Ok(array.into_iter().map(row).collect())

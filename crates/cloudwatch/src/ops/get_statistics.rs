@@ -125,11 +125,9 @@ fn wanted(input: &GetMetricStatisticsInput) -> Result<Wanted, Error> {
 
 fn datapoint(at: Timestamp, unit: Unit, values: &Aggregate, wanted: &Wanted) -> Datapoint {
     let of = |statistic: Statistic| wanted.basic.contains(&statistic).then(|| statistic.of(values)).flatten();
-    // AWS gives no percentiles of data with negative values here.
     let extended: BTreeMap<String, f64> = wanted
         .extended
         .iter()
-        .filter(|_| values.minimum >= 0.0)
         .filter_map(|(name, statistic)| Some((name.clone(), statistic.of(values)?)))
         .collect();
     Datapoint {

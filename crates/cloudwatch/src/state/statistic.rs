@@ -77,24 +77,26 @@ impl Statistic {
             return number(percent).filter(|p| (0.0..=100.0).contains(p)).map(Self::Percentile);
         }
         let (kind, rest) = name.split_at_checked(2)?;
-        let range = if let Some(inner) = rest.strip_prefix('(').and_then(|inner| inner.strip_suffix(')')) {
-            Range::parse(inner)?
-        } else {
-            let percent = number(rest).filter(|p| (0.0..=100.0).contains(p))?;
-            Range { low: None, high: Some(Bound::Percent(percent)) }
+        // Capitals take a range in parentheses, small letters a percentage alone.
+        let range = match rest.strip_prefix('(').and_then(|inner| inner.strip_suffix(')')) {
+            Some(inner) => Range::parse(inner)?,
+            None => {
+                let percent = number(rest).filter(|p| (0.0..=100.0).contains(p))?;
+                Range { low: None, high: Some(Bound::Percent(percent)) }
+            }
         };
-        match kind.to_ascii_lowercase().as_str() {
-            "tm" => Some(Self::TrimmedMean(range)),
-            "wm" => Some(Self::WinsorizedMean(range)),
-            "tc" => Some(Self::TrimmedCount(range)),
-            "ts" => Some(Self::TrimmedSum(range)),
+        match (kind, rest.starts_with('(')) {
+            ("TM", true) | ("tm", false) => Some(Self::TrimmedMean(range)),
+            ("WM", true) | ("wm", false) => Some(Self::WinsorizedMean(range)),
+            ("TC", true) | ("tc", false) => Some(Self::TrimmedCount(range)),
+            ("TS", true) | ("ts", false) => Some(Self::TrimmedSum(range)),
             // A rank asks about values, and has no short form.
-            "pr" if rest.starts_with('(') && range.is_of_values() => Some(Self::PercentileRank(range)),
+            ("PR", true) if range.is_of_values() => Some(Self::PercentileRank(range)),
             _ => None,
         }
     }
 
-    /// What it is of these values; `None` if there are none, or if it needs values that statistic sets do not tell.
+    /// What it is of these values; `None` if there are none, or if it needs to know each and statistic sets or negative values are among them.
     #[must_use]
     pub fn of(&self, aggregate: &Aggregate) -> Option<f64> {
         if aggregate.count <= 0.0 {
@@ -106,7 +108,8 @@ impl Statistic {
             Self::Sum => return Some(aggregate.sum),
             Self::Minimum => return Some(aggregate.minimum),
             Self::Maximum => return Some(aggregate.maximum),
-            _ if aggregate.has_sets => return None,
+            // As AWS: not of statistic sets, and not of data with negative values.
+            _ if aggregate.has_sets || aggregate.minimum < 0.0 => return None,
             _ => {}
         }
         match self {
@@ -267,7 +270,7 @@ mod tests {
     fn names_that_are_none_are_refused() {
         for name in [
             "", "p", "p-1", "p101", "p1e1", "average", "tm", "tm101", "TM()", "TM(:)", "TM(1)", "PR(1%:2)",
-            "pr90", "é9", "x90", "TM(1:2", "p1.2.3",
+            "pr90", "TM90", "tm(1:2)", "é9", "x90", "TM(1:2", "p1.2.3",
         ] {
             assert_eq!(Statistic::parse(name), None, "{name}");
         }
@@ -281,10 +284,17 @@ mod tests {
         assert_eq!(Statistic::Percentile(50.0).of(&aggregate), None);
     }
 
+    #[test]
+    fn negative_values_have_no_percentiles() {
+        check("p50", [-1.0, 1.0], None);
+        check("tm90", [-1.0, 1.0], None);
+        check("Minimum", [-1.0, 1.0], Some(-1.0));
+    }
+
     proptest! {
         #[test]
         fn a_percentile_is_the_nearest_rank(
-            values in prop::collection::vec(-1000..1000_i32, 1..140),
+            values in prop::collection::vec(0..1000_i32, 1..140),
             percent in 0..=1000_u32,
         ) {
             let mut sorted: Vec<f64> = values.iter().map(|v| f64::from(*v)).collect();

@@ -313,7 +313,7 @@ fn expressions_over_metrics() {
         .iter()
         .map(|result| (result.label.clone().unwrap(), result.values.clone().unwrap()))
         .collect();
-    assert_eq!(all, [("all e".into(), vec![3.0, 1.0]), ("all r".into(), vec![4.0, 10.0])]);
+    assert_eq!(all, [("all errors".into(), vec![3.0, 1.0]), ("all requests".into(), vec![4.0, 10.0])]);
 }
 
 #[test]

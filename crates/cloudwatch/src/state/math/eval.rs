@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::functions::Function;
 use super::parse::{Expr, Operator};
 use crate::state::series::{Series, Window};
 
@@ -55,10 +56,17 @@ impl Value {
         }
     }
 
-    pub(super) fn into_array(self, function: &str) -> Result<Vec<(String, Series)>, String> {
+    pub(super) fn into_array(self, function: Function) -> Result<Vec<(String, Series)>, String> {
         match self {
             Self::Array(array) => Ok(array),
-            _ => Err(format!("{function} takes an array of time series")),
+            _ => Err(format!("{function:?} takes an array of time series")),
+        }
+    }
+
+    pub(super) fn into_series(self, function: Function) -> Result<Series, String> {
+        match self {
+            Self::Series(series) => Ok(series),
+            _ => Err(format!("{function:?} takes a time series")),
         }
     }
 }
@@ -105,6 +113,12 @@ fn in_a_row(expr: &Expr, env: &Env<'_>) -> Result<Value, String> {
     rest.into_iter().rev().try_fold(first, |value, (operator, b)| binary(operator, value, evaluate(b, env)?))
 }
 
+/// Two series as one: at every instant that either has a value for, a missing one counts as zero (the user guide says so).
+fn joined(a: &Series, b: &Series, by: impl Fn(f64, f64) -> f64) -> Series {
+    let value = |series: &Series, at| series.get(at).copied().unwrap_or_default();
+    a.keys().chain(b.keys()).map(|at| (*at, by(value(a, at), value(b, at)))).collect()
+}
+
 fn binary(operator: Operator, a: Value, b: Value) -> Result<Value, String> {
     let by = |x: f64, y: f64| operator.apply(x, y);
     match (a, b) {
@@ -114,12 +128,8 @@ fn binary(operator: Operator, a: Value, b: Value) -> Result<Value, String> {
         (Value::Array(_), Value::Array(_)) => {
             Err(format!("the operator {operator:?} does not take two arrays"))
         }
-        (a, Value::Series(b)) => {
-            a.map_series(|a| Ok(a.iter().filter_map(|(at, x)| Some((*at, by(*x, *b.get(at)?)))).collect()))
-        }
-        (Value::Series(a), b) => {
-            b.map_series(|b| Ok(b.iter().filter_map(|(at, y)| Some((*at, by(*a.get(at)?, *y)))).collect()))
-        }
+        (a, Value::Series(b)) => a.map_series(|a| Ok(joined(a, &b, by))),
+        (Value::Series(a), b) => b.map_series(|b| Ok(joined(&a, b, by))),
     }
 }
 
@@ -162,12 +172,13 @@ mod tests {
     }
 
     #[test]
-    fn arithmetic_joins_what_both_have() {
-        check("m1 + m2", &[Some(11.0), Some(2.0), None, Some(10.0)]);
-        check("100 * m1 / m2", &[Some(10.0), None, None, Some(400.0)]);
+    fn a_missing_value_is_zero_beside_another() {
+        check("m1 + m2", &[Some(11.0), Some(2.0), Some(5.0), Some(10.0)]);
+        check("100 * m1 / m2", &[Some(10.0), None, Some(0.0), Some(400.0)]);
         check("-m1 ^ 2", &[Some(1.0), Some(4.0), None, Some(64.0)]);
-        check("m1 > 1 AND m2 >= 2", &[Some(0.0), Some(0.0), None, Some(1.0)]);
-        check("m1 + m3", &[]);
+        check("m1 > 1 AND m2 >= 2", &[Some(0.0), Some(0.0), Some(0.0), Some(1.0)]);
+        check("m1 + m3", &[Some(1.0), Some(2.0), None, Some(8.0)]);
+        check("m3 * m3", &[]);
     }
 
     #[test]
@@ -180,6 +191,7 @@ mod tests {
         check("RUNNING_SUM(m2)", &[Some(10.0), Some(10.0), Some(15.0), Some(17.0)]);
         check("CEIL(m2 / 4)", &[Some(3.0), Some(0.0), Some(2.0), Some(1.0)]);
         check("TIME_SERIES(7)", &[Some(7.0); 4]);
+        check("DIFF_TIME(m1)", &[None, Some(60.0), None, Some(120.0)]);
         check("LOG10(m2)", &[Some(1.0), None, Some(5.0_f64.log10()), Some(2.0_f64.log10())]);
     }
 
@@ -187,6 +199,15 @@ mod tests {
     fn functions_of_arrays() {
         check("SUM([m1, m2])", &[Some(11.0), Some(2.0), Some(5.0), Some(10.0)]);
         check("MAX(METRICS())", &[Some(10.0), Some(2.0), Some(5.0), Some(8.0)]);
+        check("AVG([m1, m2])", &[Some(5.5), Some(1.0), Some(2.5), Some(5.0)]);
+        check("DATAPOINT_COUNT(METRICS())", &[Some(2.0), Some(2.0), Some(1.0), Some(2.0)]);
+        check("m2 / METRIC_COUNT(METRICS()) * 3", &[Some(10.0), Some(0.0), Some(5.0), Some(2.0)]);
+        check("FIRST(SORT(METRICS(), SUM, DESC))", &[Some(10.0), Some(0.0), Some(5.0), Some(2.0)]);
+        check("FIRST(SORT(METRICS(), AVG, ASC))", &[Some(1.0), Some(2.0), None, Some(8.0)]);
+        check("LAST(SORT(METRICS(), MAX, DESC, 2))", &[Some(1.0), Some(2.0), None, Some(8.0)]);
+        check("SUM(SLICE(METRICS(), 1))", &[Some(10.0), Some(0.0), Some(5.0), Some(2.0)]);
+        check("SUM(SLICE(METRICS(), 0, 1))", &[Some(1.0), Some(2.0), None, Some(8.0)]);
+        check("SUM(SLICE(METRICS(), 9))", &[]);
         check("AVG(METRICS('m2'))", &[Some(10.0), Some(0.0), Some(5.0), Some(2.0)]);
         check("SUM(METRICS() * 2)", &[Some(22.0), Some(4.0), Some(10.0), Some(20.0)]);
         check("LAST(REMOVE_EMPTY(METRICS()))", &[Some(10.0), Some(0.0), Some(5.0), Some(2.0)]);
@@ -204,8 +225,66 @@ mod tests {
     }
 
     #[test]
+    fn instants_have_values_too() {
+        // 1970-01-01 was a Thursday.
+        for (function, expected) in [
+            ("MINUTE", [0.0, 1.0, 2.0, 3.0]),
+            ("HOUR", [0.0; 4]),
+            ("DAY", [4.0; 4]),
+            ("DATE", [1.0; 4]),
+            ("MONTH", [1.0; 4]),
+            ("YEAR", [1970.0; 4]),
+            ("EPOCH", [0.0, 60.0, 120.0, 180.0]),
+        ] {
+            check(&format!("{function}(m1)"), &expected.map(Some));
+        }
+    }
+
+    /// Evaluates over `metric1` and so on, as the tables of the user guide name them.
+    #[track_caller]
+    fn check_table(metrics: &[&[Option<f64>]], text: &str, expected: &[Option<f64>]) {
+        let names = ["metric1", "metric2", "metric3"];
+        let results =
+            names.into_iter().zip(metrics).map(|(name, values)| (name, Value::Series(series(values))));
+        let end = Timestamp::from_secs(expected.len() as i64 * 60);
+        let window = Window { start: Timestamp::EPOCH, end, period: Duration::from_secs(60) };
+        let env = Env { results: results.collect(), metrics: Vec::new(), window };
+        assert_eq!(evaluate(&parse(text).unwrap(), &env), Ok(Value::Series(series(expected))), "{text}");
+    }
+
+    /// <https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/using-metric-math.html#using-IF-expressions>
+    #[test]
+    fn conditions_are_as_in_the_tables() {
+        let metrics: [&[Option<f64>]; 3] = [
+            &[Some(1.0), Some(1.0), Some(0.0), Some(0.0), None],
+            &[Some(30.0), None, Some(0.0), Some(0.0), Some(30.0)],
+            &[Some(0.0), Some(0.0), Some(20.0), None, Some(20.0)],
+        ];
+        check_table(
+            &metrics,
+            "IF(metric1, metric2, metric3)",
+            &[Some(30.0), Some(0.0), Some(20.0), None, None],
+        );
+        check_table(&metrics, "IF(metric1, 5, metric3)", &[Some(5.0), Some(5.0), Some(20.0), None, None]);
+        check_table(
+            &metrics,
+            "IF(metric1, metric2, 5)",
+            &[Some(30.0), Some(0.0), Some(5.0), Some(5.0), None],
+        );
+    }
+
+    #[test]
+    fn comparisons_are_as_in_the_table() {
+        let metrics: [&[Option<f64>]; 2] =
+            [&[Some(30.0), Some(20.0), Some(0.0), Some(0.0)], &[Some(20.0), None, Some(20.0), None]];
+        check_table(&metrics, "(metric1 < metric2)", &[0.0, 0.0, 1.0, 0.0].map(Some));
+        check_table(&metrics, "(metric1 >= 30)", &[1.0, 0.0, 0.0, 0.0].map(Some));
+        check_table(&metrics, "(metric1 > 15 AND metric2 > 15)", &[1.0, 0.0, 0.0, 0.0].map(Some));
+    }
+
+    #[test]
     fn conditions_choose_value_by_value() {
-        check("IF(m2 > 4, m1, 0)", &[Some(1.0), Some(0.0), None, Some(0.0)]);
+        check("IF(m2 > 4, m1, 0)", &[Some(1.0), Some(0.0), Some(0.0), Some(0.0)]);
         check("IF(m2 > 4, 1)", &[Some(1.0), None, Some(1.0), None]);
         check("IF(SUM(m1) > 10, m2, m1)", &[Some(10.0), Some(0.0), Some(5.0), Some(2.0)]);
     }
@@ -227,6 +306,12 @@ mod tests {
             ("IF(m1)", "two or three"),
             ("FILL(1, 2)", "FILL"),
             ("METRICS(m1)", "text"),
+            ("SORT(METRICS(), STDDEV, ASC)", "AVG, MIN, MAX or SUM"),
+            ("SORT(METRICS(), AVG, UP)", "ASC or DESC"),
+            ("SLICE(METRICS(), m1)", "number"),
+            ("SLICE(METRICS(), -1)", "number"),
+            ("METRIC_COUNT(m1)", "array"),
+            ("HOUR(1)", "time series"),
         ] {
             assert!(eval(text).unwrap_err().contains(part), "{text}");
         }
