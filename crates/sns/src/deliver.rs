@@ -23,7 +23,7 @@ use crate::state::delivery_policy::{CONTENT_TYPE, SubscriptionPolicy};
 use crate::state::message::{Attribute, AttributeValue};
 use crate::state::notification::{Kind, Notification};
 use crate::state::schedule::Schedule;
-use crate::state::subscription::Protocol;
+use crate::state::subscription::{Protocol, Status};
 
 /// In whose name SNS calls queues and functions.
 const PRINCIPAL: &str = "sns.amazonaws.com";
@@ -123,7 +123,8 @@ impl Sns {
         let Some(id) = self.outbox.take_due(step.now) else { return };
         let Some(delivery) = self.outbox.content(step, id) else { return };
         step.scope = delivery.topic().0;
-        if self.subscription_by_arn(&delivery.subscription).is_none() {
+        let status = self.subscription_by_arn(&delivery.subscription).map(|one| one.record.status);
+        if status.is_none() || status == Some(Status::Ended) && delivery.is_notification() {
             // Ended meanwhile: nobody wants it any more.
             self.outbox.done(step, id);
             self.slotted.remove(&id);

@@ -255,9 +255,7 @@ impl Topic {
 }
 
 impl Subscription {
-    fn new(scope: Scope, resource: &str, record: SubscriptionRecord) -> Self {
-        // A stored policy was accepted once; one that a later version refuses keeps everything out rather than letting everything in.
-        let filter = record.settings.compile().ok().flatten();
+    fn new(scope: Scope, resource: &str, record: SubscriptionRecord, filter: Option<Filter>) -> Self {
         Self { arn: scope.arn("sns", resource).into(), record, filter, next_slot: Timestamp::EPOCH }
     }
 }

@@ -29,7 +29,13 @@ impl Service for Sns {
             self.topics.entry(scope).or_default().insert(name, topic);
         }
         for (scope, resource, record) in subscriptions {
-            let subscription = Subscription::new(scope, &resource, record);
+            let refused = |fault| {
+                LoadError::new(format!(
+                    "the filter policy of subscription {resource} is refused now: {fault:?}"
+                ))
+            };
+            let filter = record.settings.compile().map_err(refused)?;
+            let subscription = Subscription::new(scope, &resource, record, filter);
             self.index(scope, &resource, subscription);
         }
         if let Some(key) = key {

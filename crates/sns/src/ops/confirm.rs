@@ -1,5 +1,7 @@
 //! Confirming subscriptions, and ending them.
 
+use std::sync::Arc;
+
 use pontoon_api::sns::*;
 use pontoon_core::{Arn, Step};
 
@@ -37,8 +39,18 @@ pub fn confirm(
         return Err(Error::invalid("Topic"));
     }
     let Some(subscription) = sns.subscription(scope, &resource) else { return Err(Error::invalid("Token")) };
-    if sns.topic_of_subscription(&subscription.record).is_none() {
-        return Err(Error::NO_TOPIC);
+    let record = &subscription.record;
+    let topic = sns.topic_of_subscription(record).ok_or(Error::NO_TOPIC)?;
+    let now_there = topic
+        .by_endpoint
+        .get(&(record.protocol, Arc::clone(&record.endpoint)))
+        .filter(|one| **one != resource);
+    if let Some(other) = now_there.and_then(|other| sns.subscription(scope, other)) {
+        // The endpoint was subscribed anew after this one had ended; it is never subscribed twice.
+        let output = ConfirmSubscriptionOutput { subscription_arn: Some(other.arn.to_string()) };
+        step.scope = scope;
+        sns.forget(step, scope, &resource);
+        return Ok(output.into());
     }
     let output = ConfirmSubscriptionOutput { subscription_arn: Some(subscription.arn.to_string()) };
     if subscription.record.status != Status::Confirmed {

@@ -10,6 +10,7 @@ use pontoon_core::{Arn, Principal, Scope, Space, Step};
 use super::Answer;
 use crate::deliver::Delivery;
 use crate::records;
+use crate::state::filter::Filter;
 use crate::state::notification::{Kind, Notification, Signature};
 use crate::state::subscription::{Fault, Protocol, ProtocolFault, Settings, Status, SubscriptionRecord};
 use crate::{Error, Sns, Subscription, topic_of};
@@ -39,7 +40,7 @@ pub fn subscribe(sns: &mut Sns, step: &mut Step<'_>, input: SubscribeInput) -> A
         &[("sns:Protocol", protocol.as_str()), ("sns:Endpoint", &endpoint)],
     )?;
     let given = attributes.unwrap_or_default();
-    let settings = settings_of(protocol, &given)?;
+    let (settings, filter) = settings_of(protocol, &given)?;
     let same = topic.by_endpoint.get(&(protocol, Arc::from(endpoint.as_str()))).cloned();
     if let Some((resource, subscription)) =
         same.and_then(|one| Some((one.clone(), sns.subscription(scope, &one)?)))
@@ -84,7 +85,7 @@ pub fn subscribe(sns: &mut Sns, step: &mut Step<'_>, input: SubscribeInput) -> A
         expires_millis: None,
         settings,
     };
-    let output = add(sns, step, (scope, &name), record, asks_arn);
+    let output = add(sns, step, (scope, &name), (record, filter), asks_arn);
     Ok(output.into())
 }
 
@@ -92,7 +93,7 @@ fn add(
     sns: &mut Sns,
     step: &mut Step<'_>,
     (scope, name): (Scope, &str),
-    record: SubscriptionRecord,
+    (record, filter): (SubscriptionRecord, Option<Filter>),
     asks_arn: bool,
 ) -> SubscribeOutput {
     let resource = format!("{name}:{}", step.ids.uuid());
@@ -105,7 +106,7 @@ fn add(
     }
     step.put(Space::Config, records::subscription_key(scope, &resource), records::to_json(&record));
     let is_pending = record.status == Status::Pending;
-    let subscription = Subscription::new(scope, &resource, record);
+    let subscription = Subscription::new(scope, &resource, record, filter);
     let output = output_of(&subscription, asks_arn);
     sns.index(scope, &resource, subscription);
     if is_pending {
@@ -137,16 +138,21 @@ fn check_endpoint(protocol: &str, endpoint: Option<String>) -> Result<(Protocol,
     Ok((parsed, endpoint))
 }
 
-/// The settings that a subscription is made with.
-fn settings_of(protocol: Protocol, given: &BTreeMap<String, String>) -> Result<Settings, Error> {
+/// The settings that a subscription is made with, and the filter policy among them.
+fn settings_of(
+    protocol: Protocol,
+    given: &BTreeMap<String, String>,
+) -> Result<(Settings, Option<Filter>), Error> {
+    let place = "Attributes Reason: ";
     let mut settings = Settings::default();
     for (name, value) in given {
-        settings.set(protocol, name, value).map_err(|fault| refusal(fault, "Attributes Reason: "))?;
+        settings.set(protocol, name, value).map_err(|fault| refusal(fault, place))?;
     }
-    if settings.compile().map_err(|fault| refusal(fault, "Attributes Reason: "))?.is_none() {
+    let filter = settings.compile().map_err(|fault| refusal(fault, place))?;
+    if filter.is_none() {
         settings.filter = None;
     }
-    Ok(settings)
+    Ok((settings, filter))
 }
 
 /// How AWS words a refused attribute; `place` comes before the reason.

@@ -856,6 +856,48 @@ fn a_guarded_subscription_is_ended_by_its_owner_only() {
 }
 
 #[test]
+fn what_waits_for_an_ended_subscription_is_dropped() {
+    let mut bench = Bench::new();
+    let topic = bench.create("t");
+    let arn = confirmed_web_server(&mut bench, &topic, &[]);
+    bench.endpoint = Box::new(|_| Err("connection refused".to_owned()));
+    bench.publish(&topic, "m");
+    bench.settle();
+    bench
+        .call::<UnsubscribeOutput>(Request::Unsubscribe(UnsubscribeInput { subscription_arn: arn }))
+        .unwrap();
+    bench.advance(Duration::from_secs(3600));
+    let messages =
+        bench.posted.iter().filter(|(_, call)| call.body.starts_with(b"{\n  \"Type\" : \"Notification\""));
+    assert_eq!(messages.count(), 1);
+    assert!(bench.sns.outbox.is_empty());
+}
+
+#[test]
+fn an_endpoint_is_never_subscribed_twice() {
+    let mut bench = Bench::new();
+    let topic = bench.create("t");
+    let first = confirmed_web_server(&mut bench, &topic, &[]);
+    let unsubscribe = UnsubscribeInput { subscription_arn: first.clone() };
+    bench.call::<UnsubscribeOutput>(Request::Unsubscribe(unsubscribe)).unwrap();
+    bench.settle();
+    let (_, farewell) = bench.posted.pop().unwrap();
+    let body: serde_json::Value = serde_json::from_slice(&farewell.body).unwrap();
+    let second = confirmed_web_server(&mut bench, &topic, &[]);
+    assert_ne!(first, second);
+    let input = ConfirmSubscriptionInput {
+        topic_arn: topic.clone(),
+        token: body["Token"].as_str().unwrap().to_owned(),
+        authenticate_on_unsubscribe: None,
+    };
+    let output: ConfirmSubscriptionOutput = bench.call(Request::ConfirmSubscription(input)).unwrap();
+    assert_eq!(output.subscription_arn, Some(second));
+    bench.publish(&topic, "once");
+    bench.settle();
+    assert_eq!(bench.posted.len(), 1);
+}
+
+#[test]
 fn what_nobody_confirms_goes_after_two_days() {
     let mut bench = Bench::new();
     let topic = bench.create("t");
