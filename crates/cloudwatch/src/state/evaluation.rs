@@ -184,4 +184,38 @@ mod tests {
         check(3, "X X 0 X X", 0, [Some(Ok); 4]);
         check(3, "0 0 X X X", 0, [Some(Alarm); 4]);
     }
+
+    proptest::proptest! {
+        /// The words of the user guide, read naively: N real points decide alone, fewer are filled up, and only then does the treatment matter.
+        #[test]
+        fn a_verdict_is_that_of_a_naive_model(
+            text in "[X0-]{1,12}",
+            periods in 1..8_usize,
+            datapoints in 1..8_usize,
+            treatment in 0..4_usize,
+        ) {
+            let datapoints = datapoints.min(periods);
+            let missing =
+                [Missing::Missing, Missing::Ignore, Missing::Breaching, Missing::NotBreaching][treatment];
+            let comparison = Comparison::GreaterThanThreshold;
+            let rule = Rule { periods, datapoints, datapoints_given: true, comparison, threshold: 5.0, missing };
+            let verdict = judge(&points(&text), &rule).map(|verdict| verdict.state);
+
+            let mut real: Vec<char> = text.chars().filter(|c| *c != '-').collect();
+            real.drain(..real.len().saturating_sub(periods));
+            let fill = if missing == Missing::Breaching { 'X' } else { '0' };
+            let filled: String = real.iter().copied().chain(std::iter::repeat(fill)).take(periods).collect();
+            let counted = if filled.matches('X').count() >= datapoints { Alarm } else { Ok };
+            let all_breach = real.iter().all(|c| *c == 'X');
+            let age = text.find('X').map_or(0, |at| text.len() - at);
+            let undecided = real.len() < periods && all_breach && real.len() < datapoints;
+            let expected = match missing {
+                Missing::Ignore if undecided => None,
+                Missing::Missing if undecided && age >= datapoints => Some(Alarm),
+                Missing::Missing if undecided => Some(InsufficientData),
+                _ => Some(counted),
+            };
+            proptest::prop_assert_eq!(verdict, expected);
+        }
+    }
 }
