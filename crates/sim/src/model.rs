@@ -45,6 +45,8 @@ pub struct Model {
     pub items: BTreeMap<String, i64>,
     /// By the key of what the function was invoked with.
     pub invocations: BTreeMap<String, Invocation>,
+    /// When the schedule fires next.
+    pub next_tick: Timestamp,
     /// What clients know. They do not crash with the server, but learn only what was durable.
     pub receipts: Vec<Receipt>,
 }
@@ -74,6 +76,17 @@ impl Model {
         } else {
             self.invocations.insert(key.to_owned(), invocation);
         }
+    }
+
+    /// Does what is due at `now` or before. A schedule that could not fire when it was due fires once.
+    pub fn tick(&mut self, now: Timestamp, (ticks, every): (&'static str, Duration)) {
+        if self.next_tick <= now {
+            self.queues.send(ticks, self.next_tick.iso_secs(), now);
+            while self.next_tick <= now {
+                self.next_tick = self.next_tick.after(every);
+            }
+        }
+        self.queues.tick(now);
     }
 
     /// A client got a receipt handle.

@@ -150,6 +150,21 @@ impl Queues {
         received
     }
 
+    /// Removes every message.
+    pub fn purge(&mut self, name: &str) {
+        self.queue(name).messages.clear();
+    }
+
+    /// Moves everything visible to another queue, where it is new.
+    pub fn move_all(&mut self, from: &str, to: &'static str, now: Timestamp) {
+        let messages = std::mem::take(&mut self.queue(from).messages);
+        let (moved, kept) = messages.into_iter().partition(|(_, message)| message.visible_at <= now);
+        self.queue(from).messages = kept;
+        let moved: BTreeMap<u64, Message> = moved;
+        let new = moved.into_values().map(|message| (message.key, Duration::ZERO)).collect();
+        self.send_batch(to, new, now);
+    }
+
     /// Lets a long poll wait.
     pub fn wait(&mut self, name: &str, waiter: Waiter) {
         self.queue(name).waiters.push_back(waiter);

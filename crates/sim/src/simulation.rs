@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use crate::model::{Model, Receipt};
 use crate::queues::{Received, Waiter};
-use crate::system::{self, CONSUMER, FAILURES, FUNCTION, MAPPED, QUEUES, TABLE};
+use crate::system::{self, CONSUMER, FAILURES, FUNCTION, MAPPED, QUEUES, TABLE, TICKS};
 use crate::world::{Called, Down, World};
 
 /// When every run begins.
@@ -74,7 +74,9 @@ impl Simulation {
                 self.crash();
             }
         }
-        assert!(self.finish().is_ok(), "no fault was injected any more");
+        // A fault that is still to come ends with this crash.
+        self.crash();
+        assert!(self.finish().is_ok(), "a crash ends all faults");
         self.world.fingerprint()
     }
 
@@ -89,7 +91,8 @@ impl Simulation {
             0..20 => self.send()?,
             20..36 => self.receive()?,
             36..50 => self.delete()?,
-            50..53 => self.change_visibility()?,
+            50..52 => self.change_visibility()?,
+            52 => self.clear_out()?,
             53..60 => self.publish()?,
             60..62 => self.announce()?,
             62..77 => self.write_item()?,
@@ -134,7 +137,7 @@ impl Simulation {
     fn settle(&mut self) -> Result<(), Down> {
         while self.world.run_due()? {}
         let now = self.world.now();
-        self.model.queues.tick(now);
+        self.model.tick(now, TICKS);
         let mut expected: BTreeMap<ParkId, Received> = self.model.queues.take_answers().into_iter().collect();
         for (park, answer) in self.world.take_replies() {
             let output = answer.unwrap_or_else(|error| panic!("a long poll failed: {error}"));
@@ -294,6 +297,23 @@ impl Simulation {
         let changed =
             self.model.queues.change_visibility(queue, (&key, receives), now, Duration::from_secs(secs));
         assert_eq!(answer.is_ok(), changed.is_some(), "{asked} of {key}: {answer:?}");
+        Ok(())
+    }
+
+    /// Purges a queue, or moves the dead letters to another queue.
+    fn clear_out(&mut self) -> Result<(), Down> {
+        if self.random.bool() {
+            let asked = json!({"QueueUrl": system::url("forwarded")});
+            // A queue that was purged less than a minute ago refuses.
+            if let Called::Done(Ok(_)) = self.world.call("sqs", "PurgeQueue", &asked)? {
+                self.model.queues.purge("forwarded");
+            }
+            return Ok(());
+        }
+        let (source, destination) = (system::arn("sqs", "dead"), system::arn("sqs", "short"));
+        let asked = json!({"SourceArn": source, "DestinationArn": destination});
+        self.ok("sqs", "StartMessageMoveTask", &asked)?;
+        self.model.queues.move_all("dead", "short", self.world.now());
         Ok(())
     }
 
@@ -487,10 +507,6 @@ impl Simulation {
 
     /// Ends every invocation, and takes out every queue what the model says is in it.
     fn finish(&mut self) -> Result<(), Down> {
-        if self.sync().is_err() {
-            self.crash();
-            self.sync()?;
-        }
         loop {
             self.settle()?;
             self.sync()?;

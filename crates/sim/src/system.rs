@@ -35,6 +35,9 @@ pub const MAPPED: &str = "mapped";
 /// How many messages the mapping hands over at once.
 const BATCH_MAX: usize = 4;
 
+/// The queue that the schedule's events go to, and how often it fires.
+pub const TICKS: (&str, Duration) = ("ticks", Duration::from_secs(7 * 60));
+
 /// The queues; a dead-letter queue stands before those that name it.
 pub const QUEUES: &[QueueDefinition] = &[
     queue("dead", (20, 86_400), None),
@@ -45,6 +48,7 @@ pub const QUEUES: &[QueueDefinition] = &[
     queue("forwarded", (40, 86_400), None),
     queue("undeliverable", (40, 86_400), None),
     queue(FAILURES, (40, 86_400), None),
+    queue(TICKS.0, (40, 86_400), None),
     queue("letters", (40, 86_400), None),
     queue("loud", (40, 86_400), None),
 ];
@@ -68,7 +72,8 @@ pub fn url(queue: &str) -> String {
     format!("{ENDPOINT}/000000000000/{queue}")
 }
 
-fn arn(service: &str, resource: &str) -> String {
+/// The ARN of a resource of the system.
+pub fn arn(service: &str, resource: &str) -> String {
     format!("arn:aws:{service}:us-east-1:000000000000:{resource}")
 }
 
@@ -98,7 +103,7 @@ pub fn announce(model: &mut Model, key: String, loud: bool, now: Timestamp) {
     model.queues.send("letters", key, now);
 }
 
-/// The key of a message: that of the event it carries or of the invocation it tells about, else its body.
+/// The key of a message: that of the event it carries or of the invocation it tells about, the time of a schedule's event, else its body.
 pub fn key_of_body(body: &str) -> String {
     let Ok(carried) = serde_json::from_str::<Value>(body) else { return body.to_owned() };
     if let Some(message) = carried["Message"].as_str() {
@@ -106,6 +111,9 @@ pub fn key_of_body(body: &str) -> String {
     }
     if let Some(key) = carried["detail"]["key"].as_str() {
         return key.to_owned();
+    }
+    if carried["source"] == "aws.events" {
+        return carried["time"].as_str().unwrap_or_default().to_owned();
     }
     let attempts = carried["requestContext"]["approximateInvokeCount"].as_u64().unwrap_or(0);
     let key = carried["requestPayload"]["detail"]["key"].as_str().unwrap_or_default();
@@ -137,6 +145,11 @@ pub fn create(world: &mut World, model: &mut Model) {
     create_mapping(world, model);
     create_topic(world);
     create_rules(world);
+    let schedule = json!({"Name": "schedule", "ScheduleExpression": "rate(7 minutes)"});
+    ok(world, "events", "PutRule", &schedule);
+    let target = json!({"Id": "t", "Arn": arn("sqs", TICKS.0)});
+    ok(world, "events", "PutTargets", &json!({"Rule": "schedule", "Targets": [target]}));
+    model.next_tick = world.now().after(TICKS.1);
 }
 
 fn create_function(world: &mut World, name: &str) {

@@ -137,3 +137,56 @@ fn the_receipt_handle_of_a_deleted_message_names_no_later_one() {
     client.advance(Duration::from_secs(30));
     assert_eq!(received(&mut client, "work").len(), 1, "the handle of the first message deleted the second");
 }
+
+#[test]
+fn an_alarm_goes_on_being_evaluated_and_its_state_is_kept() {
+    let data = tempfile::tempdir().unwrap();
+    let server = Server::start(data.path());
+    let mut client = server.client();
+    ["work", "notes"].into_iter().for_each(|name| create_queue(&mut client, name));
+    let form = "Content-Type: application/x-www-form-urlencoded\r\n";
+    let topic = "arn:aws:sns:us-east-1:000000000000:alerts";
+    let subscribe = format!(
+        "Action=Subscribe&Version=2010-03-31&Protocol=sqs&TopicArn={topic}&Endpoint=arn:aws:sqs:us-east-1:000000000000:notes"
+    );
+    for request in ["Action=CreateTopic&Version=2010-03-31&Name=alerts", &subscribe] {
+        client.post("/", form, request.as_bytes()).unwrap().unwrap();
+    }
+    let alarm = json!({
+        "AlarmName": "work-waits", "Namespace": "AWS/SQS", "MetricName": "ApproximateNumberOfMessagesVisible",
+        "Dimensions": [{"Name": "QueueName", "Value": "work"}], "Statistic": "Maximum", "Period": 60,
+        "EvaluationPeriods": 2, "Threshold": 1, "ComparisonOperator": "GreaterThanOrEqualToThreshold",
+        "AlarmActions": [topic], "OKActions": [topic],
+    });
+    client.ok("GraniteServiceVersion20100801.PutMetricAlarm", alarm);
+    let url = json!("http://127.0.0.1/000000000000/work");
+    client.ok("AmazonSQS.SendMessage", json!({"QueueUrl": url, "MessageBody": "m"}));
+
+    let mut server = crash(server, data.path());
+    server.client().advance(Duration::from_secs(600));
+    assert_eq!(notes(&mut server.client()), ["ALARM"], "the queue was never empty");
+    server = crash(server, data.path());
+    let mut client = server.client();
+    let alarms = client.ok("GraniteServiceVersion20100801.DescribeAlarms", json!({}));
+    assert_eq!(alarms["MetricAlarms"][0]["StateValue"], "ALARM");
+    // Later than anything that was measured before the crash set the clock back.
+    client.ok("AmazonSQS.PurgeQueue", json!({"QueueUrl": url}));
+    client.advance(Duration::from_secs(3600));
+    assert_eq!(notes(&mut client).last().map(String::as_str), Some("OK"));
+}
+
+/// The alarm states that were announced since the last look.
+fn notes(client: &mut Client) -> Vec<String> {
+    let state = |message: &Value| {
+        let envelope: Value = serde_json::from_str(message["Body"].as_str().unwrap()).unwrap();
+        let note: Value = serde_json::from_str(envelope["Message"].as_str().unwrap()).unwrap();
+        let delete = json!({
+            "QueueUrl": "http://127.0.0.1/000000000000/notes", "ReceiptHandle": message["ReceiptHandle"],
+        });
+        (note["NewStateValue"].as_str().unwrap().to_owned(), delete)
+    };
+    let found: Vec<(String, Value)> = received(client, "notes").iter().map(state).collect();
+    let (states, deletes): (Vec<_>, Vec<_>) = found.into_iter().unzip();
+    deletes.into_iter().for_each(|delete| drop(client.ok("AmazonSQS.DeleteMessage", delete)));
+    states
+}
