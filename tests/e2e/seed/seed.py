@@ -283,6 +283,11 @@ def redrive():
             }
         },
     )
+    eventually(
+        "the function is updated",
+        lambda: awslambda.get_function_configuration(FunctionName=OUT["FunctionName"])["LastUpdateStatus"] == "Successful",
+        60,
+    )
     sqs.start_message_move_task(SourceArn=OUT["DlqArn"])
     found = eventually("the redriven order is in the table", lambda: item("o-2"), 120)
     check("the redriven order was processed", found["status"] == {"S": "poison"}, found)
