@@ -11,10 +11,16 @@ use serde_json::Value;
 #[derive(Debug, Clone, Args)]
 pub struct Target {
     /// The server's URL.
-    #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:4566", env = "PONTOON_ENDPOINT")]
+    #[arg(
+        long,
+        global = true,
+        value_name = "URL",
+        default_value = "http://127.0.0.1:4566",
+        env = "PONTOON_ENDPOINT"
+    )]
     pub endpoint: String,
     /// Print JSON.
-    #[arg(long)]
+    #[arg(long, global = true)]
     pub json: bool,
 }
 
