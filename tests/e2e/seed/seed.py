@@ -267,7 +267,8 @@ def metrics():
     check("the custom metric counts both orders", published == 2, published)
     eventually("AWS/Lambda counts the invocations", lambda: metric("AWS/Lambda", "Invocations", function, "Sum") >= 4, 180)
     errors = metric("AWS/Lambda", "Errors", function, "Sum")
-    check("AWS/Lambda counts the errors", errors == 3, errors)
+    # Three for the poison; a machine under load may add a timeout of its own.
+    check("AWS/Lambda counts the errors", errors >= 3, errors)
     check("AWS/Lambda has durations", metric("AWS/Lambda", "Duration", function, "Maximum") > 0)
     sent = eventually("AWS/SQS counts the messages", lambda: metric("AWS/SQS", "NumberOfMessagesSent", queue, "Sum"), 180)
     check("AWS/SQS counted both", sent == 2, sent)
