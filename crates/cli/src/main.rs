@@ -20,6 +20,9 @@ use clap::Parser;
 
 use args::{Cli, Command};
 
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     // The demo's function is this program too, so that one build is enough: Lambda starts it under the name that custom runtimes have.
     if std::env::args_os()
