@@ -1,0 +1,162 @@
+//! The commands as people use them: the demo, the clock, traces, and what a server refuses at its start.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod support;
+
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::process::{Command, Output};
+
+use serde_json::{Value, json};
+use support::Pontoon;
+
+fn pontoon(args: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_pontoon")).args(args).output().unwrap()
+}
+
+fn stdout(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+/// Calls an operation of a JSON protocol.
+fn call(server: &Pontoon, target: &str, body: &Value) -> Value {
+    let host = server.endpoint.strip_prefix("http://").unwrap();
+    let body = body.to_string();
+    let request = format!(
+        "POST / HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\ncontent-type: application/x-amz-json-1.1\r\n\
+         x-amz-target: {target}\r\ncontent-length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    let mut stream = TcpStream::connect(host).unwrap();
+    stream.write_all(request.as_bytes()).unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+    assert!(head.starts_with("HTTP/1.1 200"), "{answer}");
+    serde_json::from_str(body).unwrap()
+}
+
+fn clock(server: &Pontoon, change: &[&str]) -> Value {
+    let output = pontoon(&[&["clock"], change, &["--json", "--endpoint", &server.endpoint]].concat());
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    serde_json::from_str(&stdout(&output)).unwrap()
+}
+
+#[test]
+fn the_demo_tells_its_whole_story() {
+    let output = pontoon(&["demo"]);
+    let told = stdout(&output);
+    assert!(output.status.success(), "{told}\n{}", String::from_utf8_lossy(&output.stderr));
+    for part in [
+        "not published",
+        "dead-lettered",
+        "received 3 times; the redrive policy allows 3",
+        "ALARM: \"OrderEventsDLQMessages\"",
+        "redriven",
+        "the alarm is back in OK",
+        "0d0e0000-0000-4000-8000-000000000005  processing",
+        "ended",
+    ] {
+        assert!(told.contains(part), "the demo did not say {part:?}:\n{told}");
+    }
+}
+
+#[test]
+fn a_virtual_clock_is_frozen_advanced_and_resumed() {
+    let server = Pontoon::start(&["--memory", "--virtual-clock"]);
+    let frozen = clock(&server, &["freeze"]);
+    assert_eq!(frozen["frozen"], true);
+    assert_eq!(clock(&server, &[])["now"], frozen["now"]);
+    let advanced = clock(&server, &["advance", "15m"]);
+    let at = |clock: &Value| pontoon_core::Timestamp::parse_iso(clock["now"].as_str().unwrap()).unwrap();
+    assert_eq!(at(&advanced).since(at(&frozen)).as_secs(), 900);
+    assert_eq!(clock(&server, &["resume"])["frozen"], false);
+}
+
+#[test]
+fn advancing_runs_what_falls_due() {
+    let server = Pontoon::start(&["--memory", "--virtual-clock"]);
+    let _ = clock(&server, &["freeze"]);
+    let queue = call(&server, "AmazonSQS.CreateQueue", &json!({ "QueueName": "q" }));
+    let url = &queue["QueueUrl"];
+    call(
+        &server,
+        "AmazonSQS.SendMessage",
+        &json!({ "QueueUrl": url, "MessageBody": "late", "DelaySeconds": 600 }),
+    );
+    let receive = json!({ "QueueUrl": url });
+    assert!(call(&server, "AmazonSQS.ReceiveMessage", &receive).get("Messages").is_none());
+    let _ = clock(&server, &["advance", "9m59s"]);
+    assert!(call(&server, "AmazonSQS.ReceiveMessage", &receive).get("Messages").is_none());
+    let _ = clock(&server, &["advance", "1s"]);
+    assert_eq!(call(&server, "AmazonSQS.ReceiveMessage", &receive)["Messages"][0]["Body"], "late");
+}
+
+#[test]
+fn a_trace_says_which_field_kept_a_rule_from_matching() {
+    let server = Pontoon::start(&["--memory"]);
+    call(&server, "AWSEvents.CreateEventBus", &json!({ "Name": "orders" }));
+    let pattern = r#"{"source":["order-service"],"detail":{"amount":[{"numeric":[">",100]}]}}"#;
+    call(
+        &server,
+        "AWSEvents.PutRule",
+        &json!({ "Name": "large", "EventBusName": "orders", "EventPattern": pattern }),
+    );
+    let entry = json!({
+        "EventBusName": "orders", "Source": "order-service", "DetailType": "OrderCreated", "Detail": r#"{"amount":5}"#
+    });
+    let put = call(&server, "AWSEvents.PutEvents", &json!({ "Entries": [entry] }));
+    let id = put["Entries"][0]["EventId"].as_str().unwrap();
+    let shown = stdout(&pontoon(&["trace", id, "--endpoint", &server.endpoint]));
+    assert!(shown.contains("did not match: large"), "{shown}");
+    assert!(shown.contains("detail.amount") && shown.contains("100") && shown.contains('5'), "{shown}");
+}
+
+#[test]
+fn only_servers_that_allow_it_are_reset() {
+    let dir = tempfile::tempdir().unwrap();
+    let data = dir.path().join("data").display().to_string();
+    let server = Pontoon::start(&["--data", &data]);
+    let refused = pontoon(&["reset", "--endpoint", &server.endpoint]);
+    assert!(!refused.status.success());
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("--allow-reset"));
+    drop(server);
+    let server = Pontoon::start(&["--data", &data, "--allow-reset"]);
+    call(&server, "AmazonSQS.CreateQueue", &json!({ "QueueName": "q" }));
+    assert!(pontoon(&["reset", "--endpoint", &server.endpoint]).status.success());
+    assert!(call(&server, "AmazonSQS.ListQueues", &json!({})).get("QueueUrls").is_none());
+}
+
+#[test]
+fn a_server_that_would_let_anyone_in_does_not_start() {
+    let refused = pontoon(&["serve", "--memory", "--listen", "0.0.0.0:0"]);
+    assert!(!refused.status.success());
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("--credentials"));
+}
+
+#[test]
+fn a_directory_of_somebody_else_s_is_refused_and_left_alone() {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::write(dir.path().join("thesis.txt"), "mine").unwrap();
+    let path = dir.path().display().to_string();
+    let refused = pontoon(&["serve", "--data", &path, "--listen", "127.0.0.1:0"]);
+    assert!(!refused.status.success());
+    let said = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert!(said.contains("not a Pontoon data directory"), "{said}");
+    assert_eq!(
+        std::fs::read_dir(dir.path())
+            .unwrap()
+            .filter(|entry| { entry.as_ref().unwrap().file_name() == "thesis.txt" })
+            .count(),
+        1
+    );
+}
+
+#[test]
+fn supported_operations_are_listed() {
+    let listed: Value = serde_json::from_str(&stdout(&pontoon(&["operations", "sqs", "--json"]))).unwrap();
+    let operations = listed[0]["operations"].as_array().unwrap();
+    assert!(operations.iter().any(|name| name == "StartMessageMoveTask"));
+    assert!(!pontoon(&["operations", "ec2"]).status.success());
+}
