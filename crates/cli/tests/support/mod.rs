@@ -1,5 +1,7 @@
 //! What tests of the whole binary share: a server process, and the clients that `scripts/test-env` installs.
 
+#![allow(dead_code, reason = "each test uses its own part of it")]
+
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
