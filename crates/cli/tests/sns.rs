@@ -2,7 +2,6 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-#[allow(dead_code, reason = "this test needs no Node")]
 mod support;
 
 use support::{Pontoon, TestEnv};
