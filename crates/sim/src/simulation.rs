@@ -46,7 +46,7 @@ pub struct Simulation {
 }
 
 impl Simulation {
-    /// A run from `seed`, with the system of [`system`] in place and durable.
+    /// A run from `seed`, with its system in place and durable.
     #[must_use]
     pub fn new(seed: u64) -> Self {
         let mut random = fastrand::Rng::with_seed(seed);

@@ -1,7 +1,7 @@
 //! Templates: from text to sections with their functions recognised, and from there to resolved values.
 //!
 //! Reading goes through three gates, each with CloudFormation's messages: [`notation`] (is it JSON or
-//! YAML), [`Template::parse`] (does every section have its shape), and [`references`] (does every name
+//! YAML), [`Template::parse`] (does every section have its shape), and `references` (does every name
 //! used exist). What needs the parameters' values comes after: [`resolve`] and [`graph`].
 //!
 //! Follows "Template anatomy" and "Intrinsic function reference" of AWS's template reference, and the
