@@ -107,6 +107,9 @@ pub struct ShapeRef {
     /// Overlay only, of elements and map values: messages do not say that null is refused.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub nullable: Option<bool>,
+    /// Overlay only, of required lists in outputs: they are left out when they are empty.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub omitted_when_empty: Option<bool>,
     /// `header`, `headers`, `uri`, `querystring`, `statusCode`; the body if absent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub location: Option<String>,
@@ -300,6 +303,7 @@ impl ShapeRef {
             self.shape = change.shape;
         }
         replace(&mut self.nullable, change.nullable);
+        replace(&mut self.omitted_when_empty, change.omitted_when_empty);
         replace(&mut self.location_name, change.location_name);
         replace(&mut self.query_name, change.query_name);
         replace(&mut self.flattened, change.flattened);

@@ -22,6 +22,8 @@ pub struct ApiError {
     pub code: Cow<'static, str>,
     /// The code that query and XML send, and JSON puts in `x-amzn-query-error`, where it differs (`AWS.SimpleQueueService.NonExistentQueue`).
     pub query_code: Option<&'static str>,
+    /// The message in the query protocol, where AWS words it differently there.
+    pub query_message: Option<&'static str>,
     /// HTTP status, 400 to 599.
     pub status: u16,
     /// Whose fault it is.
@@ -38,6 +40,7 @@ impl ApiError {
         Self {
             code: code.into(),
             query_code: None,
+            query_message: None,
             status: 400,
             fault: Fault::Client,
             message: message.into(),
@@ -60,6 +63,12 @@ impl ApiError {
     #[must_use]
     pub fn with_query_code(self, code: &'static str) -> Self {
         Self { query_code: Some(code), ..self }
+    }
+
+    /// The same error with a message of its own in the query protocol.
+    #[must_use]
+    pub fn with_query_message(self, message: &'static str) -> Self {
+        Self { query_message: Some(message), ..self }
     }
 
     /// The same error with the further members of its shape.

@@ -114,7 +114,11 @@ fn structure(text: &mut String, plan: &Plan<'_>, shape_name: &str, name: &str, s
         let field = names::field(member);
         if Plan::is_required(shape, member) {
             let value = written(plan, used, &format!("self.{field}"), true);
-            let _ = writeln!(text, "to.member({index}, &{value});");
+            let member = format!("to.member({index}, &{value});");
+            let _ = match used.omitted_when_empty {
+                Some(true) => writeln!(text, "if !self.{field}.is_empty() {{ {member} }}"),
+                _ => writeln!(text, "{member}"),
+            };
         } else {
             let value = written(plan, used, "value", false);
             let value = if value == "value" { value } else { format!("&{value}") };

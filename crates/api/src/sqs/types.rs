@@ -260,19 +260,23 @@ pub struct ChangeMessageVisibilityBatchOutput {
 impl Encode for ChangeMessageVisibilityBatchOutput {
     fn encode(&self, to: &mut dyn Writer) {
         to.structure(&schema::CHANGE_MESSAGE_VISIBILITY_BATCH_OUTPUT, &mut |to| {
-            to.member(
-                0,
-                &codec::List(
-                    &schema::CHANGE_MESSAGE_VISIBILITY_BATCH_RESULT_ENTRY_LIST,
-                    true,
-                    &self.successful,
-                    Encode::encode,
-                ),
-            );
-            to.member(
-                1,
-                &codec::List(&schema::BATCH_RESULT_ERROR_ENTRY_LIST, true, &self.failed, Encode::encode),
-            );
+            if !self.successful.is_empty() {
+                to.member(
+                    0,
+                    &codec::List(
+                        &schema::CHANGE_MESSAGE_VISIBILITY_BATCH_RESULT_ENTRY_LIST,
+                        true,
+                        &self.successful,
+                        Encode::encode,
+                    ),
+                );
+            }
+            if !self.failed.is_empty() {
+                to.member(
+                    1,
+                    &codec::List(&schema::BATCH_RESULT_ERROR_ENTRY_LIST, true, &self.failed, Encode::encode),
+                );
+            }
         });
     }
 }
@@ -541,19 +545,23 @@ pub struct DeleteMessageBatchOutput {
 impl Encode for DeleteMessageBatchOutput {
     fn encode(&self, to: &mut dyn Writer) {
         to.structure(&schema::DELETE_MESSAGE_BATCH_OUTPUT, &mut |to| {
-            to.member(
-                0,
-                &codec::List(
-                    &schema::DELETE_MESSAGE_BATCH_RESULT_ENTRY_LIST,
-                    true,
-                    &self.successful,
-                    Encode::encode,
-                ),
-            );
-            to.member(
-                1,
-                &codec::List(&schema::BATCH_RESULT_ERROR_ENTRY_LIST, true, &self.failed, Encode::encode),
-            );
+            if !self.successful.is_empty() {
+                to.member(
+                    0,
+                    &codec::List(
+                        &schema::DELETE_MESSAGE_BATCH_RESULT_ENTRY_LIST,
+                        true,
+                        &self.successful,
+                        Encode::encode,
+                    ),
+                );
+            }
+            if !self.failed.is_empty() {
+                to.member(
+                    1,
+                    &codec::List(&schema::BATCH_RESULT_ERROR_ENTRY_LIST, true, &self.failed, Encode::encode),
+                );
+            }
         });
     }
 }
@@ -1712,19 +1720,23 @@ pub struct SendMessageBatchOutput {
 impl Encode for SendMessageBatchOutput {
     fn encode(&self, to: &mut dyn Writer) {
         to.structure(&schema::SEND_MESSAGE_BATCH_OUTPUT, &mut |to| {
-            to.member(
-                0,
-                &codec::List(
-                    &schema::SEND_MESSAGE_BATCH_RESULT_ENTRY_LIST,
-                    true,
-                    &self.successful,
-                    Encode::encode,
-                ),
-            );
-            to.member(
-                1,
-                &codec::List(&schema::BATCH_RESULT_ERROR_ENTRY_LIST, true, &self.failed, Encode::encode),
-            );
+            if !self.successful.is_empty() {
+                to.member(
+                    0,
+                    &codec::List(
+                        &schema::SEND_MESSAGE_BATCH_RESULT_ENTRY_LIST,
+                        true,
+                        &self.successful,
+                        Encode::encode,
+                    ),
+                );
+            }
+            if !self.failed.is_empty() {
+                to.member(
+                    1,
+                    &codec::List(&schema::BATCH_RESULT_ERROR_ENTRY_LIST, true, &self.failed, Encode::encode),
+                );
+            }
         });
     }
 }

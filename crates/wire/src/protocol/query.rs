@@ -56,8 +56,9 @@ pub fn error(failed: &Failed<'_>, error: &ApiError) -> Answer {
     write_element(&mut body, "Type", if is_senders(error) { "Sender" } else { "Receiver" });
     write_element(&mut body, "Code", failed.query_code(error));
     // CloudWatch has errors without a message (recorded: `set_alarm_invalid_input`).
-    if !error.message.is_empty() {
-        write_element(&mut body, "Message", &error.message);
+    let message = error.query_message.unwrap_or(&error.message);
+    if !message.is_empty() {
+        write_element(&mut body, "Message", message);
     }
     if let Some(detail) = &error.detail {
         super::xml::write_members(&mut body, detail.as_ref(), Naming::Query);
