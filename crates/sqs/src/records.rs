@@ -45,27 +45,34 @@ pub struct Receives {
     pub first: Timestamp,
     /// When it becomes visible again.
     pub due: Timestamp,
+    /// When last.
+    pub last: Timestamp,
 }
 
 impl Receives {
     /// The form in the store.
     #[must_use]
     pub fn encode(self) -> Bytes {
-        let mut bytes = Vec::with_capacity(20);
+        let mut bytes = Vec::with_capacity(28);
         bytes.extend_from_slice(&self.count.to_be_bytes());
         bytes.extend_from_slice(&self.first.millis().to_be_bytes());
         bytes.extend_from_slice(&self.due.millis().to_be_bytes());
+        bytes.extend_from_slice(&self.last.millis().to_be_bytes());
         bytes.into()
     }
 
     fn decode(bytes: &[u8]) -> Option<Self> {
         let (count, rest) = bytes.split_first_chunk::<4>()?;
         let (first, rest) = rest.split_first_chunk::<8>()?;
-        let (due, _) = rest.split_first_chunk::<8>()?;
+        let (due, rest) = rest.split_first_chunk::<8>()?;
+        // Records of older versions end here.
+        let last = rest.split_first_chunk::<8>().map_or(first, |(last, _)| last);
+        let instant = |bytes: &[u8; 8]| Timestamp::from_millis(i64::from_be_bytes(*bytes));
         Some(Self {
             count: u32::from_be_bytes(*count),
-            first: Timestamp::from_millis(i64::from_be_bytes(*first)),
-            due: Timestamp::from_millis(i64::from_be_bytes(*due)),
+            first: instant(first),
+            due: instant(due),
+            last: instant(last),
         })
     }
 }
@@ -206,7 +213,9 @@ fn unreceived(content: &Content) -> Message {
         sent_at: content.sent_at,
         due: content.visible_at,
         first_received: None,
-        receive_count: 0,
+        last_received: None,
+        receive_count: content.carried_receives,
+        carried_receives: content.carried_receives,
         // Whoever looks first makes visible what is due.
         place: Place::Delayed,
         content: None,
@@ -216,6 +225,7 @@ fn unreceived(content: &Content) -> Message {
 fn received(message: &mut Message, receives: Receives) {
     message.receive_count = receives.count;
     message.first_received = Some(receives.first);
+    message.last_received = Some(receives.last);
     message.due = receives.due;
     message.place = Place::InFlight;
 }

@@ -10,11 +10,17 @@ use crate::state::queue::StaleReceipt;
 use crate::state::receipt::Receipt;
 use crate::{Error, Queue, Sqs};
 
+/// For how long a receive can keep a message invisible, extensions included.
+///
+/// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-visibility-timeout.html>
+const VISIBILITY_MAX: Duration = Duration::from_secs(43_200);
+
 pub fn delete(sqs: &mut Sqs, step: &mut Step<'_>, input: &DeleteMessageInput) -> Answer<DeleteMessageOutput> {
     let queue = sqs.open(step, &input.queue_url, "sqs:DeleteMessage")?;
     let (scope, name) = (queue.scope, queue.name.clone());
     delete_one(sqs, step, (scope, &name), &input.receipt_handle)?;
-    sqs.reschedule(scope, &name);
+    // With as many messages in flight as there may be, a deletion makes room for who waits.
+    sqs.serve(step, scope, &name);
     Ok(DeleteMessageOutput {}.into())
 }
 
@@ -33,7 +39,7 @@ pub fn delete_batch(
             Err(error) => output.failed.push(batch::failed(id, &error)),
         }
     }
-    sqs.reschedule(scope, &name);
+    sqs.serve(step, scope, &name);
     Ok(output.into())
 }
 
@@ -115,8 +121,8 @@ fn change_one(queue: &mut Queue, step: &mut Step<'_>, handle: &str, secs: Option
     let secs = visibility_secs(secs.ok_or(Error::MissingParameter("VisibilityTimeout"))?)?;
     let receipt = receipt_of(queue, handle)?;
     queue.messages.advance(step.now);
-    let number = match queue.messages.by_receipt(receipt) {
-        Ok((number, _)) => number,
+    let (number, last_received) = match queue.messages.by_receipt(receipt) {
+        Ok((number, message)) => (number, message.last_received),
         Err(StaleReceipt::Superseded | StaleReceipt::NotInFlight) => return Err(Error::MessageNotInflight),
         Err(StaleReceipt::Gone) => {
             return Err(Error::InvalidParameterValue(format!(
@@ -127,6 +133,11 @@ fn change_one(queue: &mut Queue, step: &mut Step<'_>, handle: &str, secs: Option
     // A timeout that has run out is one that the change comes too late for, but AWS answers it with success
     // (sqs/test_sqs: test_change_message_visibility_after_visibility_timeout_expiration).
     let due = step.now.after(Duration::from_secs(u64::from(secs)));
+    if last_received.is_some_and(|at| due.since(at) > VISIBILITY_MAX) {
+        return Err(Error::InvalidParameterValue(format!(
+            "Value {secs} for parameter VisibilityTimeout is invalid. Reason: Total VisibilityTimeout for the message is beyond the limit [43200 seconds]."
+        )));
+    }
     if queue.messages.set_due(number, due).is_ok() {
         queue.write_receives(step, number);
     }

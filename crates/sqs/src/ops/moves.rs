@@ -176,8 +176,11 @@ impl Sqs {
                     break;
                 }
                 Moved::NoDestination => {
-                    task.status = Status::Failed;
-                    task.failure = Some("AWS.SimpleQueueService.NonExistentQueue".to_owned());
+                    task.fail("AWS.SimpleQueueService.NonExistentQueue");
+                    break;
+                }
+                Moved::UnknownSource => {
+                    task.fail("CouldNotDetermineMessageSource");
                     break;
                 }
             }
@@ -201,10 +204,11 @@ impl Sqs {
         source.messages.advance(step.now);
         let Some(number) = source.messages.peek() else { return Moved::NothingLeft };
         let mut content = source.content(step, number);
-        let destination = task.destination_arn.clone().or_else(|| content.dead_letter_source.clone());
-        let Some(target) = destination.as_deref().and_then(|arn| self.by_arn(arn)) else {
-            return Moved::NoDestination;
+        let Some(destination) = task.destination_arn.clone().or_else(|| content.dead_letter_source.clone())
+        else {
+            return Moved::UnknownSource;
         };
+        let Some(target) = self.by_arn(&destination) else { return Moved::NoDestination };
         let (target_scope, target_name, target_arn) =
             (target.scope, target.name.to_string(), target.arn.to_string());
         let freed = self.queue_mut(scope, &name).map_or(0, |source| source.remove(step, number));
@@ -213,11 +217,12 @@ impl Sqs {
         content.sent_at = step.now;
         content.visible_at = step.now;
         content.dead_letter_source = None;
+        content.carried_receives = 0;
         step.note(TraceNote {
             traces: content.traces.clone(),
             record: TraceRecord::delivered(step.now, "redriven", &*task.source_arn, target_arn),
         });
-        self.put_moved(step, (target_scope, &target_name), &content, 0, None);
+        self.put_moved(step, (target_scope, &target_name), &content, None);
         self.reschedule(scope, &name);
         Moved::To(target_name)
     }
@@ -242,8 +247,15 @@ impl Sqs {
     }
 }
 
+/// What came of moving one message.
 enum Moved {
+    /// It is in the queue of this name.
     To(String),
+    /// No message is visible.
     NothingLeft,
+    /// The queue that it is to go to is gone, or its own is.
     NoDestination,
+    /// It was not dead-lettered, so there is nowhere to move it back to
+    /// (<https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/troubleshooting-dlq-redrive.html>).
+    UnknownSource,
 }

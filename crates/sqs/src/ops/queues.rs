@@ -119,10 +119,24 @@ pub fn delete(sqs: &mut Sqs, step: &mut Step<'_>, input: &DeleteQueueInput) -> A
     }
     sqs.content_bytes -= held;
     sqs.regions.entry(scope).or_default().remove(&name);
+    sqs.forget_deleted(step);
     sqs.deleted.insert((scope, name.clone()), step.now);
     step.delete(Space::Config, records::queue_key(scope, &name));
     step.put(Space::Config, records::deleted_key(scope, &name), step.now.millis().to_be_bytes().to_vec());
     Ok(DeleteQueueOutput {}.into())
+}
+
+impl Sqs {
+    /// Forgets names that may be used again.
+    fn forget_deleted(&mut self, step: &mut Step<'_>) {
+        self.deleted.retain(|(scope, name), at| {
+            let kept = step.now.since(*at) < COOL_DOWN;
+            if !kept {
+                step.delete(Space::Config, records::deleted_key(*scope, name));
+            }
+            kept
+        });
+    }
 }
 
 /// Removes every message; gives back how much memory their contents took.

@@ -15,9 +15,6 @@ use crate::state::queue::{IN_FLIGHT_MAX, Message, Place, Taken, Waiter};
 use crate::state::receipt::Receipt;
 use crate::{Error, Poll, Queue, Selection, Sqs, records};
 
-/// How often a message may be moved on within one step, along dead-letter queues that name one another.
-const MOVES_MAX: usize = 8;
-
 /// The system attributes that a receive may ask for.
 const SYSTEM: [&str; 10] = [
     "All",
@@ -42,7 +39,8 @@ pub fn receive(
     let wait_secs = wait_secs(queue, input.wait_time_seconds)?;
     let poll = poll_of(queue, step, input)?;
     queue.messages.advance(step.now);
-    if queue.messages.counts().in_flight >= IN_FLIGHT_MAX {
+    // Long polls wait for room instead.
+    if wait_secs == 0 && queue.messages.counts().in_flight >= IN_FLIGHT_MAX {
         return Err(Error::OverLimit);
     }
     sqs.active(step.now, (scope, &name));
@@ -99,7 +97,7 @@ fn poll_of(queue: &Queue, step: &Step<'_>, input: ReceiveMessageInput) -> Result
         return Err(Error::InvalidAttributeName(format!("Unknown Attribute {unknown}.")));
     }
     let wanted = input.message_attribute_names.unwrap_or_default();
-    let all = |names: &[String]| names.iter().any(|name| name == "All" || name == ".*");
+    let all = |names: &[String]| names.iter().any(|name| matches!(name.as_str(), "All" | "*" | ".*"));
     Ok(Poll {
         max,
         visibility: Duration::from_secs(u64::from(visibility)),
@@ -155,7 +153,8 @@ impl Sqs {
         received
     }
 
-    /// Puts exhausted messages into the dead-letter queue. Their ids, attributes, first send and receive count stay.
+    /// Puts exhausted messages into the dead-letter queue. Their ids, attributes, first send and receive count stay. Who waits there is served next:
+    /// the queue is due now.
     fn bury(&mut self, step: &mut Step<'_>, source: &str, target: &str, dead: Vec<DeadLetter>) {
         if dead.is_empty() {
             return;
@@ -172,10 +171,8 @@ impl Sqs {
                     .with_outcome(TraceOutcome::DeadLettered, reason),
             });
             content.dead_letter_source = Some(source.to_owned());
-            self.put_moved(step, (scope, &name), &content, message.receive_count, message.first_received);
-        }
-        if step.effects.notes.len() < MOVES_MAX * 10 {
-            self.serve(step, scope, &name);
+            content.carried_receives = message.receive_count;
+            self.put_moved(step, (scope, &name), &content, message.first_received);
         }
     }
 
@@ -185,7 +182,6 @@ impl Sqs {
         step: &mut Step<'_>,
         (scope, name): (Scope, &str),
         content: &Content,
-        receive_count: u32,
         first_received: Option<pontoon_core::Timestamp>,
     ) {
         let Some(queue) = self.queue_mut(scope, name) else { return };
@@ -197,12 +193,14 @@ impl Sqs {
                 sent_at: content.sent_at,
                 due: step.now,
                 first_received,
-                receive_count,
+                last_received: None,
+                receive_count: content.carried_receives,
+                carried_receives: content.carried_receives,
                 place: Place::Visible,
                 content: None,
             },
         );
-        if receive_count > 0 {
+        if content.carried_receives > 0 {
             queue.write_receives(step, number);
         }
         self.active(step.now, (scope, name));

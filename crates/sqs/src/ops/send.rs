@@ -24,6 +24,7 @@ struct Draft {
     system: BTreeMap<String, MessageSystemAttributeValue>,
     deduplication_id: Option<String>,
     group_id: Option<String>,
+    in_batch: bool,
 }
 
 /// What a send tells its caller.
@@ -44,6 +45,7 @@ pub fn send(sqs: &mut Sqs, step: &mut Step<'_>, input: SendMessageInput) -> Answ
         system: input.message_system_attributes.unwrap_or_default(),
         deduplication_id: input.message_deduplication_id,
         group_id: input.message_group_id,
+        in_batch: false,
     };
     let (content, sent) = compose(sqs, step, (scope, &name), draft)?;
     accept(sqs, step, (scope, &name), &content);
@@ -79,6 +81,7 @@ pub fn send_batch(
             system: entry.message_system_attributes.unwrap_or_default(),
             deduplication_id: entry.message_deduplication_id,
             group_id: entry.message_group_id,
+            in_batch: true,
         };
         match compose(sqs, step, (scope, &name), draft) {
             Ok((content, sent)) => {
@@ -116,7 +119,7 @@ fn compose(
     draft: Draft,
 ) -> Result<(Content, Sent), Error> {
     let queue = sqs.queue(scope, name).ok_or(Error::QueueDoesNotExist)?;
-    let Draft { body, delay_secs, attributes, system, deduplication_id, group_id } = draft;
+    let Draft { body, delay_secs, attributes, system, deduplication_id, group_id, in_batch } = draft;
     if body.is_empty() {
         return Err(Error::MissingParameter("MessageBody"));
     }
@@ -150,13 +153,12 @@ fn compose(
         visible_at: step.now.after(Duration::from_secs(u64::from(delay_secs))),
         group: group_id,
         dead_letter_source: None,
+        carried_receives: 0,
         traces: step.caller.traces.clone(),
     };
     let limit = queue.record.attributes.message_bytes_max;
     if content.size() > limit as usize {
-        return Err(Error::InvalidParameterValue(format!(
-            "One or more parameters are invalid. Reason: Message must be shorter than {limit} bytes."
-        )));
+        return Err(Error::MessageTooLong { limit, in_batch });
     }
     let sent = Sent {
         message_id: pontoon_core::ids::format_uuid(content.id),
@@ -184,7 +186,9 @@ fn accept(sqs: &mut Sqs, step: &mut Step<'_>, (scope, name): (Scope, &str), cont
             sent_at: content.sent_at,
             due: content.visible_at,
             first_received: None,
+            last_received: None,
             receive_count: 0,
+            carried_receives: 0,
             place: if content.visible_at > step.now { Place::Delayed } else { Place::Visible },
             content: room.then_some(bytes),
         },

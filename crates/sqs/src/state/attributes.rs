@@ -88,6 +88,15 @@ impl Attributes {
     /// # Errors
     /// If a name is unknown or a value is out of its range; nothing has changed then.
     pub fn with(&self, given: &BTreeMap<String, String>) -> Result<Self, Error> {
+        let on = |value: &String| value.eq_ignore_ascii_case("true");
+        if given.get("KmsMasterKeyId").is_some_and(|key| !key.is_empty())
+            && given.get("SqsManagedSseEnabled").is_some_and(on)
+        {
+            // sqs/test_sqs: test_sse_kms_and_sqs_are_mutually_exclusive
+            return Err(Error::InvalidAttributeName(
+                "You can use one type of server-side encryption (SSE) at one time. You can either enable KMS SSE or SQS SSE.".to_owned(),
+            ));
+        }
         let mut changed = self.clone();
         for (name, value) in given {
             changed.set(name, value)?;
@@ -113,6 +122,7 @@ impl Attributes {
                 self.kms_key = (!value.is_empty()).then(|| value.to_owned());
                 self.managed_sse &= self.kms_key.is_none();
             }
+            "KmsDataKeyReusePeriodSeconds" if value.is_empty() => self.kms_reuse_secs = None,
             "KmsDataKeyReusePeriodSeconds" => self.kms_reuse_secs = Some(number(60, 86_400)?),
             "SqsManagedSseEnabled" => {
                 self.managed_sse = match value.to_ascii_lowercase().as_str() {

@@ -47,6 +47,8 @@ pub struct Content {
     pub group: Option<String>,
     /// The queue that it was dead-lettered from.
     pub dead_letter_source: Option<String>,
+    /// How often it had been received when it was dead-lettered: shown as received, but not counted again by this queue's redrive policy.
+    pub carried_receives: u32,
     /// The traces that it continues.
     pub traces: TraceIds,
 }
@@ -64,6 +66,7 @@ mod tag {
     pub const GROUP: u8 = 9;
     pub const DEAD_LETTER_SOURCE: u8 = 10;
     pub const TRACES: u8 = 11;
+    pub const CARRIED_RECEIVES: u8 = 12;
 }
 
 impl Content {
@@ -102,6 +105,9 @@ impl Content {
                 field(&mut to, tag, &[text.as_bytes()]);
             }
         }
+        if self.carried_receives > 0 {
+            field(&mut to, tag::CARRIED_RECEIVES, &[&self.carried_receives.to_be_bytes()]);
+        }
         if let Some(traces) = &self.traces {
             let ids: Vec<u8> = traces.iter().flat_map(|id| id.0).collect();
             field(&mut to, tag::TRACES, &[&ids]);
@@ -123,6 +129,7 @@ impl Content {
             visible_at: Timestamp::EPOCH,
             group: None,
             dead_letter_source: None,
+            carried_receives: 0,
             traces: None,
         };
         let mut delayed_until = None;
@@ -139,6 +146,9 @@ impl Content {
                 tag::VISIBLE_AT => delayed_until = Some(instant(value)?),
                 tag::GROUP => content.group = Some(text(value)?),
                 tag::DEAD_LETTER_SOURCE => content.dead_letter_source = Some(text(value)?),
+                tag::CARRIED_RECEIVES => {
+                    content.carried_receives = u32::from_be_bytes(value.try_into().ok()?);
+                }
                 tag::TRACES => content.traces = Some(traces(value)?),
                 _ => {}
             }
@@ -278,6 +288,7 @@ mod tests {
             visible_at: Timestamp::from_secs(9),
             group: Some("tenant".into()),
             dead_letter_source: Some("arn:aws:sqs:us-east-1:000000000000:q".into()),
+            carried_receives: 3,
             traces: Some(Arc::from([TraceId([1; 16]), TraceId([2; 16])])),
         };
         let bytes = content.encode();

@@ -86,8 +86,14 @@ impl MoveTask {
     pub fn pace(&self) -> (usize, Duration) {
         match self.rate {
             None => (UNLIMITED_CHUNK, Duration::from_millis(1)),
-            Some(rate) => (1, Duration::from_millis(1000 / u64::from(rate.max(1)))),
+            Some(rate) => (1, Duration::from_millis(1000_u64.div_ceil(u64::from(rate.max(1))))),
         }
+    }
+
+    /// Ends it, for this reason in AWS's words.
+    pub fn fail(&mut self, reason: &str) {
+        self.status = Status::Failed;
+        self.failure = Some(reason.to_owned());
     }
 
     /// When it moves next, if it still runs.

@@ -1,6 +1,6 @@
 //! A queue's messages and their transitions: delayed, visible, in flight, gone. Pure: `now` comes in, what is to be stored goes out.
 
-use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -22,8 +22,12 @@ pub struct Message {
     pub due: Timestamp,
     /// When it was received first.
     pub first_received: Option<Timestamp>,
-    /// How often it was received.
+    /// When it was received last.
+    pub last_received: Option<Timestamp>,
+    /// How often it was received, in the queue that it was dead-lettered from too.
     pub receive_count: u32,
+    /// How many of these receives happened before it was dead-lettered into this queue, whose redrive policy does not count them.
+    pub carried_receives: u32,
     /// Where it stands.
     pub place: Place,
     /// Its content as stored, while it is held in memory.
@@ -94,7 +98,9 @@ pub struct Messages<P> {
     by_age: BTreeSet<(Timestamp, u64)>,
     in_flight: usize,
     next_number: u64,
-    waiters: VecDeque<Waiter<P>>,
+    /// Long polls in the order in which they came, which is that of their ids.
+    waiters: BTreeMap<ParkId, Waiter<P>>,
+    deadlines: BTreeSet<(Timestamp, ParkId)>,
 }
 
 impl<P> Default for Messages<P> {
@@ -106,7 +112,8 @@ impl<P> Default for Messages<P> {
             by_age: BTreeSet::new(),
             in_flight: 0,
             next_number: 1,
-            waiters: VecDeque::new(),
+            waiters: BTreeMap::new(),
+            deadlines: BTreeSet::new(),
         }
     }
 }
@@ -199,11 +206,15 @@ impl<P> Messages<P> {
     pub fn take(&mut self, now: Timestamp, visibility: Duration, receives_max: Option<u32>) -> Option<Taken> {
         let number = self.visible.first().copied()?;
         let message = self.all.get_mut(&number)?;
-        if receives_max.is_some_and(|max| message.receive_count >= max) {
+        if receives_max.is_some_and(|max| message.receive_count - message.carried_receives >= max) {
             return Some(Taken::Exhausted(number));
+        }
+        if self.in_flight >= IN_FLIGHT_MAX {
+            return None;
         }
         message.receive_count = message.receive_count.saturating_add(1);
         message.first_received.get_or_insert(now);
+        message.last_received = Some(now);
         self.visible.pop_first();
         message.due = now.after(visibility);
         if visibility.is_zero() {
@@ -277,37 +288,46 @@ impl<P> Messages<P> {
 
     /// Lets a long poll wait.
     pub fn wait(&mut self, waiter: Waiter<P>) {
-        self.waiters.push_back(waiter);
+        self.deadlines.insert((waiter.deadline, waiter.park));
+        self.waiters.insert(waiter.park, waiter);
     }
 
     /// The long poll that has waited longest.
     #[must_use]
     pub fn first_waiter(&self) -> Option<&Waiter<P>> {
-        self.waiters.front()
+        self.waiters.first_key_value().map(|(_, waiter)| waiter)
     }
 
     /// Takes the long poll that has waited longest, or the first whose deadline has come.
     pub fn take_waiter(&mut self, overdue_at: Option<Timestamp>) -> Option<Waiter<P>> {
-        let at = match overdue_at {
-            None => 0,
-            Some(now) => self.waiters.iter().position(|waiter| waiter.deadline <= now)?,
+        let park = match overdue_at {
+            None => *self.waiters.first_key_value()?.0,
+            Some(now) => self.deadlines.first().filter(|(deadline, _)| *deadline <= now)?.1,
         };
-        self.waiters.remove(at)
+        self.remove_waiter(park)
     }
 
     /// Forgets a long poll whose client is gone; whether it was here.
     pub fn abandon(&mut self, park: ParkId) -> bool {
-        let before = self.waiters.len();
-        self.waiters.retain(|waiter| waiter.park != park);
-        self.waiters.len() < before
+        self.remove_waiter(park).is_some()
+    }
+
+    fn remove_waiter(&mut self, park: ParkId) -> Option<Waiter<P>> {
+        let waiter = self.waiters.remove(&park)?;
+        self.deadlines.remove(&(waiter.deadline, park));
+        Some(waiter)
     }
 
     /// When something happens of itself: a waiter's deadline, a message becoming visible to a waiter, or the oldest message's end of retention.
+    /// It is in the past if a waiter can be served as things stand.
     #[must_use]
     pub fn next_due(&self, retention: Duration) -> Option<Timestamp> {
         let expiry = self.oldest().map(|sent_at| sent_at.after(retention));
-        let waiting = self.waiters.iter().map(|waiter| waiter.deadline).min();
-        let wake = waiting.and_then(|_| self.timed.first().map(|(due, _)| *due));
+        let waiting = self.deadlines.first().map(|(deadline, _)| *deadline);
+        let wake = waiting.and_then(|_| {
+            let served_now = !self.visible.is_empty() && self.in_flight < IN_FLIGHT_MAX;
+            if served_now { Some(Timestamp::EPOCH) } else { self.timed.first().map(|(due, _)| *due) }
+        });
         [expiry, waiting, wake].into_iter().flatten().min()
     }
 }

@@ -1,0 +1,10 @@
+//! The service as its clients see it: JSON or a form in, JSON or XML out, over a store in memory.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on fails")]
+
+mod harness;
+mod model;
+mod polls;
+mod recordings;
+mod redrive;
+mod validation;

@@ -1,0 +1,314 @@
+//! The edges of what is accepted, and the words of what is not.
+
+use serde_json::{Value, json};
+
+use crate::harness::{Queues, arn, redrive};
+
+#[test]
+fn names_of_queues() {
+    let mut queues = Queues::new();
+    for name in ["a", "A-b_9", &"x".repeat(80)] {
+        queues.create(name, json!({}));
+    }
+    for name in ["a.b", "a b", "ä", "a.fifo", &"x".repeat(81)] {
+        assert_eq!(
+            queues.fails("CreateQueue", json!({"QueueName": name})),
+            (
+                "InvalidParameterValue".to_owned(),
+                "Can only include alphanumeric characters, hyphens, or underscores. 1 to 80 in length"
+                    .to_owned()
+            ),
+            "{name}"
+        );
+    }
+    let fifo = json!({"QueueName": "a.fifo", "Attributes": {"FifoQueue": "true"}});
+    let refused = queues.error("CreateQueue", fifo);
+    assert_eq!(
+        (refused.status, refused.message.as_str()),
+        (501, "Pontoon does not support FIFO queues yet.")
+    );
+    assert_eq!(
+        queues.fails("SendMessage", json!({"MessageBody": "m"})),
+        ("MissingParameter".to_owned(), "The request must contain the parameter QueueUrl.".to_owned())
+    );
+}
+
+#[test]
+fn ranges_of_attributes() {
+    let mut queues = Queues::new();
+    let url = queues.create("q", json!({}));
+    for (name, low, high) in [
+        ("VisibilityTimeout", 0_i64, 43_200),
+        ("MessageRetentionPeriod", 60, 1_209_600),
+        ("DelaySeconds", 0, 900),
+        ("MaximumMessageSize", 1_024, 1_048_576),
+        ("ReceiveMessageWaitTimeSeconds", 0, 20),
+        ("KmsDataKeyReusePeriodSeconds", 60, 86_400),
+    ] {
+        let set = |value: &str| json!({"QueueUrl": url, "Attributes": {name: value}});
+        for value in [low, high] {
+            queues.ok("SetQueueAttributes", set(&value.to_string()));
+        }
+        for value in [(low - 1).to_string(), (high + 1).to_string(), "x".into(), "1.5".into()] {
+            assert_eq!(
+                queues.fails("SetQueueAttributes", set(&value)),
+                ("InvalidAttributeValue".to_owned(), format!("Invalid value for the parameter {name}.")),
+                "{value}"
+            );
+        }
+    }
+    let unknown = json!({"QueueUrl": url, "Attributes": {"Foo": "1"}});
+    let named = ("InvalidAttributeName".to_owned(), "Unknown Attribute Foo.".to_owned());
+    assert_eq!(queues.fails("SetQueueAttributes", unknown), named);
+    assert_eq!(
+        queues.fails("GetQueueAttributes", json!({"QueueUrl": url, "AttributeNames": ["Foo"]})),
+        named
+    );
+    assert_eq!(queues.fails("ReceiveMessage", json!({"QueueUrl": url, "AttributeNames": ["Foo"]})), named);
+    // What failed changed nothing, not even what stood before it in the request.
+    let mixed = json!({"QueueUrl": url, "Attributes": {"DelaySeconds": "1", "VisibilityTimeout": "-1"}});
+    queues.fails("SetQueueAttributes", mixed);
+    assert_eq!(queues.attribute(&url, "DelaySeconds"), "900");
+}
+
+#[test]
+fn numbers_of_requests() {
+    let mut queues = Queues::new();
+    let url = queues.create("q", json!({}));
+    let handle = "AQEB";
+    let between = |low, high| format!("Must be between {low} and {high}, if provided.");
+    for (operation, parameter, value, reason) in [
+        ("ReceiveMessage", "MaxNumberOfMessages", 0, between(1, 10)),
+        ("ReceiveMessage", "MaxNumberOfMessages", 11, between(1, 10)),
+        ("ReceiveMessage", "VisibilityTimeout", -1, between(0, 43_200)),
+        ("ReceiveMessage", "VisibilityTimeout", 43_201, between(0, 43_200)),
+        ("ReceiveMessage", "WaitTimeSeconds", 21, "Must be >= 0 and <= 20, if provided.".to_owned()),
+        ("ChangeMessageVisibility", "VisibilityTimeout", 43_201, between(0, 43_200)),
+        ("SendMessage", "DelaySeconds", 901, "DelaySeconds must be >= 0 and <= 900.".to_owned()),
+        ("SendMessage", "DelaySeconds", -1, "DelaySeconds must be >= 0 and <= 900.".to_owned()),
+    ] {
+        let mut input = json!({"QueueUrl": url, parameter: value});
+        if operation == "SendMessage" {
+            input["MessageBody"] = json!("m");
+        }
+        if operation == "ChangeMessageVisibility" {
+            input["ReceiptHandle"] = json!(handle);
+        }
+        assert_eq!(
+            queues.fails(operation, input),
+            (
+                "InvalidParameterValue".to_owned(),
+                format!("Value {value} for parameter {parameter} is invalid. Reason: {reason}")
+            )
+        );
+    }
+}
+
+#[test]
+fn message_attributes() {
+    let mut queues = Queues::new();
+    let url = queues.create("q", json!({}));
+    let text = |data_type: &str, value: &str| json!({"DataType": data_type, "StringValue": value});
+    let send =
+        |attributes: Value| json!({"QueueUrl": url, "MessageBody": "m", "MessageAttributes": attributes});
+    for (name, attribute) in [
+        ("a.b-c_9", text("String", "x")),
+        ("n", text("Number", "-1.5e10")),
+        ("n", text("Number.int", "12345678901234567890123456789012345678")),
+        ("c", text("String.custom", "x")),
+        ("b", json!({"DataType": "Binary.gif", "BinaryValue": "AA=="})),
+        (&*"n".repeat(256), text("String", "x")),
+    ] {
+        queues.ok("SendMessage", send(json!({name: attribute})));
+    }
+    let prefix = "You can't use message attribute names beginning with 'AWS.' or 'Amazon.'. These strings are reserved for internal use.";
+    for (name, attribute, message) in [
+        ("aws.x", text("String", "x"), prefix.to_owned()),
+        ("Amazon.x", text("String", "x"), prefix.to_owned()),
+        ("n", text("Number", "ten"), "Can't cast the value of message (user) attribute 'n' to a number.".to_owned()),
+        ("n", text("Number", "inf"), "Can't cast the value of message (user) attribute 'n' to a number.".to_owned()),
+        (
+            "s",
+            text("Boolean", "true"),
+            "The message attribute 's' has an invalid message attribute type, the set of supported type prefixes is Binary, Number, and String.".to_owned(),
+        ),
+        (
+            "s",
+            text("", "x"),
+            "The message attribute 's' must contain non-empty message attribute type.".to_owned(),
+        ),
+        (
+            "b",
+            text("Binary", "x"),
+            "Message (user) attribute 'b' must contain a non-empty value of type 'Binary'.".to_owned(),
+        ),
+    ] {
+        let failed = queues.fails("SendMessage", send(json!({name: attribute})));
+        assert_eq!(failed, ("InvalidParameterValue".to_owned(), message));
+    }
+    for name in [".a", "a.", "a..b", "a b", "ä", &"n".repeat(257)] {
+        let failed = queues.fails("SendMessage", send(json!({name: text("String", "x")})));
+        assert_eq!(failed.0, "InvalidParameterValue", "{name}");
+    }
+    let many: serde_json::Map<String, Value> =
+        (0..11).map(|n| (format!("a{n}"), text("String", "x"))).collect();
+    assert_eq!(
+        queues.fails("SendMessage", send(Value::Object(many))).1,
+        "Number of message attributes [11] exceeds the allowed maximum [10]."
+    );
+}
+
+#[test]
+fn characters_of_messages() {
+    let mut queues = Queues::new();
+    let url = queues.create("q", json!({}));
+    for body in ["\t\n\r ~", "\u{d7ff}", "\u{e000}", "\u{fffd}", "\u{10000}", "\u{10ffff}"] {
+        queues.send(&url, body);
+    }
+    for body in ["\0", "a\u{b}", "\u{1f}", "\u{fffe}", "\u{ffff}"] {
+        let input = json!({"QueueUrl": url, "MessageBody": body});
+        assert_eq!(queues.fails("SendMessage", input).0, "InvalidMessageContents", "{body:?}");
+    }
+    assert_eq!(queues.counts(&url), [6, 0, 0]);
+}
+
+#[test]
+fn batches_fail_as_a_whole_or_entry_by_entry() {
+    let mut queues = Queues::new();
+    let url = queues.create("q", json!({}));
+    let send = |entries: Value| json!({"QueueUrl": url, "Entries": entries});
+    assert_eq!(
+        queues.fails("SendMessageBatch", send(json!([]))),
+        (
+            "AWS.SimpleQueueService.EmptyBatchRequest".to_owned(),
+            "There should be at least one SendMessageBatchRequestEntry in the request.".to_owned()
+        )
+    );
+    let twice = json!([{"Id": "a", "MessageBody": "1"}, {"Id": "a", "MessageBody": "2"}]);
+    assert_eq!(
+        queues.fails("SendMessageBatch", send(twice)),
+        ("AWS.SimpleQueueService.BatchEntryIdsNotDistinct".to_owned(), "Id a repeated.".to_owned())
+    );
+    assert_eq!(queues.counts(&url), [0, 0, 0]);
+    let mixed = json!([
+        {"Id": "a", "MessageBody": "1"},
+        {"Id": "b", "MessageBody": "\u{1}"},
+        {"Id": "c", "MessageBody": "3", "DelaySeconds": 9},
+    ]);
+    let sent = queues.ok("SendMessageBatch", send(mixed));
+    assert_eq!(sent["Successful"].as_array().unwrap().len(), 2);
+    assert_eq!(sent["Failed"][0]["Id"], "b");
+    assert_eq!(sent["Failed"][0]["Code"], "InvalidMessageContents");
+    assert_eq!(sent["Failed"][0]["SenderFault"], true);
+    assert_eq!(queues.counts(&url), [1, 0, 1]);
+}
+
+#[test]
+fn redrive_policies() {
+    let mut queues = Queues::new();
+    let url = queues.create("q", json!({}));
+    queues.create("dlq", json!({}));
+    let set = |policy: &str| json!({"QueueUrl": url, "Attributes": {"RedrivePolicy": policy}});
+    let gone = redrive(1).replace(":dlq", ":gone");
+    for (policy, reason) in [
+        ("{", "Redrive policy is not a valid JSON map."),
+        ("[]", "Redrive policy is not a valid JSON map."),
+        (&*gone, "Dead letter target does not exist."),
+        (&*redrive(0), "Invalid value for maxReceiveCount: must be an integer between 1 and 1000."),
+        (&*redrive(1_001), "Invalid value for maxReceiveCount: must be an integer between 1 and 1000."),
+    ] {
+        assert_eq!(
+            queues.fails("SetQueueAttributes", set(policy)),
+            (
+                "InvalidParameterValue".to_owned(),
+                format!("Value {policy} for parameter RedrivePolicy is invalid. Reason: {reason}")
+            )
+        );
+    }
+    queues.ok("SetQueueAttributes", set(&redrive(1_000)));
+    assert_eq!(queues.attribute(&url, "RedrivePolicy"), redrive(1_000));
+    let sources = json!({"QueueUrl": url.replace("/q", "/dlq")});
+    assert_eq!(queues.ok("ListDeadLetterSourceQueues", sources)["queueUrls"], json!([url]));
+    queues.ok("SetQueueAttributes", set(""));
+    assert_eq!(queues.attribute(&url, "RedrivePolicy"), Value::Null);
+    let allow = json!({"redrivePermission": "byQueue", "sourceQueueArns": [arn("other")]}).to_string();
+    let dlq = json!({"QueueUrl": url.replace("/q", "/dlq"), "Attributes": {"RedriveAllowPolicy": allow}});
+    queues.ok("SetQueueAttributes", dlq);
+    assert_eq!(queues.fails("SetQueueAttributes", set(&redrive(1))).0, "InvalidParameterValue");
+}
+
+#[test]
+fn pages_of_queues() {
+    let mut queues = Queues::new();
+    for n in 0..10 {
+        queues.create(&format!("test-queue-{n}"), json!({}));
+    }
+    queues.create("another", json!({}));
+    let names = |output: &Value| -> Vec<String> {
+        let urls = output["QueueUrls"].as_array().unwrap();
+        urls.iter().map(|url| url.as_str().unwrap().rsplit('/').next().unwrap().to_owned()).collect()
+    };
+    let all = queues.ok("ListQueues", json!({"QueueNamePrefix": "test-queue"}));
+    assert_eq!((names(&all).len(), &all["NextToken"]), (10, &Value::Null));
+    let two = queues.ok("ListQueues", json!({"QueueNamePrefix": "test-queue", "MaxResults": 2}));
+    assert_eq!(names(&two), ["test-queue-0", "test-queue-1"]);
+    let rest = json!({"QueueNamePrefix": "test-queue", "MaxResults": 8, "NextToken": two["NextToken"]});
+    let rest = queues.ok("ListQueues", rest);
+    assert_eq!(names(&rest), names(&all)[2..]);
+    assert_eq!(rest["NextToken"], Value::Null);
+    assert_eq!(queues.ok("ListQueues", json!({"QueueNamePrefix": "zzz"})), json!({}));
+    for max in [0, 1_001] {
+        assert_eq!(queues.fails("ListQueues", json!({"MaxResults": max})).0, "InvalidParameterValue");
+    }
+    assert_eq!(queues.fails("ListQueues", json!({"NextToken": "?"})).0, "InvalidParameterValue");
+}
+
+#[test]
+fn queues_of_other_accounts_are_closed_until_their_policy_opens_them() {
+    let mut queues = Queues::new();
+    let url = queues.create("q", json!({}));
+    let grant = json!({"QueueUrl": url, "Label": "l", "AWSAccountIds": ["222222222222"], "Actions": ["SendMessage", "GetQueueUrl"]});
+    let other: pontoon_core::Account = "222222222222".parse().unwrap();
+    let own = queues.caller.clone();
+    let stranger = |queues: &mut Queues| {
+        queues.caller.account = other;
+        queues.caller.principal = pontoon_core::Principal::Account(other);
+    };
+    let send = json!({"QueueUrl": url, "MessageBody": "m"});
+    let find = json!({"QueueName": "q", "QueueOwnerAWSAccountId": "111111111111"});
+    stranger(&mut queues);
+    let denied = queues.error("SendMessage", send.clone());
+    assert_eq!((denied.code.as_ref(), denied.status), ("AccessDeniedException", 403));
+    assert_eq!(queues.fails("GetQueueUrl", find.clone()).0, "AccessDenied");
+    queues.caller = own;
+    queues.ok("AddPermission", grant);
+    stranger(&mut queues);
+    queues.ok("SendMessage", send);
+    assert_eq!(queues.ok("GetQueueUrl", find)["QueueUrl"], json!(url));
+    assert_eq!(queues.fails("ReceiveMessage", json!({"QueueUrl": url})).0, "AccessDenied");
+    let nowhere = json!({"QueueName": "q", "QueueOwnerAWSAccountId": "nobody"});
+    assert_eq!(queues.fails("GetQueueUrl", nowhere).0, "AWS.SimpleQueueService.NonExistentQueue");
+}
+
+#[test]
+fn the_query_protocol_speaks_of_the_same_messages() {
+    let mut queues = Queues::new();
+    let created =
+        queues.query("CreateQueue", "QueueName=q&Attribute.1.Name=DelaySeconds&Attribute.1.Value=0");
+    assert!(created.contains("<QueueUrl>http://127.0.0.1:4566/111111111111/q</QueueUrl>"), "{created}");
+    let url = "QueueUrl=http%3A%2F%2F127.0.0.1%3A4566%2F111111111111%2Fq";
+    let attribute = "MessageAttribute.1.Name=a&MessageAttribute.1.Value.DataType=String&MessageAttribute.1.Value.StringValue=x";
+    let sent = queues.query("SendMessage", &format!("{url}&MessageBody=a%3Cb&{attribute}"));
+    assert!(sent.contains("<MD5OfMessageBody>1a382af93ed4b8a29ebd8e859a0168d7</MD5OfMessageBody>"), "{sent}");
+    let received =
+        queues.query("ReceiveMessage", &format!("{url}&AttributeName.1=All&MessageAttributeName.1=a"));
+    for part in [
+        "<Body>a&lt;b</Body>",
+        "<Attribute><Name>ApproximateReceiveCount</Name><Value>1</Value></Attribute>",
+        "<MessageAttribute><Name>a</Name><Value><StringValue>x</StringValue><DataType>String</DataType></Value></MessageAttribute>",
+    ] {
+        assert!(received.contains(part), "{received} lacks {part}");
+    }
+    let refused = queues.query("SendMessage", &format!("{url}&MessageBody="));
+    assert!(refused.contains("<Code>MissingParameter</Code>"), "{refused}");
+}
