@@ -101,6 +101,8 @@ pub struct Sqs {
     /// When the running minute of metrics ends, while any queue is active.
     minute_ends: Option<Timestamp>,
     content_bytes: usize,
+    /// Dead-letter queues that the running step has moved messages into, and whose waiters it has yet to serve. Empty between steps.
+    fed: Vec<(Scope, Arc<str>)>,
 }
 
 impl Sqs {

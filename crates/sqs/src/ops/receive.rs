@@ -44,7 +44,15 @@ pub fn receive(
         return Err(Error::OverLimit);
     }
     sqs.active(step.now, (scope, &name));
-    let messages = sqs.take(step, (scope, &name), &poll);
+    let mut messages = sqs.take(step, (scope, &name), &poll);
+    if !sqs.fed.is_empty() {
+        sqs.serve_fed(step);
+        // A queue can be its own dead-letter queue, if by way of others.
+        if messages.is_empty() {
+            messages = sqs.take(step, (scope, &name), &poll);
+            sqs.serve_fed(step);
+        }
+    }
     if !messages.is_empty() || wait_secs == 0 {
         if let Some(queue) = sqs.queue_mut(scope, &name) {
             queue.counters.received(messages.len());
@@ -153,8 +161,8 @@ impl Sqs {
         received
     }
 
-    /// Puts exhausted messages into the dead-letter queue. Their ids, attributes, first send and receive count stay. Who waits there is served next:
-    /// the queue is due now.
+    /// Puts exhausted messages into the dead-letter queue. Their ids, attributes, first send and receive count stay. Who waits there is served
+    /// later in this step, not from here: queues can be each other's dead-letter queue.
     fn bury(&mut self, step: &mut Step<'_>, source: &str, target: &str, dead: Vec<DeadLetter>) {
         if dead.is_empty() {
             return;
@@ -174,6 +182,7 @@ impl Sqs {
             content.carried_receives = message.receive_count;
             self.put_moved(step, (scope, &name), &content, message.first_received);
         }
+        self.fed.push((scope, name));
     }
 
     /// Adds a message that came from another queue, visible at once.
@@ -207,15 +216,27 @@ impl Sqs {
         self.reschedule(scope, name);
     }
 
-    /// Hands visible messages to the long polls that wait, the longest first.
+    /// Hands visible messages to the long polls that wait, the longest first; then likewise at the dead-letter queues that got messages by it.
     pub(crate) fn serve(&mut self, step: &mut Step<'_>, scope: Scope, name: &str) {
+        self.serve_one(step, scope, name);
+        self.serve_fed(step);
+    }
+
+    /// Ends: every message that moves on has been received by somebody who waited, and nobody begins to wait meanwhile.
+    fn serve_fed(&mut self, step: &mut Step<'_>) {
+        while let Some((scope, name)) = self.fed.pop() {
+            self.serve_one(step, scope, &name);
+        }
+    }
+
+    fn serve_one(&mut self, step: &mut Step<'_>, scope: Scope, name: &str) {
         loop {
             let Some(queue) = self.queue_mut(scope, name) else { return };
             queue.messages.advance(step.now);
-            let Some(poll) = queue.messages.first_waiter().map(|waiter| waiter.poll.clone()) else { break };
             if queue.messages.peek().is_none() {
                 break;
             }
+            let Some(poll) = queue.messages.first_waiter().map(|waiter| waiter.poll.clone()) else { break };
             let messages = self.take(step, (scope, name), &poll);
             if messages.is_empty() {
                 break;

@@ -319,15 +319,11 @@ impl<P> Messages<P> {
     }
 
     /// When something happens of itself: a waiter's deadline, a message becoming visible to a waiter, or the oldest message's end of retention.
-    /// It is in the past if a waiter can be served as things stand.
     #[must_use]
     pub fn next_due(&self, retention: Duration) -> Option<Timestamp> {
         let expiry = self.oldest().map(|sent_at| sent_at.after(retention));
         let waiting = self.deadlines.first().map(|(deadline, _)| *deadline);
-        let wake = waiting.and_then(|_| {
-            let served_now = !self.visible.is_empty() && self.in_flight < IN_FLIGHT_MAX;
-            if served_now { Some(Timestamp::EPOCH) } else { self.timed.first().map(|(due, _)| *due) }
-        });
+        let wake = waiting.and_then(|_| self.timed.first().map(|(due, _)| *due));
         [expiry, waiting, wake].into_iter().flatten().min()
     }
 }

@@ -99,6 +99,19 @@ fn queues_that_are_each_others_dead_letter_queue_come_to_rest() {
 }
 
 #[test]
+fn a_queue_can_be_its_own_dead_letter_queue() {
+    let mut queues = Queues::new();
+    let url = queues.create("dlq", json!({"VisibilityTimeout": "0"}));
+    queues.ok("SetQueueAttributes", json!({"QueueUrl": url, "Attributes": {"RedrivePolicy": redrive(1)}}));
+    queues.send(&url, "m");
+    for count in ["1", "2", "3"] {
+        let input = json!({"QueueUrl": url, "WaitTimeSeconds": 20, "AttributeNames": ["All"]});
+        let received = queues.ok("ReceiveMessage", input);
+        assert_eq!(received["Messages"][0]["Attributes"]["ApproximateReceiveCount"], count);
+    }
+}
+
+#[test]
 fn polls_end_when_their_queue_is_deleted() {
     let mut queues = Queues::new();
     let url = queues.create("q", json!({}));
