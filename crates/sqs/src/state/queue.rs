@@ -327,3 +327,38 @@ impl<P> Messages<P> {
         [expiry, waiting, wake].into_iter().flatten().min()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_more_messages_are_in_flight_than_there_may_be() {
+        let mut messages = Messages::<()>::default();
+        let now = Timestamp::from_secs(1);
+        for number in 1..=IN_FLIGHT_MAX as u64 + 1 {
+            let message = Message {
+                sent_at: now,
+                due: now,
+                first_received: None,
+                last_received: None,
+                receive_count: 0,
+                carried_receives: 0,
+                place: Place::Visible,
+                content: None,
+            };
+            messages.insert(number, message);
+        }
+        let second = Duration::from_secs(1);
+        for number in 1..=IN_FLIGHT_MAX as u64 {
+            assert_eq!(messages.take(now, second, None), Some(Taken::Received(number)));
+        }
+        assert_eq!(messages.take(now, second, None), None);
+        assert!(messages.remove(7).is_some());
+        let last = IN_FLIGHT_MAX as u64 + 1;
+        assert_eq!(messages.take(now, second, None), Some(Taken::Received(last)));
+        assert_eq!(messages.counts(), Counts { visible: 0, in_flight: IN_FLIGHT_MAX, delayed: 0 });
+        messages.advance(now.after(second));
+        assert_eq!(messages.counts(), Counts { visible: IN_FLIGHT_MAX, in_flight: 0, delayed: 0 });
+    }
+}
