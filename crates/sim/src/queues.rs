@@ -254,6 +254,12 @@ impl Queues {
         self.serve(name, now);
     }
 
+    /// Whether long polls or the mapping were given something since the last look.
+    #[must_use]
+    pub fn has_served(&self) -> bool {
+        !self.answers.is_empty() || !self.batches.is_empty()
+    }
+
     /// What the mapping was given since the last look.
     pub fn take_batches(&mut self) -> Vec<Received> {
         std::mem::take(&mut self.batches)

@@ -31,12 +31,20 @@ enum Running {
     Batch(Received),
 }
 
+/// The model as of the engine's last batch at some time.
+struct Past {
+    seq: Seq,
+    model: Model,
+    /// Whether everything due had been done. Else it is done at the next start, at the same instant if there is no downtime.
+    is_settled: bool,
+}
+
 /// A run.
 pub struct Simulation {
     world: World,
     model: Model,
     /// The model after each command since the last sync, and at it.
-    history: Vec<(Seq, Model)>,
+    history: Vec<Past>,
     random: fastrand::Rng,
     next_key: u64,
     /// The batches that the mapping should have handed to its function, and that have not ended.
@@ -135,6 +143,10 @@ impl Simulation {
 
     /// Does what is due now, and holds what the engine answered against what the model answers.
     fn settle(&mut self) -> Result<(), Down> {
+        // What a long poll was given is lost with it, what is due is not: only without the one can the other be told after a crash.
+        if !self.model.queues.has_served() {
+            self.note(false);
+        }
         while self.world.run_due()? {}
         let now = self.world.now();
         self.model.tick(now, TICKS);
@@ -149,39 +161,37 @@ impl Simulation {
         }
         assert!(expected.is_empty(), "at {now} these long polls should have been answered: {expected:?}");
         self.check_work();
-        self.note();
+        self.note(true);
         Ok(())
     }
 
     /// Remembers the model as of the engine's last batch.
-    fn note(&mut self) {
+    fn note(&mut self, is_settled: bool) {
         let seq = self.world.seq();
-        if self.history.last().is_some_and(|(last, _)| *last == seq) {
-            self.history.pop();
-        }
-        self.history.push((seq, self.model.clone()));
+        self.history.pop_if(|last| last.seq == seq);
+        self.history.push(Past { seq, model: self.model.clone(), is_settled });
     }
 
     fn sync(&mut self) -> Result<(), Down> {
         self.world.sync()?;
         self.history.clear();
-        self.note();
+        self.note(true);
         Ok(())
     }
 
     /// Loses everything behind some command since the last sync, and starts again.
     fn crash(&mut self) {
         let at = self.random.usize(..self.history.len());
-        let (last, model) = self.history.swap_remove(at);
-        let downtime = Duration::from_millis(self.random.u64(..3) * self.random.u64(..20_000));
-        self.world.crash(last, downtime, self.random.u64(..));
+        let Past { seq, model, is_settled } = self.history.swap_remove(at);
+        let downtime = u64::from(is_settled) * self.random.u64(..3) * self.random.u64(..20_000);
+        self.world.crash(seq, Duration::from_millis(downtime), self.random.u64(..));
         self.model = model;
         self.model.queues.forget_waiters();
         self.batches.clear();
         self.waiting.clear();
         self.history.clear();
         self.crashes += 1;
-        self.history.push((last, self.model.clone()));
+        self.note(true);
         let settled = self.settle().and_then(|()| self.look_at_everything());
         assert!(settled.is_ok(), "a crash ends all faults");
     }

@@ -41,7 +41,8 @@ pub const TICKS: (&str, Duration) = ("ticks", Duration::from_secs(7 * 60));
 /// The queues; a dead-letter queue stands before those that name it.
 pub const QUEUES: &[QueueDefinition] = &[
     queue("dead", (20, 86_400), None),
-    queue(MAPPED, (60, 86_400), Some(("dead", 3))),
+    queue("unconsumed", (20, 86_400), None),
+    queue(MAPPED, (60, 86_400), Some(("unconsumed", 3))),
     queue("work", (30, 86_400), Some(("dead", 2))),
     queue("short", (5, 3_600), None),
     queue("orders", (40, 86_400), None),

@@ -183,7 +183,8 @@ impl World {
         self.store.fail_next(fault);
     }
 
-    /// Ends the process, and the power: every batch behind `last` is lost. Starts again on what is left, after `downtime`.
+    /// Ends the process, and the power: every batch behind `last` is lost. Starts again on what is left, after `downtime`; now and
+    /// then the first attempt to load it fails.
     ///
     /// # Panics
     /// If the engine cannot load what it wrote.
@@ -193,6 +194,10 @@ impl World {
         self.now = self.now.after(downtime);
         self.under_way.clear();
         self.replies.clear();
+        if seed.is_multiple_of(4) {
+            self.store.fail_next(Fault::Read);
+            assert!(load(&self.store, seed).is_err(), "the engine took no notice of a read that failed");
+        }
         let Ok(engine) = load(&self.store, seed) else { panic!("the engine cannot load what it wrote") };
         self.engine = engine;
         assert!(self.command(Engine::start).is_ok(), "a crash ends all faults");
