@@ -7,9 +7,9 @@ use std::panic::{self, AssertUnwindSafe};
 use pontoon_sim::Simulation;
 
 /// Seeds of the runs, unless `PONTOON_SEED` names one.
-const SEEDS: std::ops::Range<u64> = 0..6;
+const SEEDS: std::ops::Range<u64> = 0..4;
 /// Commands of each run, unless `PONTOON_STEPS` says otherwise.
-const STEPS: u32 = 500;
+const STEPS: u32 = 400;
 
 fn setting<T: std::str::FromStr>(name: &str) -> Option<T> {
     std::env::var(name).ok()?.parse().ok()
