@@ -343,8 +343,8 @@ proptest! {
             if cut { out.truncate(at) } else { out[at] = byte }
         };
         change(&mut out);
-        // Ours may be stricter (types) but never laxer than a JSON parser.
-        prop_assert!(json(&out).is_err() || serde_json::from_slice::<serde_json::Value>(&out).is_ok());
+        // Ours may be stricter (types) but never laxer than JSON's grammar, which has numbers of any size.
+        prop_assert!(json(&out).is_err() || serde_json::from_slice::<serde::de::IgnoredAny>(&out).is_ok());
         out.clear();
         output.encode(&mut CborWriter::new(&mut out));
         change(&mut out);
