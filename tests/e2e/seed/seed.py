@@ -11,6 +11,7 @@ import os
 import pathlib
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.request
 import zipfile
@@ -24,6 +25,8 @@ ENFORCE = "enforce" in sys.argv[5:]
 ACCOUNT = {"boto3": "111111111111", "cli": "222222222222"}[DEPLOYER]
 REGION = "us-east-1"
 VIRTUAL = CLOCK == "virtual"
+# Of this run alone: several run at once.
+BUILD = tempfile.TemporaryDirectory(prefix="pontoon-seed-")
 STACK = "orders"
 
 ENVIRONMENT = {
@@ -104,16 +107,16 @@ def bundle(source, target):
     run(
         [
             f"{NODE_DIR}/node_modules/.bin/esbuild", str(HERE / source), "--bundle", "--platform=node", "--target=node20",
-            "--format=esm" if target.endswith(".mjs") else "--format=cjs", f"--outfile={NODE_DIR}/{target}", "--log-level=error",
+            "--format=esm" if target.endswith(".mjs") else "--format=cjs", f"--outfile={BUILD.name}/{target}", "--log-level=error",
             *(["--banner:js=import{createRequire as requireFrom}from'module';const require=requireFrom(import.meta.url);"] if target.endswith(".mjs") else []),
         ],
         NODE_PATH=f"{NODE_DIR}/node_modules",
     )
-    return pathlib.Path(NODE_DIR) / target
+    return pathlib.Path(BUILD.name) / target
 
 
 def publish(detail, detail_type="OrderCreated"):
-    event = run(["node", f"{NODE_DIR}/publisher-{DEPLOYER}.mjs", OUT["BusName"], detail_type, json.dumps(detail)], NOW=now())
+    event = run(["node", f"{BUILD.name}/publisher.mjs", OUT["BusName"], detail_type, json.dumps(detail)], NOW=now())
     check(f"event of order {detail['orderId']} published", len(event) == 36, event)
     return event
 
@@ -150,7 +153,7 @@ def metric(namespace, name, dimension, statistic):
 def deploy():
     archive = io.BytesIO()
     with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as code:
-        code.write(bundle("handler.ts", f"handler-{DEPLOYER}.js"), "index.js")
+        code.write(bundle("handler.ts", "handler.js"), "index.js")
     s3.create_bucket(Bucket="code")
     s3.put_object(Bucket="code", Key="handler.zip", Body=archive.getvalue())
     parameters = {"CodeBucket": "code", "CodeKey": "handler.zip"}
@@ -310,7 +313,7 @@ def delete():
     check("only the default bus is left", buses == ["default"], buses)
 
 
-bundle("publisher.ts", f"publisher-{DEPLOYER}.mjs")
+bundle("publisher.ts", "publisher.mjs")
 OUT = deploy()
 check("the stack has its outputs", OUT["BusName"] == "my-event-bus", OUT)
 good_order()
