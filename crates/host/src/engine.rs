@@ -109,9 +109,9 @@ struct Refused {
     denials: Vec<Denial>,
 }
 
-impl From<ApiError> for Refused {
+impl From<ApiError> for Box<Refused> {
     fn from(error: ApiError) -> Self {
-        Self { error, denials: Vec::new() }
+        Self::new(Refused { error, denials: Vec::new() })
     }
 }
 
@@ -215,7 +215,8 @@ impl Engine {
                 }
             }
             Ok((Reply::Read(read), _)) => Answer::Read(read),
-            Err(Refused { error, denials }) => {
+            Err(refused) => {
+                let Refused { error, denials } = *refused;
                 self.note_call(now, &caller, operation, Some(&error), &denials);
                 Answer::Settled(Err(error))
             }
@@ -353,7 +354,7 @@ impl Engine {
         scope: Scope,
         caller: &Caller,
         request: Box<dyn Request>,
-    ) -> Result<Operated, Refused> {
+    ) -> Result<Operated, Box<Refused>> {
         let schema = request.operation().service.id;
         let id = self.by_schema.get(schema).copied();
         let Some(service) = self.services.iter_mut().find(|service| Some(service.id()) == id) else {
@@ -366,7 +367,7 @@ impl Engine {
         let denials = std::mem::take(&mut effects.denials);
         let reply = match outcome {
             Ok(reply) => reply,
-            Err(error) => return Err(Refused { error, denials }),
+            Err(error) => return Err(Box::new(Refused { error, denials })),
         };
         command.batch.append(batch);
         self.take_up(command, effects);
@@ -420,7 +421,7 @@ impl Engine {
         // What the operation notes comes after the hop that led to it.
         let mark = self.traces.mark();
         let outcome = if caller.depth > HOP_DEPTH_MAX || command.hops > HOPS_MAX {
-            Err(Refused::from(ApiError::client(
+            Err(Box::<Refused>::from(ApiError::client(
                 "LoopDetected",
                 format!(
                     "Stopped: more than {HOP_DEPTH_MAX} hops led on from one another; the last came from {}.",
@@ -440,7 +441,8 @@ impl Engine {
                 return;
             }
             Ok((Reply::Read(read), _)) => read(self.store.as_ref()),
-            Err(Refused { error, denials }) => {
+            Err(refused) => {
+                let Refused { error, denials } = *refused;
                 self.note_hop_at(mark, command.now, label, Some(&error), &denials);
                 Err(error)
             }
