@@ -96,7 +96,7 @@ async fn keep(server: &Server) -> Result<(), String> {
     println!();
     println!("It keeps running; have a look, and interrupt it when done:");
     println!(
-        "  export AWS_ENDPOINT_URL={} AWS_ACCESS_KEY_ID=000000000000 AWS_SECRET_ACCESS_KEY=any AWS_REGION=us-east-1",
+        "  export AWS_ENDPOINT_URL={} AWS_ACCESS_KEY_ID=000000000000 AWS_SECRET_ACCESS_KEY=any AWS_DEFAULT_REGION=us-east-1",
         server.endpoint()
     );
     println!("  aws dynamodb scan --table-name orders");
