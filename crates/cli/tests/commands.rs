@@ -154,34 +154,6 @@ fn a_directory_of_somebody_else_s_is_refused_and_left_alone() {
 }
 
 #[test]
-fn up_deploys_prints_the_outputs_and_takes_up_a_changed_template() {
-    let dir = tempfile::tempdir().unwrap();
-    let template = dir.path().join("system.yaml");
-    let text = "Parameters: { Name: { Type: String } }\n\
-                Resources:\n  Q: { Type: AWS::SQS::Queue, Properties: { QueueName: !Ref Name } }\n\
-                Outputs: { Url: { Value: !Ref Q } }\n";
-    std::fs::write(&template, text).unwrap();
-    let mut child = Command::new(env!("CARGO_BIN_EXE_pontoon"))
-        .args(["up", template.to_str().unwrap(), "--param", "Name=first", "--watch", "--memory"])
-        .args(["--listen", "127.0.0.1:0"])
-        .stdout(std::process::Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut lines = std::io::BufRead::lines(std::io::BufReader::new(child.stdout.take().unwrap()));
-    let mut until = |wanted: &str| {
-        let said: Vec<String> =
-            lines.by_ref().map_while(Result::ok).take_while(|line| !line.contains(wanted)).collect();
-        assert!(said.len() < 50, "{said:?}");
-        said.join("\n")
-    };
-    assert!(until("following events and logs").contains("/000000000000/first"));
-    std::fs::write(&template, text.replace("Outputs:", "  R: { Type: AWS::SQS::Queue }\nOutputs:")).unwrap();
-    assert!(until("updated").contains("AWS::SQS::Queue"));
-    assert!(Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap().success());
-    assert!(child.wait().unwrap().success());
-}
-
-#[test]
 fn supported_operations_are_listed() {
     let listed: Value = serde_json::from_str(&stdout(&pontoon(&["operations", "sqs", "--json"]))).unwrap();
     let operations = listed[0]["operations"].as_array().unwrap();
