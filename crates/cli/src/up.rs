@@ -61,7 +61,10 @@ fn stack_name(template: &Path) -> String {
 /// # Errors
 /// If the server cannot start or the first deployment fails.
 pub async fn run(up: Up) -> Result<(), String> {
+    // Before anything is read, so that no change after it is missed.
+    let template = fingerprint(&up.template);
     let prepared = deploy::prepare(&up.template)?;
+    let seen = up.watch.then(|| (template, fingerprints(&prepared)));
     let server = serve::start(&up.server).await?;
     let local = Local::new(&server, Scope { account: up.server.account, region: up.server.region });
     let deployment = Deployment {
@@ -77,11 +80,7 @@ pub async fn run(up: Up) -> Result<(), String> {
             eprintln!("{}", paint(Paint::Bad, &message));
         }
         println!("following events and logs; interrupt to stop");
-        tokio::join!(
-            follow_traces(&local),
-            follow_logs(&local),
-            watch(&local, &deployment, prepared, up.watch)
-        );
+        tokio::join!(follow_traces(&local), follow_logs(&local), watch(&local, &deployment, prepared, seen));
         Ok(())
     };
     let done = tokio::select! {
@@ -167,14 +166,19 @@ fn fingerprint(path: &Path) -> u64 {
     hasher.finish()
 }
 
+/// The fingerprints of the functions' directories.
+fn fingerprints(prepared: &Prepared) -> Vec<u64> {
+    prepared.directories.iter().map(|(_, directory)| fingerprint(directory)).collect()
+}
+
 /// Deploys again when the template changes, and takes up changed code. A template that cannot be deployed is told of, and watched on.
-async fn watch(local: &Local, deployment: &Deployment, mut prepared: Prepared, wanted: bool) {
-    if !wanted {
-        return;
-    }
-    let mut template = fingerprint(&deployment.template);
-    let mut codes: Vec<u64> =
-        prepared.directories.iter().map(|(_, directory)| fingerprint(directory)).collect();
+async fn watch(
+    local: &Local,
+    deployment: &Deployment,
+    mut prepared: Prepared,
+    seen: Option<(u64, Vec<u64>)>,
+) {
+    let Some((mut template, mut codes)) = seen else { return };
     loop {
         tokio::time::sleep(WATCH_EVERY).await;
         let now = fingerprint(&deployment.template);
@@ -183,8 +187,7 @@ async fn watch(local: &Local, deployment: &Deployment, mut prepared: Prepared, w
             match deploy::prepare(&deployment.template) {
                 Ok(changed) => {
                     prepared = changed;
-                    codes =
-                        prepared.directories.iter().map(|(_, directory)| fingerprint(directory)).collect();
+                    codes = fingerprints(&prepared);
                     if let Err(message) = report(local, deployment, &prepared).await {
                         eprintln!("{}", paint(Paint::Bad, &message));
                     }
