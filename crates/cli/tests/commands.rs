@@ -6,10 +6,13 @@ mod support;
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
 use std::process::{Command, Output};
+use std::time::Duration;
 
 use serde_json::{Value, json};
-use support::Pontoon;
+use support::{Following, Pontoon, url_in};
 
 fn pontoon(args: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_pontoon")).args(args).output().unwrap()
@@ -19,22 +22,32 @@ fn stdout(output: &Output) -> String {
     String::from_utf8_lossy(&output.stdout).into_owned()
 }
 
-/// Calls an operation of a JSON protocol.
-fn call(server: &Pontoon, target: &str, body: &Value) -> Value {
-    let host = server.endpoint.strip_prefix("http://").unwrap();
+/// Sends a request with a JSON body; the answer's body.
+fn post(endpoint: &str, path: &str, header: &str, body: &Value) -> Value {
+    let host = endpoint.strip_prefix("http://").unwrap();
     let body = body.to_string();
     let request = format!(
-        "POST / HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\ncontent-type: application/x-amz-json-1.1\r\n\
-         x-amz-target: {target}\r\ncontent-length: {}\r\n\r\n{body}",
+        "POST {path} HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n{header}content-length: {}\r\n\r\n{body}",
         body.len()
     );
     let mut stream = TcpStream::connect(host).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
     stream.write_all(request.as_bytes()).unwrap();
     let mut answer = String::new();
     stream.read_to_string(&mut answer).unwrap();
     let (head, body) = answer.split_once("\r\n\r\n").unwrap();
     assert!(head.starts_with("HTTP/1.1 200"), "{answer}");
     serde_json::from_str(body).unwrap()
+}
+
+/// Calls an operation of a JSON protocol.
+fn call_at(endpoint: &str, target: &str, body: &Value) -> Value {
+    let header = format!("content-type: application/x-amz-json-1.1\r\nx-amz-target: {target}\r\n");
+    post(endpoint, "/", &header, body)
+}
+
+fn call(server: &Pontoon, target: &str, body: &Value) -> Value {
+    call_at(&server.endpoint, target, body)
 }
 
 fn clock(server: &Pontoon, change: &[&str]) -> Value {
@@ -60,6 +73,85 @@ fn the_demo_tells_its_whole_story() {
     ] {
         assert!(told.contains(part), "the demo did not say {part:?}:\n{told}");
     }
+}
+
+#[test]
+fn a_demo_that_is_kept_serves_clients_until_it_is_interrupted() {
+    let dir = tempfile::tempdir().unwrap();
+    let home = dir.path().join("demo").display().to_string();
+    let demo = Following::start(&["demo", "--keep", "--listen", "127.0.0.1:0", "--data", &home]);
+    let endpoint = url_in(&demo.until("pontoon listens on"));
+    demo.until("It keeps running");
+    let orders = call_at(&endpoint, "DynamoDB_20120810.Scan", &json!({ "TableName": "orders" }));
+    assert!(orders["Count"].as_u64().is_some_and(|count| count > 0), "{orders}");
+    assert!(demo.interrupt().success());
+}
+
+#[test]
+fn up_deploys_prints_the_outputs_and_takes_up_a_changed_template() {
+    let dir = tempfile::tempdir().unwrap();
+    let template = dir.path().join("system.yaml");
+    let text = "Parameters: { Name: { Type: String } }\n\
+                Resources:\n  Q: { Type: AWS::SQS::Queue, Properties: { QueueName: !Ref Name } }\n\
+                Outputs: { Url: { Value: !Ref Q } }\n";
+    std::fs::write(&template, text).unwrap();
+    let up = up(&template, &["--param", "Name=first"]);
+    assert!(up.until("following events and logs").contains("/000000000000/first"));
+    std::fs::write(&template, text.replace("Outputs:", "  R: { Type: AWS::SQS::Queue }\nOutputs:")).unwrap();
+    assert!(up.until("updated").contains("AWS::SQS::Queue"));
+    assert!(up.interrupt().success());
+}
+
+#[test]
+fn up_takes_up_changed_code_of_a_function_in_a_local_directory() {
+    let dir = tempfile::tempdir().unwrap();
+    let code = dir.path().join("code");
+    std::fs::create_dir(&code).unwrap();
+    write_function(&code, "first");
+    let template = dir.path().join("system.yaml");
+    let text = "Resources:\n  F:\n    Type: AWS::Lambda::Function\n    Properties:\n      FunctionName: f\n      \
+                Runtime: provided.al2023\n      Handler: bootstrap\n      Code: code\n      \
+                Role: arn:aws:iam::000000000000:role/r\n";
+    std::fs::write(&template, text).unwrap();
+    let up = up(&template, &[]);
+    let endpoint = url_in(&up.until("following events and logs"));
+    let invoke = || post(&endpoint, "/2015-03-31/functions/f/invocations", "", &json!({}));
+    assert_eq!(invoke(), "first");
+    write_function(&code, "second");
+    up.until("runs the changed code");
+    assert_eq!(invoke(), "second");
+    // What the function prints is followed.
+    up.until("invoked the second");
+    assert!(up.interrupt().success());
+}
+
+fn up(template: &Path, args: &[&str]) -> Following {
+    let template = template.display().to_string();
+    Following::start(&[&["up", &template, "--watch", "--memory", "--listen", "127.0.0.1:0"], args].concat())
+}
+
+/// A custom runtime in nothing but bash, which answers every invocation with a text.
+fn write_function(code: &Path, answer: &str) {
+    let bootstrap = r#"#!/bin/bash
+ask() { # method, path, body; the answer's request id
+    exec 3<>"/dev/tcp/${AWS_LAMBDA_RUNTIME_API%:*}/${AWS_LAMBDA_RUNTIME_API#*:}"
+    printf '%s /2018-06-01/runtime/invocation/%s HTTP/1.1\r\nhost: runtime\r\nconnection: close\r\ncontent-length: %d\r\n\r\n%s' \
+        "$1" "$2" "${#3}" "$3" >&3
+    while IFS=': ' read -r name value <&3; do
+        [ "${name,,}" = lambda-runtime-aws-request-id ] && id=${value%$'\r'}
+    done
+    exec 3<&-
+}
+while ask GET next; do
+    echo "invoked the ANSWER"
+    ask POST "$id/response" '"ANSWER"'
+done
+"#;
+    // Renamed into place: a file that is being written cannot be run.
+    let new = code.with_file_name("bootstrap.new");
+    std::fs::write(&new, bootstrap.replace("ANSWER", answer)).unwrap();
+    std::fs::set_permissions(&new, std::fs::Permissions::from_mode(0o755)).unwrap();
+    std::fs::rename(&new, code.join("bootstrap")).unwrap();
 }
 
 #[test]

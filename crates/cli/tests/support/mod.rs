@@ -4,7 +4,9 @@
 
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::mpsc;
+use std::time::Duration;
 
 /// The repository's root.
 pub fn repository() -> &'static Path {
@@ -29,11 +31,7 @@ impl Pontoon {
             .unwrap();
         let mut line = String::new();
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        let endpoint =
-            line.split_whitespace().find(|word| word.starts_with("http://")).unwrap_or_else(|| {
-                panic!("the server said {line:?} instead of where it listens");
-            });
-        Self { endpoint: endpoint.trim_end_matches(',').to_owned(), child }
+        Self { endpoint: url_in(&line), child }
     }
 
     /// The latest traces, for messages of failed tests.
@@ -52,6 +50,77 @@ impl Drop for Pontoon {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// How long a command may take for anything that it is waited for.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A command that goes on until it is interrupted, and what it says meanwhile; killed when dropped.
+pub struct Following {
+    child: Child,
+    lines: mpsc::Receiver<String>,
+}
+
+impl Following {
+    /// Starts `pontoon` with these arguments.
+    pub fn start(args: &[&str]) -> Self {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_pontoon"))
+            .args(args)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let stdout = BufReader::new(child.stdout.take().unwrap());
+        let (tell, lines) = mpsc::channel();
+        // It reads on when nobody listens, so that the command never waits for its reader.
+        std::thread::spawn(move || {
+            stdout.lines().map_while(Result::ok).for_each(|line| drop(tell.send(line)))
+        });
+        Self { child, lines }
+    }
+
+    /// What it says from now up to and with the line that holds `wanted`.
+    pub fn until(&self, wanted: &str) -> String {
+        let mut said = String::new();
+        loop {
+            match self.lines.recv_timeout(PATIENCE) {
+                Ok(line) => said.extend([&line, "\n"]),
+                Err(why) => panic!("it did not say {wanted:?} ({why}) but:\n{said}"),
+            }
+            if said.lines().next_back().is_some_and(|line| line.contains(wanted)) {
+                return said;
+            }
+        }
+    }
+
+    /// Interrupts it as Ctrl-C does, and waits for its end.
+    pub fn interrupt(mut self) -> ExitStatus {
+        let id = self.child.id().to_string();
+        assert!(Command::new("kill").args(["-INT", &id]).status().unwrap().success());
+        // Its output ends with it.
+        let ended = loop {
+            match self.lines.recv_timeout(PATIENCE) {
+                Ok(_said) => {}
+                Err(ended) => break ended,
+            }
+        };
+        assert_eq!(ended, mpsc::RecvTimeoutError::Disconnected, "it goes on though it was interrupted");
+        self.child.wait().unwrap()
+    }
+}
+
+impl Drop for Following {
+    fn drop(&mut self) {
+        // It may have ended by itself, which the test has seen.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// The first URL in a text, without what ends the clause.
+pub fn url_in(text: &str) -> String {
+    let url = text.split_whitespace().find_map(|word| word.find("http://").map(|at| &word[at..]));
+    url.unwrap_or_else(|| panic!("no URL in {text:?}")).trim_end_matches(',').to_owned()
 }
 
 /// Where `scripts/test-env` installed what tests use beyond the toolchain.
