@@ -52,6 +52,8 @@ impl Service for Sqs {
             .map(|queue| (queue.scope, Arc::clone(&queue.name)))
             .collect();
         for (scope, name) in full {
+            // Retention went on while nothing ran; nobody receives what it ended.
+            self.wake(step, scope, &name);
             self.active(step.now, (scope, &name));
         }
     }

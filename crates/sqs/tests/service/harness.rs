@@ -261,7 +261,7 @@ impl Queues {
         self.now = end;
     }
 
-    /// Starts the service again on what the store holds; who waited is gone.
+    /// Starts the service again on what the store holds; who waited is gone, and nothing that is due has happened yet.
     pub fn restart(&mut self) {
         self.service = Sqs::default();
         self.service.load(&*self.store).unwrap();
@@ -270,7 +270,6 @@ impl Queues {
             Ok(())
         })
         .unwrap();
-        self.settle();
     }
 
     /// The client of a long poll hangs up.

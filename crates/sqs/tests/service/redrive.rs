@@ -106,6 +106,18 @@ fn messages_are_gone_at_the_end_of_their_retention_and_a_dead_letter_keeps_its_f
 }
 
 #[test]
+fn nobody_receives_what_outlived_its_retention_while_nothing_ran() {
+    let mut queues = Queues::new();
+    let url = queues.create("q", json!({"MessageRetentionPeriod": "60"}));
+    queues.send(&url, "old");
+    queues.pass(Duration::from_secs(30));
+    queues.send(&url, "new");
+    queues.now = queues.now.after(Duration::from_secs(30));
+    queues.restart();
+    assert_eq!(bodies(&queues.receive(&url)), ["new"]);
+}
+
+#[test]
 fn a_visibility_timeout_is_extended_to_twelve_hours_and_no_further() {
     let mut queues = Queues::new();
     let url = queues.create("q", json!({}));
