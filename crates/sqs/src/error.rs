@@ -52,8 +52,6 @@ pub enum Error {
     ResourceNotFound(&'static str),
     /// The policy denies it; the whole message.
     AccessDenied(String),
-    /// Pontoon does not support this.
-    Unsupported(&'static str),
 }
 
 /// What tells an error's kind: the code that JSON sends, the one that query sends and batches list, and the HTTP status.
@@ -100,7 +98,6 @@ impl Error {
             }
             Self::ResourceNotFound(_) => ("ResourceNotFoundException", "ResourceNotFoundException", 404),
             Self::AccessDenied(_) => ("AccessDeniedException", "AccessDenied", 403),
-            Self::Unsupported(_) => ("UnsupportedOperation", "UnsupportedOperation", 501),
         }
     }
 
@@ -150,7 +147,6 @@ impl Error {
                 let verb = if *in_batch { "cannot be validated" } else { "are invalid" };
                 format!("One or more parameters {verb}. Reason: Message must be shorter than {limit} bytes.")
             }
-            Self::Unsupported(what) => format!("Pontoon does not support {what}."),
         }
     }
 

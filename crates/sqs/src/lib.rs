@@ -1,8 +1,8 @@
-//! SQS, as Pontoon runs it: standard queues with everything that they promise.
+//! SQS, as Pontoon runs it: standard and FIFO queues with everything that they promise.
 //!
 //! What it is: queues whose messages are durable before the send is answered, become visible to the millisecond on the engine's clock, and move to
 //! their dead-letter queue when they would next be received. Long polls are parked with their queue and woken by a message, by a visibility timeout
-//! or by their deadline. What it is not: FIFO queues are refused.
+//! or by their deadline. FIFO queues keep the order within each message group, and take no message twice.
 //!
 //! Invariant: a message is in the store from before its send is answered until its delete is; what is in memory can be rebuilt from the store.
 //! Invariant: an operation fails before it changes anything.
@@ -26,9 +26,14 @@ use pontoon_core::{Access, Arn, Scope, Space, Step, Timestamp};
 pub use error::Error;
 use metrics::Counters;
 use records::QueueRecord;
+use state::attempts::Attempts;
+use state::deduplication::Deduplication;
+use state::fifo::Fifo;
+use state::line::Line;
 use state::message::Content;
 use state::move_task::MoveTask;
 use state::queue::Messages;
+use state::waiters::Waiters;
 
 /// How much message content is held in memory at most; beyond it contents are read from the store.
 pub const CONTENT_BYTES_MAX: usize = 64 << 20;
@@ -43,21 +48,34 @@ pub(crate) struct Queue {
     arn: Arc<str>,
     record: QueueRecord,
     policy: Option<Document>,
-    messages: Messages<Poll>,
+    messages: Messages,
+    /// Who waits for its messages.
+    waiters: Waiters<Arc<Poll>>,
+    /// What a FIFO queue remembers of its last five minutes.
+    recent: Option<Box<Recent>>,
     /// What `Sqs::due` holds for it.
     due: Option<Timestamp>,
     counters: Counters,
     purged_at: Option<Timestamp>,
 }
 
-/// What a long poll asked for.
-#[derive(Clone, Debug)]
+/// The sends and receives that a FIFO queue does not do twice.
+#[derive(Debug, Default)]
+pub(crate) struct Recent {
+    sends: Deduplication,
+    attempts: Attempts,
+}
+
+/// What a receive asked for.
+#[derive(Debug)]
 pub(crate) struct Poll {
     max: usize,
     visibility: std::time::Duration,
     attributes: Selection,
     message_attributes: Selection,
     with_traces: bool,
+    /// What it can be repeated under.
+    attempt: Option<String>,
     /// Who polls, for the traces.
     by: String,
 }
@@ -120,15 +138,17 @@ impl Sqs {
         self.queue(arn.scope()?, arn.resource)
     }
 
-    /// The queue that a URL names, in the step's region: `…/ACCOUNT/NAME`.
+    /// The queue that a URL names, in the step's region: `…/ACCOUNT/NAME`. AWS takes the bare name of a queue of the caller's too
+    /// (sqs/test_sqs: test_posting_to_queue_via_queue_name).
     fn find(&self, step: &Step<'_>, url: &str) -> Result<(Scope, String), Error> {
         if url.is_empty() {
             return Err(Error::MissingParameter("QueueUrl"));
         }
         let mut parts = url.trim_end_matches('/').rsplit('/');
         let name = parts.next().unwrap_or_default();
-        let Some(account) = parts.next().and_then(|account| account.parse().ok()) else {
-            return Err(Error::InvalidAddress(url.to_owned()));
+        let account = match parts.next() {
+            None => step.scope.account,
+            Some(account) => account.parse().map_err(|()| Error::InvalidAddress(url.to_owned()))?,
         };
         let scope = Scope { account, region: step.scope.region };
         match self.queue(scope, name) {
@@ -151,7 +171,7 @@ impl Sqs {
         let Some(queue) = self.regions.get_mut(&scope).and_then(|queues| queues.get_mut(name)) else {
             return;
         };
-        let due = queue.messages.next_due(queue.retention());
+        let due = queue.next_due();
         if due == queue.due {
             return;
         }
@@ -169,13 +189,17 @@ impl Queue {
         let policy = record.attributes.policy.as_deref().and_then(|text| Document::parse(text).ok());
         let counters = Counters::default();
         let (name, arn) = (Arc::from(name), scope.arn("sqs", name).into());
+        let fifo = record.attributes.fifo.is_some();
+        let line = if fifo { Line::Fifo(Fifo::default()) } else { Line::Standard(BTreeSet::new()) };
         Self {
             scope,
             name,
             arn,
             record,
             policy,
-            messages: Messages::default(),
+            messages: Messages::new(line),
+            waiters: Waiters::default(),
+            recent: fifo.then(Box::default),
             due: None,
             counters,
             purged_at: None,
@@ -188,6 +212,21 @@ impl Queue {
 
     fn retention(&self) -> std::time::Duration {
         std::time::Duration::from_secs(u64::from(self.record.attributes.retention_secs))
+    }
+
+    /// When something happens of itself: the oldest message's end of retention, a waiter's deadline, a message becoming visible to a waiter, or what
+    /// the queue remembers no longer counting.
+    fn next_due(&self) -> Option<Timestamp> {
+        let expiry = self.messages.oldest().map(|sent_at| sent_at.after(self.retention()));
+        let waiting = self.waiters.next_deadline();
+        let visible = waiting.and_then(|_| self.messages.next_visible());
+        let recent = self.recent.as_ref().map(|recent| (recent.sends.next_due(), recent.attempts.next_due()));
+        let (sends, attempts) = recent.unwrap_or_default();
+        [expiry, waiting, visible, sends, attempts].into_iter().flatten().min()
+    }
+
+    fn is_fifo(&self) -> bool {
+        self.recent.is_some()
     }
 
     /// A message's content, from memory or the store.

@@ -20,6 +20,7 @@ pub(crate) struct Counters {
     received: u64,
     deleted: u64,
     empty_receives: u64,
+    deduplicated: u64,
     sizes: Vec<(f64, f64)>,
     active_until: Timestamp,
 }
@@ -43,6 +44,11 @@ impl Counters {
     pub(crate) fn received(&mut self, messages: usize) {
         self.received += messages as u64;
         self.empty_receives += u64::from(messages == 0);
+    }
+
+    /// Counts a message that was not taken, because it had been before.
+    pub(crate) fn deduplicated(&mut self) {
+        self.deduplicated += 1;
     }
 
     pub(crate) fn deleted(&mut self) {
@@ -90,7 +96,7 @@ impl Queue {
         let once = |value: f64| vec![(value, 1.0)];
         let times = |count: u64| if count == 0 { vec![(0.0, 1.0)] } else { vec![(1.0, count as f64)] };
         let at = ends.before(MetricBook::MINUTE);
-        let data = [
+        let mut data = vec![
             ("ApproximateAgeOfOldestMessage", Unit::Seconds, once(age)),
             ("ApproximateNumberOfMessagesDelayed", Unit::Count, once(counts.delayed as f64)),
             ("ApproximateNumberOfMessagesNotVisible", Unit::Count, once(counts.in_flight as f64)),
@@ -101,6 +107,12 @@ impl Queue {
             ("NumberOfMessagesSent", Unit::Count, times(counters.sent)),
             ("SentMessageSize", Unit::Bytes, counters.sizes),
         ];
+        if let Some(groups) = self.messages.groups_in_flight() {
+            data.extend([
+                ("ApproximateNumberOfGroupsWithInflightMessages", Unit::Count, once(groups as f64)),
+                ("NumberOfDeduplicatedSentMessages", Unit::Count, times(counters.deduplicated)),
+            ]);
+        }
         for (name, unit, values) in data {
             if !values.is_empty() {
                 let dimensions = vec![("QueueName".into(), self.name.to_string())];

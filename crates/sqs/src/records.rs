@@ -4,17 +4,22 @@
 //! - [`Space::Config`] `sqs\0t` + scope + task id: a move task (JSON).
 //! - [`Space::Config`] `sqs\0d` + scope + queue name: when a queue of that name was deleted (8 bytes).
 //! - [`Space::Queue`] queue number + `c` + message number: a message's content, written once.
+//! - [`Space::Queue`] queue number + `d` + message number: what a message sent to a FIFO queue was deduplicated by, for five minutes.
+//! - [`Space::Queue`] queue number + `r` + attempt id: what a receive that can be repeated gave, for five minutes.
 //! - [`Space::Queue`] queue number + `s` + message number: what its receives changed ([`Receives`]), absent before the first.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::ops::ControlFlow;
 
 use bytes::Bytes;
 use pontoon_core::{Direction, KeyRange, LoadError, Scope, Space, StoreRead, Timestamp};
 use serde::{Deserialize, Serialize};
 
+use crate::Recent;
+use crate::state::attempts::Attempt;
 use crate::state::attributes::Attributes;
-use crate::state::message::Content;
+use crate::state::deduplication::Sent;
+use crate::state::message::Header;
 use crate::state::move_task::MoveTask;
 use crate::state::queue::{Message, Place};
 
@@ -123,6 +128,66 @@ pub fn receives_key(queue: u64, message: u64) -> Vec<u8> {
     message_key(queue, b's', message)
 }
 
+/// Key of what a message was deduplicated by.
+#[must_use]
+pub fn sent_key(queue: u64, message: u64) -> Vec<u8> {
+    message_key(queue, b'd', message)
+}
+
+/// Key of what a receive gave.
+#[must_use]
+pub fn attempt_key(queue: u64, id: &str) -> Vec<u8> {
+    let mut key = Vec::with_capacity(9 + id.len());
+    key.extend_from_slice(&queue.to_be_bytes());
+    key.push(b'r');
+    key.extend_from_slice(id.as_bytes());
+    key
+}
+
+/// A send as a FIFO queue remembers it: instant, message id, and the key that it is found by.
+#[must_use]
+pub fn encode_sent(key: &str, sent: &Sent) -> Bytes {
+    let mut bytes = Vec::with_capacity(24 + key.len());
+    bytes.extend_from_slice(&sent.at.millis().to_be_bytes());
+    bytes.extend_from_slice(&sent.id);
+    bytes.extend_from_slice(key.as_bytes());
+    bytes.into()
+}
+
+fn decode_sent(number: u64, bytes: &[u8]) -> Option<(&str, Sent)> {
+    let (at, rest) = bytes.split_first_chunk::<8>()?;
+    let (id, key) = rest.split_first_chunk::<16>()?;
+    let sent = Sent { at: Timestamp::from_millis(i64::from_be_bytes(*at)), id: *id, number };
+    Some((std::str::from_utf8(key).ok()?, sent))
+}
+
+/// What a receive gave: instant, end of its visibility timeout, and number and receive count of each message.
+#[must_use]
+pub fn encode_attempt(attempt: &Attempt) -> Bytes {
+    let mut bytes = Vec::with_capacity(16 + 12 * attempt.messages.len());
+    bytes.extend_from_slice(&attempt.at.millis().to_be_bytes());
+    bytes.extend_from_slice(&attempt.due.millis().to_be_bytes());
+    for (number, receive) in &attempt.messages {
+        bytes.extend_from_slice(&number.to_be_bytes());
+        bytes.extend_from_slice(&receive.to_be_bytes());
+    }
+    bytes.into()
+}
+
+fn decode_attempt(bytes: &[u8]) -> Option<Attempt> {
+    let (at, rest) = bytes.split_first_chunk::<8>()?;
+    let (due, mut rest) = rest.split_first_chunk::<8>()?;
+    let mut messages = Vec::new();
+    while !rest.is_empty() {
+        let (number, after) = rest.split_first_chunk::<8>()?;
+        let (receive, after) = after.split_first_chunk::<4>()?;
+        messages.push((u64::from_be_bytes(*number), u32::from_be_bytes(*receive)));
+        rest = after;
+    }
+    let instant = |bytes: &[u8; 8]| Timestamp::from_millis(i64::from_be_bytes(*bytes));
+    Some(Attempt { at: instant(at), due: instant(due), messages })
+}
+
 /// A plain record as JSON.
 #[must_use]
 pub fn to_json(record: &impl Serialize) -> Vec<u8> {
@@ -178,54 +243,81 @@ fn load_one(loaded: &mut Loaded, key: &[u8], value: &[u8]) -> Result<(), String>
     Ok(())
 }
 
-/// Reads the messages of a queue, by number. Contents stay in the store.
+/// Reads the messages of a queue in the order of their numbers, and hands each over with its group. Contents stay in the store.
 ///
 /// # Errors
 /// If a record cannot be read.
-pub fn load_messages(store: &dyn StoreRead, queue: u64) -> Result<BTreeMap<u64, Message>, LoadError> {
-    let mut messages = BTreeMap::new();
+pub fn load_messages(
+    store: &dyn StoreRead,
+    queue: u64,
+    insert: &mut dyn FnMut(u64, Option<&str>, Message),
+) -> Result<(), LoadError> {
+    let mut received = HashMap::new();
+    scan(store, queue, b's', &mut |key, value| {
+        received.insert(number(key)?, Receives::decode(value)?);
+        Some(())
+    })?;
+    scan(store, queue, b'c', &mut |key, value| {
+        let number = number(key)?;
+        let header = Header::decode(value)?;
+        insert(number, header.group, message(&header, received.get(&number)));
+        Some(())
+    })
+}
+
+/// Reads what a FIFO queue remembers of its last five minutes.
+///
+/// # Errors
+/// If a record cannot be read.
+pub fn load_recent(store: &dyn StoreRead, queue: u64, recent: &mut Recent) -> Result<(), LoadError> {
+    scan(store, queue, b'd', &mut |key, value| {
+        let (key, sent) = decode_sent(number(key)?, value)?;
+        recent.sends.remember(key, sent);
+        Some(())
+    })?;
+    let mut attempts = Vec::new();
+    scan(store, queue, b'r', &mut |key, value| {
+        attempts.push((std::str::from_utf8(key).ok()?.to_owned(), decode_attempt(value)?));
+        Some(())
+    })?;
+    attempts.sort_by_key(|(_, attempt)| attempt.at);
+    attempts.into_iter().for_each(|(id, attempt)| recent.attempts.remember(&id, attempt));
+    Ok(())
+}
+
+/// Reads one record: what follows its kind in the key, and the value; `None` if it cannot.
+type ReadRecord<'a> = dyn FnMut(&[u8], &[u8]) -> Option<()> + 'a;
+
+/// Reads the records of one kind of a queue.
+fn scan(store: &dyn StoreRead, queue: u64, kind: u8, read: &mut ReadRecord<'_>) -> Result<(), LoadError> {
+    let mut prefix = queue.to_be_bytes().to_vec();
+    prefix.push(kind);
     let mut bad = false;
-    let range = KeyRange::prefix(&queue.to_be_bytes());
-    store.scan(Space::Queue, &range, Direction::Ascending, &mut |key, value| {
-        let number = key.get(9..).and_then(|n| n.try_into().ok()).map(u64::from_be_bytes);
-        let read = match (key.get(8), number) {
-            (Some(b'c'), Some(number)) => Content::decode(value).map(|content| {
-                messages.insert(number, unreceived(&content));
-            }),
-            (Some(b's'), Some(number)) => Receives::decode(value).map(|receives| {
-                if let Some(message) = messages.get_mut(&number) {
-                    received(message, receives);
-                }
-            }),
-            _ => None,
-        };
-        bad = read.is_none();
+    store.scan(Space::Queue, &KeyRange::prefix(&prefix), Direction::Ascending, &mut |key, value| {
+        bad = read(&key[9..], value).is_none();
         if bad { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     })?;
     if bad {
         return Err(LoadError::new(format!("a message of the queue with number {queue} cannot be read")));
     }
-    Ok(messages)
+    Ok(())
 }
 
-fn unreceived(content: &Content) -> Message {
+fn number(key: &[u8]) -> Option<u64> {
+    key.try_into().ok().map(u64::from_be_bytes)
+}
+
+fn message(header: &Header<'_>, receives: Option<&Receives>) -> Message {
     Message {
-        sent_at: content.sent_at,
-        due: content.visible_at,
-        first_received: None,
-        last_received: None,
-        receive_count: content.carried_receives,
-        carried_receives: content.carried_receives,
+        sent_at: header.sent_at,
+        due: receives.map_or(header.visible_at, |receives| receives.due),
+        first_received: receives.map(|receives| receives.first),
+        last_received: receives.map(|receives| receives.last),
+        receive_count: receives.map_or(header.carried_receives, |receives| receives.count),
+        carried_receives: header.carried_receives,
         // Whoever looks first makes visible what is due.
-        place: Place::Delayed,
+        place: if receives.is_some() { Place::InFlight } else { Place::Delayed },
+        group: None,
         content: None,
     }
-}
-
-fn received(message: &mut Message, receives: Receives) {
-    message.receive_count = receives.count;
-    message.first_received = Some(receives.first);
-    message.last_received = Some(receives.last);
-    message.due = receives.due;
-    message.place = Place::InFlight;
 }

@@ -26,8 +26,11 @@ impl Service for Sqs {
         for (scope, name, record) in queues {
             let mut queue = Queue::new(scope, &name, record);
             queue.messages.skip_numbers(queue.record.numbers_below);
-            for (number, message) in records::load_messages(store, queue.record.number)? {
-                queue.messages.insert(number, message);
+            records::load_messages(store, queue.record.number, &mut |number, group, message| {
+                queue.messages.insert(number, group, message);
+            })?;
+            if let Some(recent) = &mut queue.recent {
+                records::load_recent(store, queue.record.number, recent)?;
             }
             self.regions.entry(scope).or_default().insert(name.clone(), queue);
             self.reschedule(scope, &name);
@@ -106,7 +109,7 @@ impl Service for Sqs {
     fn abandoned(&mut self, _step: &mut Step<'_>, id: ParkId) {
         let mut held = None;
         for queue in self.regions.values_mut().flat_map(|queues| queues.values_mut()) {
-            if queue.messages.abandon(id) {
+            if queue.waiters.abandon(id) {
                 held = Some((queue.scope, Arc::clone(&queue.name)));
                 break;
             }

@@ -6,7 +6,7 @@ use pontoon_api::sqs::*;
 use pontoon_core::{Scope, Step};
 
 use super::{Answer, batch};
-use crate::state::queue::StaleReceipt;
+use crate::state::queue::{Place, StaleReceipt};
 use crate::state::receipt::Receipt;
 use crate::{Error, Queue, Sqs};
 
@@ -53,6 +53,8 @@ fn delete_one(
 ) -> Result<(), Error> {
     let queue = sqs.queue_mut(scope, name).ok_or(Error::QueueDoesNotExist)?;
     let receipt = receipt_of(queue, handle)?;
+    queue.messages.advance(step.now);
+    queue.check_not_expired(receipt, handle)?;
     queue.counters.deleted();
     let freed = match queue.messages.by_receipt(receipt) {
         Ok((number, _)) => queue.remove(step, number),
@@ -74,6 +76,24 @@ fn receipt_of(queue: &Queue, handle: &str) -> Result<Receipt, Error> {
         )));
     }
     Ok(receipt)
+}
+
+impl Queue {
+    /// A FIFO queue takes a handle only until the message becomes visible again (sqs/test_sqs: test_fifo_delete_after_visibility_timeout). One of a
+    /// message that is gone is no error.
+    fn check_not_expired(&self, receipt: Receipt, handle: &str) -> Result<(), Error> {
+        let expired = match self.messages.by_receipt(receipt) {
+            Ok((_, message)) => message.place != Place::InFlight,
+            Err(StaleReceipt::Superseded | StaleReceipt::NotInFlight) => true,
+            Err(StaleReceipt::Gone) => false,
+        };
+        if expired && self.is_fifo() {
+            return Err(Error::InvalidParameterValue(format!(
+                "Value {handle} for parameter ReceiptHandle is invalid. Reason: The receipt handle has expired."
+            )));
+        }
+        Ok(())
+    }
 }
 
 /// A visibility timeout, 0 to 43,200 seconds.
@@ -121,6 +141,7 @@ fn change_one(queue: &mut Queue, step: &mut Step<'_>, handle: &str, secs: Option
     let secs = visibility_secs(secs.ok_or(Error::MissingParameter("VisibilityTimeout"))?)?;
     let receipt = receipt_of(queue, handle)?;
     queue.messages.advance(step.now);
+    queue.check_not_expired(receipt, handle)?;
     let (number, last_received) = match queue.messages.by_receipt(receipt) {
         Ok((number, message)) => (number, message.last_received),
         Err(StaleReceipt::Superseded | StaleReceipt::NotInFlight) => return Err(Error::MessageNotInflight),

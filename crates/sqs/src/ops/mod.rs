@@ -4,6 +4,7 @@ mod access;
 mod attributes;
 mod batch;
 mod delete;
+mod fifo;
 mod moves;
 mod queues;
 mod receive;

@@ -21,7 +21,7 @@ const PAGE_MAX: usize = 1_000;
 pub fn create(sqs: &mut Sqs, step: &mut Step<'_>, input: CreateQueueInput) -> Answer<CreateQueueOutput> {
     let CreateQueueInput { queue_name: name, attributes, tags } = input;
     let attributes = attributes.unwrap_or_default();
-    check_name(&name, &attributes)?;
+    let fifo = check_name(&name, &attributes)?;
     let scope = step.scope;
     let resource = scope.arn("sqs", &name);
     super::access::authorize(step, "sqs:CreateQueue", &resource)?;
@@ -31,7 +31,7 @@ pub fn create(sqs: &mut Sqs, step: &mut Step<'_>, input: CreateQueueInput) -> An
             None => Ok(CreateQueueOutput { queue_url: Some(queue.url(&step.caller.endpoint)) }.into()),
         };
     }
-    let checked = Attributes::default().with(&attributes)?;
+    let checked = Attributes::of_type(fifo).with(&attributes)?;
     check_redrive(sqs, scope, &resource, &checked)?;
     super::tags::check(&tags.clone().unwrap_or_default())?;
     if let Some(deleted) = sqs.deleted.get(&(scope, name.clone())) {
@@ -57,29 +57,26 @@ pub fn create(sqs: &mut Sqs, step: &mut Step<'_>, input: CreateQueueInput) -> An
     Ok(CreateQueueOutput { queue_url: Some(url) }.into())
 }
 
-fn check_name(name: &str, attributes: &BTreeMap<String, String>) -> Result<(), Error> {
+/// Checks a new queue's name; whether it is to be a FIFO queue.
+fn check_name(name: &str, attributes: &BTreeMap<String, String>) -> Result<bool, Error> {
     let invalid = |message: &str| Err(Error::InvalidParameterValue(message.to_owned()));
     if name.is_empty() {
         return invalid("Queue name cannot be empty");
     }
-    let fifo = attributes.get("FifoQueue").map(String::as_str);
+    let fifo = attributes.get("FifoQueue").map(|value| value.eq_ignore_ascii_case("true"));
     let stem = name.strip_suffix(".fifo");
     let valid = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
-    if name.len() > 80 || !stem.unwrap_or(name).chars().all(valid) {
-        return invalid(
-            "Can only include alphanumeric characters, hyphens, or underscores. 1 to 80 in length",
-        );
-    }
+    let well_formed = name.len() <= 80 && stem.unwrap_or(name).chars().all(valid);
     match (fifo, stem) {
-        (Some("true"), None) => invalid(
+        (Some(true), Some(stem)) if well_formed && !stem.is_empty() => Ok(true),
+        (Some(true), _) => invalid(
             "The name of a FIFO queue can only include alphanumeric characters, hyphens, or underscores, must end with .fifo suffix and be 1 to 80 in length.",
         ),
-        (None, Some(_)) => {
-            invalid("Can only include alphanumeric characters, hyphens, or underscores. 1 to 80 in length")
-        }
-        (Some("true"), Some(_)) => Err(Error::Unsupported("FIFO queues yet")),
-        (Some(_), _) => Err(Error::InvalidAttributeName("Unknown Attribute FifoQueue.".to_owned())),
-        (None, None) => Ok(()),
+        (_, None) if well_formed => match fifo {
+            Some(_) => Err(Error::InvalidAttributeName("Unknown Attribute FifoQueue.".to_owned())),
+            None => Ok(false),
+        },
+        _ => invalid("Can only include alphanumeric characters, hyphens, or underscores. 1 to 80 in length"),
     }
 }
 
@@ -98,6 +95,9 @@ pub fn check_redrive(sqs: &Sqs, scope: Scope, arn: &str, attributes: &Attributes
     if target.scope != scope {
         return invalid("Dead-letter target owner should be same as the source.");
     }
+    if target.is_fifo() != attributes.fifo.is_some() {
+        return invalid("Dead-letter queue must be same type of queue as the source.");
+    }
     let allowed = match &target.record.attributes.redrive_allow {
         None | Some(RedriveAllow::All) => true,
         Some(RedriveAllow::None) => false,
@@ -110,7 +110,7 @@ pub fn delete(sqs: &mut Sqs, step: &mut Step<'_>, input: &DeleteQueueInput) -> A
     let queue = sqs.open(step, &input.queue_url, "sqs:DeleteQueue")?;
     let (scope, name) = (queue.scope, queue.name.to_string());
     let held = empty(queue, step);
-    while let Some(waiter) = queue.messages.take_waiter(None) {
+    while let Some(waiter) = queue.waiters.take_first() {
         step.unpark(waiter.park, Err(Error::QueueDoesNotExist.into()));
     }
     if let Some(due) = queue.due.take() {
@@ -148,6 +148,15 @@ fn empty(queue: &mut Queue, step: &mut Step<'_>) -> usize {
             step.delete(Space::Queue, records::receives_key(queue.record.number, number));
         }
         held += message.content.map_or(0, |content| content.len());
+    }
+    if let Some(recent) = &mut queue.recent {
+        // A purge clears what was remembered too (sqs/test_sqs: test_purge_queue_clears_fifo_deduplication_cache).
+        for number in recent.sends.clear() {
+            step.delete(Space::Queue, records::sent_key(queue.record.number, number));
+        }
+        for id in recent.attempts.clear() {
+            step.delete(Space::Queue, records::attempt_key(queue.record.number, &id));
+        }
     }
     held
 }

@@ -1,6 +1,7 @@
 //! Receiving: taking visible messages, moving exhausted ones to the dead-letter queue, waiting when there are none.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use pontoon_api::sqs::{
@@ -10,9 +11,11 @@ use pontoon_core::trace::TRACES_ATTRIBUTE;
 use pontoon_core::{Principal, Reply, Scope, Space, Step, TraceNote, TraceOutcome, TraceRecord};
 
 use super::Answer;
+use crate::state::fifo::Round;
 use crate::state::message::{AttributeValue, Content, attributes_md5, md5_hex};
-use crate::state::queue::{IN_FLIGHT_MAX, Message, Place, Taken, Waiter};
+use crate::state::queue::{IN_FLIGHT_MAX, Message, Place, Taken};
 use crate::state::receipt::Receipt;
+use crate::state::waiters::Waiter;
 use crate::{Error, Poll, Queue, Selection, Sqs, records};
 
 /// The system attributes that a receive may ask for.
@@ -40,8 +43,13 @@ pub fn receive(
     let poll = poll_of(queue, step, input)?;
     queue.messages.advance(step.now);
     // Long polls wait for room instead.
-    if wait_secs == 0 && queue.messages.counts().in_flight >= IN_FLIGHT_MAX {
+    if wait_secs == 0 && !queue.is_fifo() && queue.messages.counts().in_flight >= IN_FLIGHT_MAX {
         return Err(Error::OverLimit);
+    }
+    if let Some(numbers) = queue.repeated(step, &poll) {
+        let messages = numbers.into_iter().map(|number| queue.shape(step, number, &poll)).collect();
+        sqs.reschedule(scope, &name);
+        return Ok(output(messages).into());
     }
     sqs.active(step.now, (scope, &name));
     let mut messages = sqs.take(step, (scope, &name), &poll);
@@ -60,10 +68,10 @@ pub fn receive(
         sqs.reschedule(scope, &name);
         return Ok(output(messages).into());
     }
-    let waiter = Waiter { park: step.park(), deadline: step.now.after(Duration::from_secs(wait_secs)), poll };
-    let park = waiter.park;
+    let park = step.park();
+    let deadline = step.now.after(Duration::from_secs(wait_secs));
     if let Some(queue) = sqs.queue_mut(scope, &name) {
-        queue.messages.wait(waiter);
+        queue.waiters.wait(Waiter { park, deadline, poll: Arc::new(poll) });
     }
     sqs.reschedule(scope, &name);
     Ok(Reply::Parked(park))
@@ -104,6 +112,12 @@ fn poll_of(queue: &Queue, step: &Step<'_>, input: ReceiveMessageInput) -> Result
     if let Some(unknown) = system.iter().find(|name| !SYSTEM.contains(&name.as_str())) {
         return Err(Error::InvalidAttributeName(format!("Unknown Attribute {unknown}.")));
     }
+    if let Some(attempt) = input.receive_request_attempt_id.as_deref() {
+        super::send::check_id("ReceiveRequestAttemptId", Some(attempt))?;
+        if !queue.is_fifo() {
+            return Err(super::fifo::wrong_type(attempt, "ReceiveRequestAttemptId"));
+        }
+    }
     let wanted = input.message_attribute_names.unwrap_or_default();
     let all = |names: &[String]| names.iter().any(|name| matches!(name.as_str(), "All" | "*" | ".*"));
     Ok(Poll {
@@ -112,6 +126,7 @@ fn poll_of(queue: &Queue, step: &Step<'_>, input: ReceiveMessageInput) -> Result
         attributes: if all(&system) { Selection::All } else { Selection::Some(system) },
         message_attributes: if all(&wanted) { Selection::All } else { Selection::Some(wanted) },
         with_traces,
+        attempt: input.receive_request_attempt_id,
         by: match (&step.caller.source_arn, &step.caller.principal) {
             (Some(arn), _) => arn.to_string(),
             (None, Principal::Service(service)) => (*service).to_owned(),
@@ -135,13 +150,15 @@ impl Sqs {
         let redrive = redrive.filter(|redrive| self.by_arn(&redrive.dead_letter_arn).is_some());
         let receives_max = redrive.as_ref().map(|redrive| redrive.receives_max);
         let (mut received, mut dead, mut freed) = (Vec::new(), Vec::new(), 0);
+        let (mut round, mut numbers) = (Round::default(), Vec::new());
         let Some(queue) = self.queue_mut(scope, name) else { return received };
         queue.messages.advance(step.now);
         while received.len() < poll.max {
-            match queue.messages.take(step.now, poll.visibility, receives_max) {
+            match queue.messages.take(&mut round, step.now, poll.visibility, receives_max) {
                 Some(Taken::Received(number)) => {
                     queue.write_receives(step, number);
                     received.push(queue.shape(step, number, poll));
+                    numbers.push(number);
                 }
                 Some(Taken::Exhausted(number)) => {
                     let content = queue.content(step, number);
@@ -153,6 +170,7 @@ impl Sqs {
                 None => break,
             }
         }
+        queue.remember_received(step, poll, &numbers);
         let source = queue.arn.to_string();
         self.content_bytes -= freed;
         if let Some(redrive) = redrive {
@@ -161,15 +179,15 @@ impl Sqs {
         received
     }
 
-    /// Puts exhausted messages into the dead-letter queue. Their ids, attributes, first send and receive count stay. Who waits there is served
-    /// later in this step, not from here: queues can be each other's dead-letter queue.
+    /// Puts exhausted messages into the dead-letter queue. Their ids, attributes, first send and receive count stay, but in a FIFO queue the send, from
+    /// which retention counts (<https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-dead-letter-queues.html>). Who waits
+    /// there is served later in this step, not from here: queues can be each other's dead-letter queue.
     fn bury(&mut self, step: &mut Step<'_>, source: &str, target: &str, dead: Vec<DeadLetter>) {
         if dead.is_empty() {
             return;
         }
-        let Some((scope, name)) = self.by_arn(target).map(|queue| (queue.scope, queue.name.clone())) else {
-            return;
-        };
+        let Some(queue) = self.by_arn(target) else { return };
+        let (scope, name, fifo) = (queue.scope, queue.name.clone(), queue.is_fifo());
         for DeadLetter { mut content, message, receives_max } in dead {
             let reason =
                 format!("received {} times; the redrive policy allows {receives_max}", message.receive_count);
@@ -180,6 +198,10 @@ impl Sqs {
             });
             content.dead_letter_source = Some(source.to_owned());
             content.carried_receives = message.receive_count;
+            if fifo {
+                content.sent_at = step.now;
+                content.visible_at = step.now;
+            }
             self.put_moved(step, (scope, &name), &content, message.first_received);
         }
         self.fed.push((scope, name));
@@ -198,6 +220,7 @@ impl Sqs {
         step.put(Space::Queue, records::content_key(queue.record.number, number), content.encode());
         queue.messages.insert(
             number,
+            content.group.as_deref(),
             Message {
                 sent_at: content.sent_at,
                 due: step.now,
@@ -206,6 +229,7 @@ impl Sqs {
                 receive_count: content.carried_receives,
                 carried_receives: content.carried_receives,
                 place: Place::Visible,
+                group: None,
                 content: None,
             },
         );
@@ -236,14 +260,14 @@ impl Sqs {
             if queue.messages.peek().is_none() {
                 break;
             }
-            let Some(poll) = queue.messages.first_waiter().map(|waiter| waiter.poll.clone()) else { break };
+            let Some(poll) = queue.waiters.first().map(|waiter| Arc::clone(&waiter.poll)) else { break };
             let messages = self.take(step, (scope, name), &poll);
             if messages.is_empty() {
                 break;
             }
             let Some(queue) = self.queue_mut(scope, name) else { return };
             queue.counters.received(messages.len());
-            if let Some(waiter) = queue.messages.take_waiter(None) {
+            if let Some(waiter) = queue.waiters.take_first() {
                 step.unpark(waiter.park, Ok(Box::new(output(messages))));
             }
         }
@@ -254,6 +278,7 @@ impl Sqs {
     pub(crate) fn wake(&mut self, step: &mut Step<'_>, scope: Scope, name: &str) {
         let Some(queue) = self.queue_mut(scope, name) else { return };
         let mut freed = 0;
+        queue.forget_recent(step);
         let kept_since = step.now.before(queue.retention());
         while let Some(number) = queue.messages.expired(kept_since) {
             freed += queue.remove(step, number);
@@ -261,7 +286,7 @@ impl Sqs {
         self.content_bytes -= freed;
         self.serve(step, scope, name);
         let Some(queue) = self.queue_mut(scope, name) else { return };
-        while let Some(waiter) = queue.messages.take_waiter(Some(step.now)) {
+        while let Some(waiter) = queue.waiters.take_overdue(step.now) {
             queue.counters.received(0);
             step.unpark(waiter.park, Ok(Box::new(output(Vec::new()))));
         }
@@ -286,7 +311,10 @@ impl Queue {
             content.attributes.iter().filter(|a| poll.message_attributes.holds(&a.name)).collect();
         let message_attributes: BTreeMap<String, MessageAttributeValue> =
             chosen.iter().map(|attribute| (attribute.name.clone(), wire_attribute(attribute))).collect();
-        let attributes = system_attributes(&content, count, first, poll);
+        let mut attributes = system_attributes(&content, count, first, poll);
+        if self.is_fifo() && poll.attributes.holds("SequenceNumber") {
+            attributes.insert("SequenceNumber".to_owned(), super::fifo::sequence_number(number));
+        }
         Received {
             message_id: Some(pontoon_core::ids::format_uuid(content.id)),
             receipt_handle: Some(receipt.encode()),
@@ -320,6 +348,7 @@ fn system_attributes(
         ("ApproximateReceiveCount", Some(count.to_string())),
         ("ApproximateFirstReceiveTimestamp", Some(first.millis().to_string())),
         ("MessageGroupId", content.group.clone()),
+        ("MessageDeduplicationId", content.deduplication_id.clone()),
         ("AWSTraceHeader", content.trace_header.clone()),
         ("DeadLetterQueueSourceArn", content.dead_letter_source.clone()),
     ];

@@ -6,7 +6,8 @@ use std::time::Duration;
 use pontoon_api::sqs::*;
 use pontoon_core::{Principal, Scope, Space, Step};
 
-use super::{Answer, batch};
+use super::{Answer, batch, fifo};
+use crate::state::deduplication;
 use crate::state::message::{Attribute, AttributeValue, Content, attributes_md5, md5_hex};
 use crate::state::queue::{Message, Place};
 use crate::{CONTENT_BYTES_MAX, Error, Sqs, records};
@@ -33,6 +34,7 @@ struct Sent {
     body_md5: String,
     attributes_md5: Option<String>,
     system_md5: Option<String>,
+    sequence_number: Option<String>,
 }
 
 pub fn send(sqs: &mut Sqs, step: &mut Step<'_>, input: SendMessageInput) -> Answer<SendMessageOutput> {
@@ -47,15 +49,14 @@ pub fn send(sqs: &mut Sqs, step: &mut Step<'_>, input: SendMessageInput) -> Answ
         group_id: input.message_group_id,
         in_batch: false,
     };
-    let (content, sent) = compose(sqs, step, (scope, &name), draft)?;
-    accept(sqs, step, (scope, &name), &content);
+    let sent = send_one(sqs, step, (scope, &name), draft)?;
     sqs.serve(step, scope, &name);
     Ok(SendMessageOutput {
         message_id: Some(sent.message_id),
         md5_of_message_body: Some(sent.body_md5),
         md5_of_message_attributes: sent.attributes_md5,
         md5_of_message_system_attributes: sent.system_md5,
-        sequence_number: None,
+        sequence_number: sent.sequence_number,
     }
     .into())
 }
@@ -67,7 +68,11 @@ pub fn send_batch(
 ) -> Answer<SendMessageBatchOutput> {
     let queue = sqs.open(step, &input.queue_url, "sqs:SendMessage")?;
     let (scope, name) = (queue.scope, queue.name.clone());
+    let fifo = queue.record.attributes.fifo;
     batch::check(input.entries.iter().map(|entry| entry.id.as_str()), "SendMessageBatchRequestEntry")?;
+    if let Some(fifo) = fifo {
+        check_fifo_entries(&input.entries, fifo.content_based)?;
+    }
     let total: usize = input.entries.iter().map(entry_bytes).sum();
     if total > BATCH_BYTES_MAX {
         return Err(Error::BatchRequestTooLong(total));
@@ -83,23 +88,35 @@ pub fn send_batch(
             group_id: entry.message_group_id,
             in_batch: true,
         };
-        match compose(sqs, step, (scope, &name), draft) {
-            Ok((content, sent)) => {
-                accept(sqs, step, (scope, &name), &content);
-                output.successful.push(SendMessageBatchResultEntry {
-                    id: entry.id,
-                    message_id: sent.message_id,
-                    md5_of_message_body: sent.body_md5,
-                    md5_of_message_attributes: sent.attributes_md5,
-                    md5_of_message_system_attributes: sent.system_md5,
-                    sequence_number: None,
-                });
-            }
+        match send_one(sqs, step, (scope, &name), draft) {
+            Ok(sent) => output.successful.push(SendMessageBatchResultEntry {
+                id: entry.id,
+                message_id: sent.message_id,
+                md5_of_message_body: sent.body_md5,
+                md5_of_message_attributes: sent.attributes_md5,
+                md5_of_message_system_attributes: sent.system_md5,
+                sequence_number: sent.sequence_number,
+            }),
             Err(error) => output.failed.push(batch::failed(entry.id, &error)),
         }
     }
     sqs.serve(step, scope, &name);
     Ok(output.into())
+}
+
+/// What every entry of a batch for a FIFO queue must have; without it no entry is taken (sqs/test_sqs:
+/// test_send_batch_missing_deduplication_id_for_fifo_queue, test_send_batch_missing_message_group_id_for_fifo_queue).
+fn check_fifo_entries(entries: &[SendMessageBatchRequestEntry], content_based: bool) -> Result<(), Error> {
+    for entry in entries {
+        if entry.message_group_id.is_none() {
+            let message = Error::MissingParameter("MessageGroupId").message();
+            return Err(Error::InvalidParameterValue(message));
+        }
+        if entry.message_deduplication_id.is_none() && !content_based {
+            return Err(fifo::no_deduplication_id());
+        }
+    }
+    Ok(())
 }
 
 fn entry_bytes(entry: &SendMessageBatchRequestEntry) -> usize {
@@ -109,6 +126,28 @@ fn entry_bytes(entry: &SendMessageBatchRequestEntry) -> usize {
     };
     let attributes = entry.message_attributes.iter().flatten().map(|(name, v)| name.len() + value(v));
     entry.message_body.len() + attributes.sum::<usize>()
+}
+
+/// Takes a message, unless its queue has taken it already: then the sender is told of the first.
+fn send_one(
+    sqs: &mut Sqs,
+    step: &mut Step<'_>,
+    (scope, name): (Scope, &str),
+    draft: Draft,
+) -> Result<Sent, Error> {
+    let (content, mut sent) = compose(sqs, step, (scope, name), draft)?;
+    let queue = sqs.queue_mut(scope, name).ok_or(Error::QueueDoesNotExist)?;
+    let keys = (content.deduplication_id.as_deref(), content.group.as_deref());
+    if let Some(first) = queue.duplicate_of(step.now, keys.0, keys.1) {
+        queue.counters.deduplicated();
+        sqs.active(step.now, (scope, name));
+        sent.message_id = pontoon_core::ids::format_uuid(first.id);
+        sent.sequence_number = Some(fifo::sequence_number(first.number));
+        return Ok(sent);
+    }
+    let number = accept(sqs, step, (scope, name), &content)?;
+    sent.sequence_number = keys.0.map(|_| fifo::sequence_number(number));
+    Ok(sent)
 }
 
 /// Checks a draft and makes it a message's content; nothing is changed yet but the ids drawn.
@@ -125,18 +164,19 @@ fn compose(
     }
     check_id("MessageGroupId", group_id.as_deref())?;
     check_id("MessageDeduplicationId", deduplication_id.as_deref())?;
-    if let Some(id) = deduplication_id {
-        return Err(invalid(
-            &id,
-            "MessageDeduplicationId",
-            "The request include parameter that is not valid for this queue type.",
-        ));
+    if queue.is_fifo() && group_id.is_none() {
+        return Err(Error::MissingParameter("MessageGroupId"));
     }
+    let deduplication_id = queue.deduplication_id(deduplication_id, &body)?;
     if !body.chars().all(is_allowed) {
         return Err(Error::InvalidMessageContents);
     }
     let delay_secs = match delay_secs {
         None => queue.record.attributes.delay_secs,
+        // A FIFO queue's messages are delayed alike (sqs/test_sqs: test_fifo_queue_send_message_with_delay_seconds_fails,
+        // test_fifo_queue_send_message_with_zero_delay_defaults_to_queue_delay).
+        Some(0) if queue.is_fifo() => queue.record.attributes.delay_secs,
+        Some(secs) if queue.is_fifo() => return Err(fifo::wrong_type(&secs.to_string(), "DelaySeconds")),
         Some(secs) => u32::try_from(secs).ok().filter(|secs| *secs <= 900).ok_or_else(|| {
             invalid(&secs.to_string(), "DelaySeconds", "DelaySeconds must be >= 0 and <= 900.")
         })?,
@@ -152,6 +192,7 @@ fn compose(
         sent_at: step.now,
         visible_at: step.now.after(Duration::from_secs(u64::from(delay_secs))),
         group: group_id,
+        deduplication_id,
         dead_letter_source: None,
         carried_receives: 0,
         traces: step.caller.traces.clone(),
@@ -168,20 +209,30 @@ fn compose(
             .trace_header
             .as_ref()
             .and_then(|header| attributes_md5([&trace_attribute(header)])),
+        sequence_number: None,
     };
     Ok((content, sent))
 }
 
-/// Stores a message and puts it into its queue.
-fn accept(sqs: &mut Sqs, step: &mut Step<'_>, (scope, name): (Scope, &str), content: &Content) {
+/// Stores a message and puts it into its queue; gives its number.
+fn accept(
+    sqs: &mut Sqs,
+    step: &mut Step<'_>,
+    (scope, name): (Scope, &str),
+    content: &Content,
+) -> Result<u64, Error> {
     let room = sqs.content_bytes < CONTENT_BYTES_MAX;
-    let Some(queue) = sqs.queue_mut(scope, name) else { return };
+    let queue = sqs.queue_mut(scope, name).ok_or(Error::QueueDoesNotExist)?;
     let number = queue.number_message(step);
     let bytes = content.encode();
     step.put(Space::Queue, records::content_key(queue.record.number, number), bytes.clone());
+    if let (Some(id), Some(group)) = (&content.deduplication_id, &content.group) {
+        queue.remember_sent(step, id, group, deduplication::Sent { at: step.now, id: content.id, number });
+    }
     let held = if room { bytes.len() } else { 0 };
     queue.messages.insert(
         number,
+        content.group.as_deref(),
         Message {
             sent_at: content.sent_at,
             due: content.visible_at,
@@ -190,12 +241,14 @@ fn accept(sqs: &mut Sqs, step: &mut Step<'_>, (scope, name): (Scope, &str), cont
             receive_count: 0,
             carried_receives: 0,
             place: if content.visible_at > step.now { Place::Delayed } else { Place::Visible },
+            group: None,
             content: room.then_some(bytes),
         },
     );
     queue.counters.sent(content.size());
     sqs.content_bytes += held;
     sqs.active(step.now, (scope, name));
+    Ok(number)
 }
 
 fn invalid(value: &str, parameter: &str, reason: &str) -> Error {
@@ -205,7 +258,7 @@ fn invalid(value: &str, parameter: &str, reason: &str) -> Error {
 }
 
 /// Group and deduplication ids: 1 to 128 alphanumeric or punctuation characters (sqs/test_sqs: test_message_deduplication_id_invalid).
-fn check_id(parameter: &str, id: Option<&str>) -> Result<(), Error> {
+pub fn check_id(parameter: &str, id: Option<&str>) -> Result<(), Error> {
     let Some(id) = id else { return Ok(()) };
     let valid = |c: char| c.is_ascii_alphanumeric() || c.is_ascii_punctuation();
     if (1..=128).contains(&id.len()) && id.chars().all(valid) {

@@ -28,6 +28,27 @@ pub enum RedriveAllow {
     Queues(Vec<String>),
 }
 
+/// What messages of a FIFO queue are deduplicated within.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum DeduplicationScope {
+    /// The whole queue; the default.
+    #[default]
+    Queue,
+    /// Their message group.
+    MessageGroup,
+}
+
+/// The attributes of FIFO queues.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FifoAttributes {
+    /// Whether a message without a deduplication id gets its body's hash for one.
+    pub content_based: bool,
+    /// What messages are deduplicated within.
+    pub scope: DeduplicationScope,
+    /// Whether AWS's limit of throughput counts for each group: `perMessageGroupId`. Nothing limits throughput here.
+    pub limit_per_group: bool,
+}
+
 /// The attributes that a client can set. Texts are kept as given where AWS gives them back so.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Attributes {
@@ -57,6 +78,9 @@ pub struct Attributes {
     pub kms_reuse_secs: Option<u32>,
     /// Whether SQS's own encryption is on; metadata only. Default true.
     pub managed_sse: bool,
+    /// Those of FIFO queues; `None` for standard queues.
+    #[serde(default)]
+    pub fifo: Option<FifoAttributes>,
 }
 
 impl Default for Attributes {
@@ -75,14 +99,18 @@ impl Default for Attributes {
             kms_key: None,
             kms_reuse_secs: None,
             managed_sse: true,
+            fifo: None,
         }
     }
 }
 
-/// Names of attributes that only FIFO queues have.
-const FIFO_ONLY: [&str; 2] = ["DeduplicationScope", "FifoThroughputLimit"];
-
 impl Attributes {
+    /// What a queue has before anything is set.
+    #[must_use]
+    pub fn of_type(fifo: bool) -> Self {
+        Self { fifo: fifo.then(FifoAttributes::default), ..Self::default() }
+    }
+
     /// Changes what `given` names.
     ///
     /// # Errors
@@ -100,6 +128,12 @@ impl Attributes {
         let mut changed = self.clone();
         for (name, value) in given {
             changed.set(name, value)?;
+        }
+        let limited = |fifo: &FifoAttributes| fifo.limit_per_group && fifo.scope == DeduplicationScope::Queue;
+        if changed.fifo.as_ref().is_some_and(limited) {
+            return Err(Error::InvalidAttributeValue(
+                "Invalid value for the parameter FifoThroughputLimit. Reason: perMessageGroupId is allowed only when DeduplicationScope is messageGroup.".to_owned(),
+            ));
         }
         Ok(changed)
     }
@@ -135,13 +169,43 @@ impl Attributes {
                     self.kms_reuse_secs = None;
                 }
             }
-            // sqs/test_sqs: test_create_standard_queue_with_fifo_attribute_raises_error
-            name if FIFO_ONLY.contains(&name) => {
-                return Err(Error::InvalidAttributeName(format!(
-                    "You can specify the {name} only when FifoQueue is set to true."
-                )));
+            "FifoQueue" | "ContentBasedDeduplication" | "DeduplicationScope" | "FifoThroughputLimit" => {
+                self.set_fifo(name, value)?;
             }
             _ => return Err(Error::InvalidAttributeName(format!("Unknown Attribute {name}."))),
+        }
+        Ok(())
+    }
+
+    fn set_fifo(&mut self, name: &str, value: &str) -> Result<(), Error> {
+        let invalid = |reason: &str| {
+            Error::InvalidAttributeValue(format!("Invalid value for the parameter {name}.{reason}"))
+        };
+        let Some(fifo) = &mut self.fifo else {
+            return Err(Error::InvalidAttributeName(match name {
+                "FifoQueue" | "ContentBasedDeduplication" => format!("Unknown Attribute {name}."),
+                // sqs/test_sqs: test_create_standard_queue_with_fifo_attribute_raises_error
+                _ => format!("You can specify the {name} only when FifoQueue is set to true."),
+            }));
+        };
+        let truth = match value.to_ascii_lowercase().as_str() {
+            "true" => Some(true),
+            "false" => Some(false),
+            _ => None,
+        };
+        match (name, value) {
+            ("FifoQueue", _) => match truth {
+                Some(true) => {}
+                // sqs/test_sqs: test_set_unsupported_attribute_fifo
+                Some(false) => return Err(invalid(" Reason: Modifying queue type is not supported.")),
+                None => return Err(invalid("")),
+            },
+            ("ContentBasedDeduplication", _) => fifo.content_based = truth.ok_or_else(|| invalid(""))?,
+            ("DeduplicationScope", "queue") => fifo.scope = DeduplicationScope::Queue,
+            ("DeduplicationScope", "messageGroup") => fifo.scope = DeduplicationScope::MessageGroup,
+            ("FifoThroughputLimit", "perQueue") => fifo.limit_per_group = false,
+            ("FifoThroughputLimit", "perMessageGroupId") => fifo.limit_per_group = true,
+            _ => return Err(invalid("")),
         }
         Ok(())
     }
@@ -244,6 +308,18 @@ impl Attributes {
             ("ReceiveMessageWaitTimeSeconds", self.receive_wait_secs.to_string()),
             ("SqsManagedSseEnabled", self.managed_sse.to_string()),
         ];
+        if let Some(FifoAttributes { content_based, scope, limit_per_group }) = self.fifo {
+            let per_group = scope == DeduplicationScope::MessageGroup;
+            texts.extend([
+                ("FifoQueue", true.to_string()),
+                ("ContentBasedDeduplication", content_based.to_string()),
+                ("DeduplicationScope", if per_group { "messageGroup" } else { "queue" }.to_owned()),
+                (
+                    "FifoThroughputLimit",
+                    if limit_per_group { "perMessageGroupId" } else { "perQueue" }.to_owned(),
+                ),
+            ]);
+        }
         texts.extend(self.policy.clone().map(|text| ("Policy", text)));
         texts.extend(self.redrive_text.clone().map(|text| ("RedrivePolicy", text)));
         texts.extend(self.redrive_allow_text.clone().map(|text| ("RedriveAllowPolicy", text)));
@@ -259,7 +335,7 @@ impl Attributes {
     /// # Errors
     /// As [`Attributes::with`].
     pub fn first_difference(&self, given: &BTreeMap<String, String>) -> Result<Option<String>, Error> {
-        let other = Self::default().with(given)?;
+        let other = Self::of_type(self.fifo.is_some()).with(given)?;
         let (mine, theirs) = (self.texts(), other.texts());
         let of = |texts: &[(&str, String)], name: &str| {
             texts.iter().find(|(other, _)| *other == name).map(|(_, value)| value.clone())

@@ -43,8 +43,10 @@ pub struct Content {
     pub sent_at: Timestamp,
     /// When it became visible first.
     pub visible_at: Timestamp,
-    /// The tenant that it is counted for in fair queues.
+    /// Its message group: in FIFO queues what its order is kept in, in fair queues the tenant that it is counted for.
     pub group: Option<String>,
+    /// What it was deduplicated by, in FIFO queues.
+    pub deduplication_id: Option<String>,
     /// The queue that it was dead-lettered from.
     pub dead_letter_source: Option<String>,
     /// How often it had been received when it was dead-lettered: shown as received, but not counted again by this queue's redrive policy.
@@ -67,6 +69,7 @@ mod tag {
     pub const DEAD_LETTER_SOURCE: u8 = 10;
     pub const TRACES: u8 = 11;
     pub const CARRIED_RECEIVES: u8 = 12;
+    pub const DEDUPLICATION_ID: u8 = 13;
 }
 
 impl Content {
@@ -98,6 +101,7 @@ impl Content {
         let texts = [
             (tag::TRACE_HEADER, &self.trace_header),
             (tag::GROUP, &self.group),
+            (tag::DEDUPLICATION_ID, &self.deduplication_id),
             (tag::DEAD_LETTER_SOURCE, &self.dead_letter_source),
         ];
         for (tag, text) in texts {
@@ -128,6 +132,7 @@ impl Content {
             sent_at: Timestamp::EPOCH,
             visible_at: Timestamp::EPOCH,
             group: None,
+            deduplication_id: None,
             dead_letter_source: None,
             carried_receives: 0,
             traces: None,
@@ -145,6 +150,7 @@ impl Content {
                 tag::SENT_AT => content.sent_at = instant(value)?,
                 tag::VISIBLE_AT => delayed_until = Some(instant(value)?),
                 tag::GROUP => content.group = Some(text(value)?),
+                tag::DEDUPLICATION_ID => content.deduplication_id = Some(text(value)?),
                 tag::DEAD_LETTER_SOURCE => content.dead_letter_source = Some(text(value)?),
                 tag::CARRIED_RECEIVES => {
                     content.carried_receives = u32::from_be_bytes(value.try_into().ok()?);
@@ -155,6 +161,39 @@ impl Content {
         }
         content.visible_at = delayed_until.unwrap_or(content.sent_at);
         Some(content)
+    }
+}
+
+/// What a queue needs to know of a message when it starts, read without copying the rest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Header<'a> {
+    /// [`Content::sent_at`].
+    pub sent_at: Timestamp,
+    /// [`Content::visible_at`].
+    pub visible_at: Timestamp,
+    /// [`Content::group`].
+    pub group: Option<&'a str>,
+    /// [`Content::carried_receives`].
+    pub carried_receives: u32,
+}
+
+impl<'a> Header<'a> {
+    /// Reads it from the form in the store; `None` if it is not one.
+    #[must_use]
+    pub fn decode(from: &'a [u8]) -> Option<Self> {
+        let (mut sent_at, mut delayed_until, mut group, mut carried_receives) = (None, None, None, 0);
+        let mut rest = from;
+        while let Some((tag, value)) = next_field(&mut rest)? {
+            match tag {
+                tag::SENT_AT => sent_at = Some(instant(value)?),
+                tag::VISIBLE_AT => delayed_until = Some(instant(value)?),
+                tag::GROUP => group = Some(std::str::from_utf8(value).ok()?),
+                tag::CARRIED_RECEIVES => carried_receives = u32::from_be_bytes(value.try_into().ok()?),
+                _ => {}
+            }
+        }
+        let sent_at = sent_at?;
+        Some(Self { sent_at, visible_at: delayed_until.unwrap_or(sent_at), group, carried_receives })
     }
 }
 
@@ -247,7 +286,7 @@ pub fn attributes_md5<'a>(attributes: impl IntoIterator<Item = &'a Attribute>) -
     Some(md5_hex(&encoded))
 }
 
-fn hex(bytes: &[u8]) -> String {
+pub(super) fn hex(bytes: &[u8]) -> String {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
     bytes.iter().flat_map(|b| [b >> 4, b & 15]).map(|d| char::from(DIGITS[usize::from(d)])).collect()
 }
@@ -287,11 +326,19 @@ mod tests {
             sent_at: Timestamp::from_secs(5),
             visible_at: Timestamp::from_secs(9),
             group: Some("tenant".into()),
+            deduplication_id: Some("once".into()),
             dead_letter_source: Some("arn:aws:sqs:us-east-1:000000000000:q".into()),
             carried_receives: 3,
             traces: Some(Arc::from([TraceId([1; 16]), TraceId([2; 16])])),
         };
         let bytes = content.encode();
+        let header = Header {
+            sent_at: content.sent_at,
+            visible_at: content.visible_at,
+            group: Some("tenant"),
+            carried_receives: 3,
+        };
+        assert_eq!(Header::decode(&bytes), Some(header));
         assert_eq!(Content::decode(&bytes), Some(content));
         assert_eq!(Content::decode(&bytes[..bytes.len() - 1]), None);
     }

@@ -1,7 +1,13 @@
 //! The nouns of SQS and their transitions, without wire types.
 
+pub mod attempts;
 pub mod attributes;
+pub mod deduplication;
+pub mod fifo;
+pub mod groups;
+pub mod line;
 pub mod message;
 pub mod move_task;
 pub mod queue;
 pub mod receipt;
+pub mod waiters;

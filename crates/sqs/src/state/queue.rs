@@ -1,16 +1,20 @@
 //! A queue's messages and their transitions: delayed, visible, in flight, gone. Pure: `now` comes in, what is to be stored goes out.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap};
 use std::time::Duration;
 
 use bytes::Bytes;
-use pontoon_core::{ParkId, Timestamp};
+use pontoon_core::Timestamp;
 
+use super::fifo::Round;
+use super::groups::GroupId;
+use super::line::Line;
 use super::receipt::Receipt;
 
-/// How many messages of a standard queue may be in flight at once.
+/// How many messages of a queue may be in flight at once, standard or FIFO.
 ///
-/// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-queues.html>
+/// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-queues.html>,
+/// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-fifo.html>
 pub const IN_FLIGHT_MAX: usize = 120_000;
 
 /// What is known of a message without its content.
@@ -30,6 +34,8 @@ pub struct Message {
     pub carried_receives: u32,
     /// Where it stands.
     pub place: Place,
+    /// Its group, in queues whose order has groups. Set by the queue that it is in.
+    pub group: Option<GroupId>,
     /// Its content as stored, while it is held in memory.
     pub content: Option<Bytes>,
 }
@@ -43,17 +49,6 @@ pub enum Place {
     Delayed,
     /// Received, and neither deleted nor visible again.
     InFlight,
-}
-
-/// A long poll that waits for messages.
-#[derive(Clone, Debug)]
-pub struct Waiter<P> {
-    /// Whom to answer.
-    pub park: ParkId,
-    /// Until when it waits.
-    pub deadline: Timestamp,
-    /// What it asked for.
-    pub poll: P,
 }
 
 /// How many messages stand where.
@@ -89,36 +84,31 @@ pub enum StaleReceipt {
 
 /// The messages of one queue. Numbers grow in the order of acceptance.
 ///
-/// Invariant: every message is in exactly one of `visible` (by number) and `timed` (by when it becomes visible), and in `by_age`.
+/// Invariant: every message is in `by_age`, and either visible or in `timed` by when it becomes so.
 #[derive(Debug)]
-pub struct Messages<P> {
+pub struct Messages {
     all: HashMap<u64, Message>,
-    visible: BTreeSet<u64>,
+    line: Line,
     timed: BTreeSet<(Timestamp, u64)>,
     by_age: BTreeSet<(Timestamp, u64)>,
     in_flight: usize,
     next_number: u64,
-    /// Long polls in the order in which they came, which is that of their ids.
-    waiters: BTreeMap<ParkId, Waiter<P>>,
-    deadlines: BTreeSet<(Timestamp, ParkId)>,
 }
 
-impl<P> Default for Messages<P> {
-    fn default() -> Self {
+impl Messages {
+    /// No messages yet, to be received in this order.
+    #[must_use]
+    pub fn new(line: Line) -> Self {
         Self {
             all: HashMap::new(),
-            visible: BTreeSet::new(),
+            line,
             timed: BTreeSet::new(),
             by_age: BTreeSet::new(),
             in_flight: 0,
             next_number: 1,
-            waiters: BTreeMap::new(),
-            deadlines: BTreeSet::new(),
         }
     }
-}
 
-impl<P> Messages<P> {
     /// The number that the next message gets.
     #[must_use]
     pub fn next_number(&self) -> u64 {
@@ -130,14 +120,14 @@ impl<P> Messages<P> {
         self.next_number = self.next_number.max(below);
     }
 
-    /// Adds a message under a number that no message had before.
-    pub fn insert(&mut self, number: u64, message: Message) {
+    /// Adds a message under a number that no message had before, greater than that of any of its group.
+    pub fn insert(&mut self, number: u64, group: Option<&str>, mut message: Message) {
         self.next_number = self.next_number.max(number + 1);
         self.by_age.insert((message.sent_at, number));
-        match message.place {
-            Place::Visible => drop(self.visible.insert(number)),
-            Place::Delayed | Place::InFlight => drop(self.timed.insert((message.due, number))),
+        if message.place != Place::Visible {
+            self.timed.insert((message.due, number));
         }
+        message.group = self.line.enter(number, group, message.place);
         self.in_flight += usize::from(message.place == Place::InFlight);
         let replaced = self.all.insert(number, message);
         assert!(replaced.is_none(), "message numbers are never used twice");
@@ -153,16 +143,12 @@ impl<P> Messages<P> {
     pub fn remove(&mut self, number: u64) -> Option<Message> {
         let message = self.all.remove(&number)?;
         self.by_age.remove(&(message.sent_at, number));
-        self.leave(number, &message);
-        Some(message)
-    }
-
-    fn leave(&mut self, number: u64, message: &Message) {
-        match message.place {
-            Place::Visible => drop(self.visible.remove(&number)),
-            Place::Delayed | Place::InFlight => drop(self.timed.remove(&(message.due, number))),
+        if message.place != Place::Visible {
+            self.timed.remove(&(message.due, number));
         }
+        self.line.leave(number, message.group, message.place);
         self.in_flight -= usize::from(message.place == Place::InFlight);
+        Some(message)
     }
 
     /// Makes visible what has become so by `now`.
@@ -171,9 +157,9 @@ impl<P> Messages<P> {
             && due <= now
         {
             self.timed.pop_first();
-            self.visible.insert(number);
             if let Some(message) = self.all.get_mut(&number) {
                 self.in_flight -= usize::from(message.place == Place::InFlight);
+                self.line.show(number, message.group, message.place);
                 message.place = Place::Visible;
             }
         }
@@ -191,20 +177,21 @@ impl<P> Messages<P> {
         self.by_age.first().map(|(sent_at, _)| *sent_at)
     }
 
-    /// The number of the visible message that would be received next.
+    /// The number of the message that would be received next.
     #[must_use]
     pub fn peek(&self) -> Option<u64> {
-        self.visible.first().copied()
+        self.line.next(Round::default())
     }
 
-    /// Visible messages in the order in which they would be received.
-    pub fn visible(&self) -> impl Iterator<Item = u64> {
-        self.visible.iter().copied()
-    }
-
-    /// Receives the next visible message for `visibility`, or says that it must be moved because it was received `receives_max` times already.
-    pub fn take(&mut self, now: Timestamp, visibility: Duration, receives_max: Option<u32>) -> Option<Taken> {
-        let number = self.visible.first().copied()?;
+    /// Receives the next message of a round for `visibility`, or says that it must be moved because it was received `receives_max` times already.
+    pub fn take(
+        &mut self,
+        round: &mut Round,
+        now: Timestamp,
+        visibility: Duration,
+        receives_max: Option<u32>,
+    ) -> Option<Taken> {
+        let number = self.line.next(*round)?;
         let message = self.all.get_mut(&number)?;
         if receives_max.is_some_and(|max| message.receive_count - message.carried_receives >= max) {
             return Some(Taken::Exhausted(number));
@@ -215,13 +202,10 @@ impl<P> Messages<P> {
         message.receive_count = message.receive_count.saturating_add(1);
         message.first_received.get_or_insert(now);
         message.last_received = Some(now);
-        self.visible.pop_first();
+        // With a timeout of zero it is visible again at once, but behind the messages that the same receive takes: `advance` puts it back.
         message.due = now.after(visibility);
-        if visibility.is_zero() {
-            // Visible again at once, behind the messages that the same receive takes: `advance` puts it back.
-            message.due = now;
-        }
         message.place = Place::InFlight;
+        self.line.take(number, message.group, round);
         self.in_flight += 1;
         self.timed.insert((message.due, number));
         Some(Taken::Received(number))
@@ -254,77 +238,38 @@ impl<P> Messages<P> {
         Ok(message)
     }
 
-    /// Lets go of a content that is held in memory; it stays in the store.
-    pub fn forget_content(&mut self, number: u64) -> usize {
-        self.all
-            .get_mut(&number)
-            .and_then(|message| message.content.take())
-            .map_or(0, |content| content.len())
-    }
-
     /// How many messages stand where. Call [`Messages::advance`] before.
     #[must_use]
     pub fn counts(&self) -> Counts {
         Counts {
-            visible: self.visible.len(),
+            visible: self.all.len() - self.timed.len(),
             in_flight: self.in_flight,
             delayed: self.timed.len() - self.in_flight,
         }
     }
 
-    /// All numbers, in no order.
-    pub fn numbers(&self) -> impl Iterator<Item = (u64, &Message)> {
-        self.all.iter().map(|(number, message)| (*number, message))
+    /// How many groups of a FIFO queue have messages in flight; `None` for a standard queue.
+    #[must_use]
+    pub fn groups_in_flight(&self) -> Option<usize> {
+        match &self.line {
+            Line::Fifo(fifo) => Some(fifo.groups_in_flight()),
+            Line::Standard(_) => None,
+        }
     }
 
     /// Removes everything; the numbers that were used stay used.
     pub fn clear(&mut self) -> Vec<(u64, Message)> {
-        self.visible.clear();
+        self.line.clear();
         self.timed.clear();
         self.by_age.clear();
         self.in_flight = 0;
         self.all.drain().collect()
     }
 
-    /// Lets a long poll wait.
-    pub fn wait(&mut self, waiter: Waiter<P>) {
-        self.deadlines.insert((waiter.deadline, waiter.park));
-        self.waiters.insert(waiter.park, waiter);
-    }
-
-    /// The long poll that has waited longest.
+    /// When a message becomes visible next.
     #[must_use]
-    pub fn first_waiter(&self) -> Option<&Waiter<P>> {
-        self.waiters.first_key_value().map(|(_, waiter)| waiter)
-    }
-
-    /// Takes the long poll that has waited longest, or the first whose deadline has come.
-    pub fn take_waiter(&mut self, overdue_at: Option<Timestamp>) -> Option<Waiter<P>> {
-        let park = match overdue_at {
-            None => *self.waiters.first_key_value()?.0,
-            Some(now) => self.deadlines.first().filter(|(deadline, _)| *deadline <= now)?.1,
-        };
-        self.remove_waiter(park)
-    }
-
-    /// Forgets a long poll whose client is gone; whether it was here.
-    pub fn abandon(&mut self, park: ParkId) -> bool {
-        self.remove_waiter(park).is_some()
-    }
-
-    fn remove_waiter(&mut self, park: ParkId) -> Option<Waiter<P>> {
-        let waiter = self.waiters.remove(&park)?;
-        self.deadlines.remove(&(waiter.deadline, park));
-        Some(waiter)
-    }
-
-    /// When something happens of itself: a waiter's deadline, a message becoming visible to a waiter, or the oldest message's end of retention.
-    #[must_use]
-    pub fn next_due(&self, retention: Duration) -> Option<Timestamp> {
-        let expiry = self.oldest().map(|sent_at| sent_at.after(retention));
-        let waiting = self.deadlines.first().map(|(deadline, _)| *deadline);
-        let wake = waiting.and_then(|_| self.timed.first().map(|(due, _)| *due));
-        [expiry, waiting, wake].into_iter().flatten().min()
+    pub fn next_visible(&self) -> Option<Timestamp> {
+        self.timed.first().map(|(due, _)| *due)
     }
 }
 
@@ -334,7 +279,7 @@ mod tests {
 
     #[test]
     fn no_more_messages_are_in_flight_than_there_may_be() {
-        let mut messages = Messages::<()>::default();
+        let mut messages = Messages::new(Line::Standard(BTreeSet::new()));
         let now = Timestamp::from_secs(1);
         for number in 1..=IN_FLIGHT_MAX as u64 + 1 {
             let message = Message {
@@ -345,18 +290,22 @@ mod tests {
                 receive_count: 0,
                 carried_receives: 0,
                 place: Place::Visible,
+                group: None,
                 content: None,
             };
-            messages.insert(number, message);
+            messages.insert(number, None, message);
         }
         let second = Duration::from_secs(1);
         for number in 1..=IN_FLIGHT_MAX as u64 {
-            assert_eq!(messages.take(now, second, None), Some(Taken::Received(number)));
+            assert_eq!(
+                messages.take(&mut Round::default(), now, second, None),
+                Some(Taken::Received(number))
+            );
         }
-        assert_eq!(messages.take(now, second, None), None);
+        assert_eq!(messages.take(&mut Round::default(), now, second, None), None);
         assert!(messages.remove(7).is_some());
         let last = IN_FLIGHT_MAX as u64 + 1;
-        assert_eq!(messages.take(now, second, None), Some(Taken::Received(last)));
+        assert_eq!(messages.take(&mut Round::default(), now, second, None), Some(Taken::Received(last)));
         assert_eq!(messages.counts(), Counts { visible: 0, in_flight: IN_FLIGHT_MAX, delayed: 0 });
         messages.advance(now.after(second));
         assert_eq!(messages.counts(), Counts { visible: IN_FLIGHT_MAX, in_flight: 0, delayed: 0 });

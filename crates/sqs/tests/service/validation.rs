@@ -21,12 +21,6 @@ fn names_of_queues() {
             "{name}"
         );
     }
-    let fifo = json!({"QueueName": "a.fifo", "Attributes": {"FifoQueue": "true"}});
-    let refused = queues.error("CreateQueue", fifo);
-    assert_eq!(
-        (refused.status, refused.message.as_str()),
-        (501, "Pontoon does not support FIFO queues yet.")
-    );
     assert_eq!(
         queues.fails("SendMessage", json!({"MessageBody": "m"})),
         ("MissingParameter".to_owned(), "The request must contain the parameter QueueUrl.".to_owned())
