@@ -162,3 +162,80 @@ fn event_type_of_variants(data: &DataEnum) -> TokenStream {
     });
     quote!(match *self { #(#arms),* })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The type with that text derives, or does not for this reason.
+    fn check(input: &str, expected: std::result::Result<(), &str>) {
+        let input: DeriveInput = syn::parse_str(input).unwrap_or_else(|error| panic!("{input}: {error}"));
+        let got = domain_event(&input).map(|_| ()).map_err(|error| error.to_string());
+        assert_eq!(got.as_ref().map(|()| ()).map_err(String::as_str), expected, "{}", quote!(#input));
+    }
+
+    #[test]
+    fn types_that_can_be_events() {
+        for input in [
+            r#"#[event(source = "s")] struct A { a: u8 }"#,
+            r#"#[event(source = SOURCE, version = VERSION, name = names::A)] struct A(u8);"#,
+            r#"#[event(source = "s", version = 3, upcast(1 = one, 2 = versions::two))] struct A;"#,
+            r#"#[event(prefix = "Order", crate = other::pontoon)] enum A { #[event(source = "s")] B, #[event(source = "t")] C { a: u8 } }"#,
+            r#"#[event(source = "s")] #[serde(rename_all = "camelCase", bound(serialize = "T: X"))] enum A { B(u8) }"#,
+        ] {
+            check(input, Ok(()));
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_an_event_says_why() {
+        for (input, reason) in [
+            ("struct A;", "who publishes it? add #[event(source = \"…\")]"),
+            (
+                r#"#[event(source = "s")] struct A<T>(T);"#,
+                "a kind of event has one payload: it cannot be generic",
+            ),
+            (r#"#[event(source = "s")] union A { a: u8 }"#, "a union cannot be a domain event"),
+            (r#"#[event(source = "")] struct A;"#, "must have 1 to 256 characters"),
+            (r#"#[event(source = "s", source = "t")] struct A;"#, "said twice"),
+            (r#"#[event(source = "s", version = 0)] struct A;"#, "versions count from 1"),
+            (r#"#[event(source = "s", version = "2")] struct A;"#, "a version is a whole number"),
+            (r#"#[event(source = "s", prefix = "x")] struct A;"#, "this does not belong here"),
+            (
+                r#"#[event(source = "s", name = "x")] enum A {}"#,
+                "an enum's variants have names; `prefix` stands before them",
+            ),
+            (
+                r#"#[event(source = "s", kind = "x")] struct A;"#,
+                "expected `name`, `source`, `version`, `prefix`, `upcast` or `crate`",
+            ),
+            (
+                r#"#[event(source = "s", version = 2, upcast(2 = f))] struct A;"#,
+                "the current version is 2: upcasters start at 1 to 1",
+            ),
+            (
+                r#"#[event(source = "s", version = 4, upcast(1 = f, 3 = g))] struct A;"#,
+                "it leads to version 2, from which no upcaster goes on",
+            ),
+            (
+                r#"#[event(source = "s", version = 3, upcast(1 = f, 1 = g))] struct A;"#,
+                "a second upcaster from this version",
+            ),
+            (
+                r#"#[event(source = "s")] #[serde(tag = "t")] enum A { B }"#,
+                "the event's type is the tag: a domain event cannot have this",
+            ),
+            (
+                r#"#[event(source = "s")] enum A { #[serde(skip)] B }"#,
+                "the event's type is the tag: a domain event cannot have this",
+            ),
+            (r#"#[event(source = "s")] enum A { B(u8, u8) }"#, "a payload is one value or has named fields"),
+            (
+                r#"#[event(source = "s")] enum A { B, #[event(name = "B")] C }"#,
+                "another variant has this name",
+            ),
+        ] {
+            check(input, Err(reason));
+        }
+    }
+}

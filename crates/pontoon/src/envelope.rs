@@ -11,7 +11,7 @@ use serde_json::value::RawValue;
 
 use crate::context::Cause;
 use crate::event::{DecodeError, DomainEvent};
-pub(crate) use metadata::{Metadata, MetadataRef};
+pub(crate) use metadata::{Metadata, MetadataRef, Rfc3339};
 
 /// The id of an event, which it keeps wherever it goes; EventBridge's own id of its delivery is another.
 ///
