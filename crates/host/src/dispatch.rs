@@ -8,12 +8,12 @@ use pontoon_core::work::{FunctionCall, FunctionResult};
 use pontoon_core::{Account, Ids, TraceIds, TraceNote, TraceOutcome, TraceRecord, Work, WorkOutcome};
 
 use crate::feed::LogFeed;
-use crate::functions::{FunctionCredentials, FunctionPool, PoolClosed};
+use crate::functions::{Executor, FunctionCredentials, PoolClosed};
 use crate::http::HttpClient;
 
 /// Runs functions and sends HTTP requests; knows whose credentials and traces the functions under way have.
 pub struct Dispatcher {
-    pool: FunctionPool,
+    executor: Arc<dyn Executor>,
     http: HttpClient,
     logs: LogFeed,
     /// By the root of the X-Ray header that the function was handed.
@@ -78,13 +78,13 @@ impl Sessions {
 }
 
 impl Dispatcher {
-    /// A dispatcher over a pool of function processes.
+    /// A dispatcher that has functions run by `executor`.
     #[must_use]
-    pub fn new(pool: FunctionPool) -> Self {
+    pub fn new(executor: Arc<dyn Executor>) -> Self {
         let sessions =
             Sessions { ids: crate::host::shell_ids(), by_function: HashMap::new(), by_key: HashMap::new() };
         Self {
-            pool,
+            executor,
             http: HttpClient::new(),
             logs: LogFeed::default(),
             traces: Mutex::default(),
@@ -112,7 +112,7 @@ impl Dispatcher {
 
     /// Ends every function process. Invocations that were under way have no outcome.
     pub async fn close(&self) {
-        self.pool.close().await;
+        self.executor.close().await;
     }
 
     /// Does a piece of work, however long it takes, and says how it went; with a note for the traces if it belongs to some. `None` if the server
@@ -138,7 +138,7 @@ impl Dispatcher {
         let root = root_of(&call.trace_header).unwrap_or_default().to_owned();
         let continued = Continued { traces: call.traces.clone(), function: call.spec.arn.as_str().into() };
         self.traces.lock().insert(root.clone(), continued);
-        let outcome = self.pool.invoke(call, &credentials).await;
+        let outcome = self.executor.invoke(call, &credentials).await;
         self.traces.lock().remove(&root);
         outcome
     }

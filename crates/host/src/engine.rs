@@ -64,6 +64,19 @@ pub struct Call {
     pub request: Box<dyn Request>,
 }
 
+/// A call or hop that is about to be applied, as an [`Intercept`] sees it.
+pub struct Attempt<'a> {
+    /// The operation.
+    pub operation: &'static OperationSchema,
+    /// Who calls.
+    pub caller: &'a Caller,
+    /// ARN or name of the resource that a hop goes to; `None` for calls from outside.
+    pub target: Option<&'a str>,
+}
+
+/// Decides whether an operation fails before it is applied, and with which error: how tests inject faults. It must be as deterministic as the engine.
+pub type Intercept = Arc<dyn Fn(&Attempt<'_>) -> Option<ApiError> + Send + Sync>;
+
 enum Waiter {
     Client,
     Hop(Ticket, HopLabel),
@@ -98,6 +111,7 @@ pub struct Engine {
     traces: Traces,
     last_seq: Seq,
     service_caller: Caller,
+    intercept: Option<Intercept>,
 }
 
 /// An operation that succeeded: its reply, and what policies would have denied.
@@ -163,6 +177,7 @@ impl Engine {
             traces,
             last_seq: Seq(0),
             service_caller,
+            intercept: None,
         })
     }
 
@@ -174,7 +189,27 @@ impl Engine {
         let mut fresh = Self::load(services, Arc::clone(&self.store), self.settings.clone(), self.ids.u64())?;
         fresh.next_park = self.next_park;
         fresh.last_seq = self.last_seq;
+        fresh.intercept = self.intercept.take();
         Ok(fresh)
+    }
+
+    /// Has every operation from now on pass `intercept` first.
+    pub fn intercept(&mut self, intercept: Intercept) {
+        self.intercept = Some(intercept);
+    }
+
+    /// Fails if the operation is to fail before it is applied.
+    fn pass(
+        &self,
+        operation: &'static OperationSchema,
+        caller: &Caller,
+        target: Option<&str>,
+    ) -> Result<(), Box<Refused>> {
+        let Some(intercept) = &self.intercept else { return Ok(()) };
+        match intercept(&Attempt { operation, caller, target }) {
+            Some(error) => Err(error.into()),
+            None => Ok(()),
+        }
     }
 
     /// Takes up what was under way when the store was last written. The first command after loading.
@@ -198,7 +233,9 @@ impl Engine {
         let mut command = Command::new(now);
         let Call { scope, caller, request } = call;
         let operation = request.operation();
-        let outcome = self.operate(&mut command, scope, &caller, request);
+        let outcome = self
+            .pass(operation, &caller, None)
+            .and_then(|()| self.operate(&mut command, scope, &caller, request));
         let answer = match outcome {
             Ok((Reply::Ready(output), denials)) => {
                 self.note_call(now, &caller, operation, None, &denials);
@@ -429,7 +466,8 @@ impl Engine {
                 ),
             )))
         } else {
-            self.operate(command, to, &caller, request)
+            self.pass(request.operation(), &caller, Some(&label.to))
+                .and_then(|()| self.operate(command, to, &caller, request))
         };
         let settled = match outcome {
             Ok((Reply::Ready(output), denials)) => {

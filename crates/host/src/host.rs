@@ -20,7 +20,7 @@ use tokio::sync::{Notify, oneshot};
 
 use crate::clock::{SystemClock, VirtualClock};
 use crate::dispatch::Dispatcher;
-use crate::engine::{Answer, Applied, Call, Engine, Released};
+use crate::engine::{Answer, Applied, Call, Engine, Intercept, Released};
 
 /// Which clock the engine runs on.
 #[derive(Clone, Debug)]
@@ -107,6 +107,8 @@ pub struct Parts {
     pub settings: Settings,
     /// Carries out work.
     pub dispatcher: Dispatcher,
+    /// Decides which operations fail before they are applied; none do without it.
+    pub intercept: Option<Intercept>,
     /// What to do when the store fails.
     pub fail_stop: FailStop,
 }
@@ -117,13 +119,16 @@ impl Host {
     /// # Errors
     /// If the store's content cannot be read.
     pub fn start(parts: Parts) -> Result<Arc<Self>, LoadError> {
-        let Parts { store, clock, services, settings, dispatcher, fail_stop } = parts;
-        let engine = Engine::load(
+        let Parts { store, clock, services, settings, dispatcher, intercept, fail_stop } = parts;
+        let mut engine = Engine::load(
             services(),
             Arc::clone(&store),
             settings.clone(),
             RandomState::new().build_hasher().finish(),
         )?;
+        if let Some(intercept) = intercept {
+            engine.intercept(intercept);
+        }
         let stop = Arc::clone(&fail_stop);
         let durability =
             GroupCommit::start(Arc::clone(&store), move |error: StoreError| stop(&error.message))?;

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use pontoon_core::policy::PolicyMode;
 use pontoon_core::step::Settings;
-use pontoon_core::{Clock, Scope};
+use pontoon_core::{Clock, Scope, Store};
 use pontoon_identity::Directory;
 use pontoon_sns::Certificates;
 use pontoon_store::StoreConfig;
@@ -19,8 +19,9 @@ use tokio::task::JoinHandle;
 use crate::admin::Admin;
 use crate::clock::{SystemClock, VirtualClock};
 use crate::dispatch::Dispatcher;
+use crate::engine::Intercept;
 use crate::front::{Access, Front};
-use crate::functions::{FunctionPool, PoolConfig};
+use crate::functions::{Executor, FunctionPool, PoolConfig};
 use crate::host::{FailStop, Host, HostClock, Parts};
 use crate::services;
 
@@ -90,6 +91,20 @@ impl fmt::Display for StartError {
 
 impl std::error::Error for StartError {}
 
+/// What a server runs on. [`Server::start`] takes the machine's; tests bring their own.
+pub struct Means {
+    /// The store, open.
+    pub store: Arc<dyn Store>,
+    /// The clock.
+    pub clock: HostClock,
+    /// Runs functions.
+    pub executor: Arc<dyn Executor>,
+    /// Decides which operations fail before they are applied; none do without it.
+    pub intercept: Option<Intercept>,
+    /// What to do when the store fails.
+    pub fail_stop: FailStop,
+}
+
 /// A running server. It serves until [`Server::stop`]; dropping it leaves the front without an owner and is for tests that end with the process.
 pub struct Server {
     host: Arc<Host>,
@@ -111,7 +126,6 @@ impl Server {
             StartError::new(format!("cannot listen on {} (--listen): {error}", config.listen))
         })?;
         let address = listener.local_addr().map_err(|error| StartError::new(error.to_string()))?;
-        let endpoint = endpoint_of(address);
         let (store, functions_dir, scratch) = open_storage(&config.storage)?;
         let clock = if config.virtual_clock {
             HostClock::Virtual(Arc::new(VirtualClock::new()))
@@ -119,21 +133,37 @@ impl Server {
             HostClock::System(Arc::new(SystemClock::default()))
         };
         let shared_clock: Arc<dyn Clock> = Arc::new(clock.clone());
-        let pool = PoolConfig::new(functions_dir.clone(), endpoint.clone(), shared_clock, Arc::clone(&store));
+        let pool =
+            PoolConfig::new(functions_dir.clone(), endpoint_of(address), shared_clock, Arc::clone(&store));
         let pool = FunctionPool::open(pool).map_err(|error| {
             StartError::new(format!("cannot prepare {} for functions: {error}", functions_dir.display()))
         })?;
+        let executor = Arc::new(pool);
+        let means = Means { store, clock, executor, intercept: None, fail_stop: fail_stop() };
+        let mut server = Self::start_on(listener, config, means)?;
+        server.scratch = scratch;
+        Ok(server)
+    }
+
+    /// As [`Server::start`], on a listener and means of the caller's; the configuration's `listen`, `storage` and `virtual_clock` are not looked at but
+    /// to say what may be reset. Must be called within a tokio runtime.
+    ///
+    /// # Errors
+    /// If the store's content cannot be read.
+    pub fn start_on(listener: TcpListener, config: Config, means: Means) -> Result<Self, StartError> {
+        let address = listener.local_addr().map_err(|error| StartError::new(error.to_string()))?;
         let directory = Directory::default();
         let shared = directory.clone();
         let certificates = Certificates::default();
         let served = certificates.clone();
         let parts = Parts {
-            store,
-            clock,
+            store: means.store,
+            clock: means.clock,
             services: Box::new(move || services::all(&shared, &certificates)),
-            settings: Settings { policies: config.policies, endpoint: endpoint.into() },
-            dispatcher: Dispatcher::new(pool),
-            fail_stop: fail_stop(),
+            settings: Settings { policies: config.policies, endpoint: endpoint_of(address).into() },
+            dispatcher: Dispatcher::new(means.executor),
+            intercept: means.intercept,
+            fail_stop: means.fail_stop,
         };
         let host = Host::start(parts).map_err(|error| StartError::new(error.message))?;
         let memory = config.storage == Storage::Memory;
@@ -148,7 +178,7 @@ impl Server {
             };
             pontoon_wire::serve(listener, front, shutdown, Limits::default()).await;
         });
-        Ok(Self { host, address, stop, front, scratch })
+        Ok(Self { host, address, stop, front, scratch: None })
     }
 
     /// Where it listens.

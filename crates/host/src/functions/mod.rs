@@ -27,6 +27,10 @@ mod runtime_api;
 mod unpack;
 
 use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+
+use pontoon_core::work::{FunctionCall, FunctionResult};
 
 pub use pool::{FunctionPool, PoolConfig};
 
@@ -47,6 +51,18 @@ pub struct FunctionCredentials {
     /// `AWS_SESSION_TOKEN`.
     pub session_token: String,
 }
+
+/// Runs invocations: the pool of processes, or what a test puts in its place.
+pub trait Executor: Send + Sync {
+    /// Runs one invocation to its end, whatever that is. [`PoolClosed`] if the executor is shut down before that.
+    fn invoke<'a>(&'a self, call: &'a FunctionCall, credentials: &'a FunctionCredentials) -> Invocation<'a>;
+
+    /// Refuses further work, ends what is under way and waits for its end.
+    fn close(&self) -> Pin<Box<dyn Future<Output = ()> + Send + '_>>;
+}
+
+/// An invocation under way.
+pub type Invocation<'a> = Pin<Box<dyn Future<Output = Result<FunctionResult, PoolClosed>> + Send + 'a>>;
 
 /// The pool is shut down: the call has no outcome, and is to be made again after a restart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::io;
 use std::path::PathBuf;
+use std::pin::Pin;
 use std::sync::{Arc, Weak};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -18,7 +19,7 @@ use super::logs::{self, Report};
 use super::process::{Failure, Launch, Process, Sandbox};
 use super::runtime_api::Assignment;
 use super::unpack::{CodeCache, UnpackError, Unpacked};
-use super::{FunctionCredentials, PoolClosed, UNHANDLED};
+use super::{Executor, FunctionCredentials, Invocation, PoolClosed, UNHANDLED};
 
 /// How long an initialization may take before Lambda starts over within the call.
 const INIT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -140,6 +141,16 @@ impl FunctionPool {
         for mut idle in idle {
             idle.process.end().await;
         }
+    }
+}
+
+impl Executor for FunctionPool {
+    fn invoke<'a>(&'a self, call: &'a FunctionCall, credentials: &'a FunctionCredentials) -> Invocation<'a> {
+        Box::pin(Self::invoke(self, call, credentials))
+    }
+
+    fn close(&self) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
+        Box::pin(Self::close(self))
     }
 }
 
