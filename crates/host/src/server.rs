@@ -199,6 +199,13 @@ impl Server {
         &self.host
     }
 
+    /// Ends at once, as a crash does: connections are cut, functions killed, and what was under way has no outcome.
+    pub async fn abort(self) {
+        self.front.abort();
+        self.host.close().await;
+        // An error says that it was aborted.
+        let _ = self.front.await;
+    }
     /// Takes no more requests, lets those under way end, ends the functions, and makes everything durable.
     pub async fn stop(self) {
         self.stop.send_replace(true);

@@ -51,6 +51,19 @@ impl KeptEvent {
     }
 }
 
+/// Every event that is kept, in the order in which they came.
+///
+/// # Errors
+/// If the store fails.
+pub fn all(store: &dyn StoreRead) -> Result<Vec<KeptEvent>, StoreError> {
+    let mut ids = Vec::new();
+    store.scan(Space::Event, &KeyRange::prefix(b"o"), Direction::Ascending, &mut |key, _| {
+        ids.extend(key.get(9..).and_then(|id| id.try_into().ok()).map(TraceId));
+        ControlFlow::Continue(())
+    })?;
+    ids.into_iter().filter_map(|id| KeptEvent::read(store, id).transpose()).collect()
+}
+
 /// Which events are kept, in the order in which they came.
 #[derive(Debug, Default)]
 pub struct Kept {
