@@ -16,6 +16,7 @@ use pontoon_core::{
     StoreError, StoreRead, Ticket, Timestamp, TraceNote, TraceOutcome, TraceRecord, WorkOutcome,
 };
 
+use crate::intercept::{Attempt, Intercept};
 use crate::traces::Traces;
 
 /// How deep hops may lead on from hops; a bus that feeds itself ends here.
@@ -63,19 +64,6 @@ pub struct Call {
     /// The typed input.
     pub request: Box<dyn Request>,
 }
-
-/// A call or hop that is about to be applied, as an [`Intercept`] sees it.
-pub struct Attempt<'a> {
-    /// The operation.
-    pub operation: &'static OperationSchema,
-    /// Who calls.
-    pub caller: &'a Caller,
-    /// ARN or name of the resource that a hop goes to; `None` for calls from outside.
-    pub target: Option<&'a str>,
-}
-
-/// Decides whether an operation fails before it is applied, and with which error: how tests inject faults. It must be as deterministic as the engine.
-pub type Intercept = Arc<dyn Fn(&Attempt<'_>) -> Option<ApiError> + Send + Sync>;
 
 enum Waiter {
     Client,

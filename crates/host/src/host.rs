@@ -20,7 +20,8 @@ use tokio::sync::{Notify, oneshot};
 
 use crate::clock::{SystemClock, VirtualClock};
 use crate::dispatch::Dispatcher;
-use crate::engine::{Answer, Applied, Call, Engine, Intercept, Released};
+use crate::engine::{Answer, Applied, Call, Engine, Released};
+use crate::intercept::Intercept;
 
 /// Which clock the engine runs on.
 #[derive(Clone, Debug)]

@@ -9,6 +9,7 @@ pub mod front;
 pub mod functions;
 pub mod host;
 pub mod http;
+pub mod intercept;
 pub mod server;
 pub mod services;
 pub mod traces;

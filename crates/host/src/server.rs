@@ -19,10 +19,10 @@ use tokio::task::JoinHandle;
 use crate::admin::Admin;
 use crate::clock::{SystemClock, VirtualClock};
 use crate::dispatch::Dispatcher;
-use crate::engine::Intercept;
 use crate::front::{Access, Front};
 use crate::functions::{Executor, FunctionPool, PoolConfig};
 use crate::host::{FailStop, Host, HostClock, Parts};
+use crate::intercept::Intercept;
 use crate::services;
 
 /// Where the state is kept.

@@ -38,9 +38,11 @@ impl Stack {
     /// ```
     /// # tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
     /// let pontoon = pontoon_test::start().await;
-    /// let stack = pontoon
-    ///     .deploy("{ Resources: { Orders: { Type: AWS::SQS::Queue } }, Outputs: { Queue: { Value: { Ref: Orders } } } }")
-    ///     .await;
+    /// let template = "
+    /// Resources: { Orders: { Type: AWS::SQS::Queue } }
+    /// Outputs: { Queue: { Value: !Ref Orders } }
+    /// ";
+    /// let stack = pontoon.deploy(template).await;
     /// assert_eq!(stack.output("Queue"), stack.id("Orders"));
     /// # });
     /// ```

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 use pontoon_core::ApiError;
-use pontoon_host::engine::{Attempt, Intercept};
+use pontoon_host::intercept::{Attempt, Intercept};
 
 use crate::Pontoon;
 

@@ -28,6 +28,9 @@
 //!   Greeter:
 //!     Type: AWS::Lambda::Function
 //!     Properties: { Runtime: provided.al2023, Handler: bootstrap, Role: !GetAtt Role.Arn, Code: ./target/lambda/greeter }
+//!   GreeterPermission:
+//!     Type: AWS::Lambda::Permission
+//!     Properties: { FunctionName: !Ref Greeter, Action: 'lambda:InvokeFunction', Principal: events.amazonaws.com }
 //!   Role:
 //!     Type: AWS::IAM::Role
 //!     Properties: { AssumeRolePolicyDocument: { Version: '2012-10-17', Statement: [] } }
