@@ -53,7 +53,7 @@ mod subscription;
 
 pub use checkpoint::{Checkpoint, CheckpointError, CheckpointStore};
 #[cfg(feature = "dynamodb")]
-pub use dynamodb::{DynamoDbEventStore, DynamoDbOptions};
+pub use dynamodb::DynamoDbEventStore;
 pub use error::StoreError;
 pub use limits::{APPEND_BYTES_MAX, EVENT_BYTES_MAX, EVENTS_PER_APPEND_MAX, STREAM_ID_BYTES_MAX};
 pub use memory::MemoryEventStore;

@@ -29,6 +29,7 @@ extern crate self as pontoon;
 pub mod context;
 pub mod envelope;
 pub mod event;
+pub mod event_store;
 pub mod forms;
 
 pub use pontoon_derive::DomainEvent;

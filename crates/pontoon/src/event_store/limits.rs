@@ -39,10 +39,7 @@ pub(crate) const TYPE_BYTES_MAX: usize = 512;
 pub(crate) const SNAPSHOT_BYTES_MAX: usize = EVENT_BYTES_MAX;
 
 /// The events of an append as JSON, if the store can take them.
-pub(crate) fn encode(
-    stream: &StreamId,
-    events: &[Envelope<RawPayload>],
-) -> Result<Vec<String>, StoreError> {
+pub(crate) fn encode(stream: &StreamId, events: &[Envelope<RawPayload>]) -> Result<Vec<String>, StoreError> {
     match events.len() {
         0 => return Err(StoreError::NothingToAppend),
         count if count > EVENTS_PER_APPEND_MAX => {
@@ -55,7 +52,10 @@ pub(crate) fn encode(
     for event in events {
         let invalid = |reason: String| StoreError::InvalidEvent { id: event.id.to_string(), reason };
         if event.event_type.is_empty() || event.event_type.len() > TYPE_BYTES_MAX {
-            return Err(invalid(format!("has a type of {} bytes, possible are 1 to {TYPE_BYTES_MAX}", event.event_type.len())));
+            return Err(invalid(format!(
+                "has a type of {} bytes, possible are 1 to {TYPE_BYTES_MAX}",
+                event.event_type.len()
+            )));
         }
         let text = serde_json::to_string(event).map_err(|error| invalid(format!("is no JSON: {error}")))?;
         let too_large = |what: String, bytes: usize, max: usize| match bytes > max {

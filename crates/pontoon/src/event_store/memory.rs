@@ -78,8 +78,11 @@ impl MemoryEventStore {
         let present = streams.get(stream).map_or(&[][..], Vec::as_slice);
         let actual = present.len() as u64;
         if !expected.holds(actual) {
-            return repeated(present, expected, &events)
-                .ok_or_else(|| StoreError::Conflict { stream: stream.clone(), expected, actual });
+            return repeated(present, expected, &events).ok_or_else(|| StoreError::Conflict {
+                stream: stream.clone(),
+                expected,
+                actual,
+            });
         }
         let slot = all.last().map_or(0, |last| last.position.slot()) + 1;
         let records = events.into_iter().enumerate().map(|(index, event)| Recorded {

@@ -31,7 +31,11 @@ impl Snapshot {
         if bytes <= SNAPSHOT_BYTES_MAX {
             return Ok(());
         }
-        Err(StoreError::TooLarge { what: format!("the snapshot of {stream}"), bytes, max: SNAPSHOT_BYTES_MAX })
+        Err(StoreError::TooLarge {
+            what: format!("the snapshot of {stream}"),
+            bytes,
+            max: SNAPSHOT_BYTES_MAX,
+        })
     }
 
     /// Whether it takes the place of `present`: one of more events does, and one of a newer form.

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::types::{
     CancellationReason, ConditionCheck, Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem,
@@ -10,6 +11,7 @@ use aws_sdk_dynamodb::types::{
 use super::DynamoDbEventStore;
 use super::failure::{Failed, failed, unbuilt};
 use super::items::{Batch, POSITION, STREAM, event_key, number, read_entry, void_entry};
+use super::streams::VERSION_MAX;
 use crate::event_store::{Appended, Expected, Position, StoreError, StreamId, limits};
 use crate::{Envelope, RawPayload};
 
@@ -53,19 +55,24 @@ impl DynamoDbEventStore {
             let slot = self.take_slot().await?;
             match self.write_surely(&batch, version, slot).await? {
                 Outcome::Written => return Ok(self.appended(&batch, version, slot)),
-                Outcome::SlotVoid => tracing::debug!(%stream, slot, "a reader closed the slot of a slow append"),
+                Outcome::SlotVoid => {
+                    tracing::debug!(%stream, slot, "a reader closed the slot of a slow append")
+                }
                 Outcome::SlotTooEarly => self.void_soon(slot).await,
                 Outcome::Busy => {
                     self.void_soon(slot).await;
                     pause(attempt).await;
                 }
                 Outcome::OtherVersion if expected.exact().is_some() => {
-                    let ((), answer) =
-                        tokio::join!(self.void_soon(slot), self.repeated_or_conflict(&batch, version, expected));
+                    let ((), answer) = tokio::join!(
+                        self.void_soon(slot),
+                        self.repeated_or_conflict(&batch, version, expected)
+                    );
                     return answer;
                 }
                 Outcome::OtherVersion => {
-                    let ((), current) = tokio::join!(self.void_soon(slot), self.assumed_version(stream, expected));
+                    let ((), current) =
+                        tokio::join!(self.void_soon(slot), self.assumed_version(stream, expected));
                     version = current?;
                     pause(attempt.min(2)).await;
                 }
@@ -76,7 +83,7 @@ impl DynamoDbEventStore {
 
     /// The version that the stream must have for the append to succeed.
     async fn assumed_version(&self, stream: &StreamId, expected: Expected) -> Result<u64, StoreError> {
-        if let Some(version) = expected.exact() {
+        if let Some(version) = expected.exact().filter(|version| *version < VERSION_MAX) {
             return Ok(version);
         }
         let actual = self.version_of(stream).await?;
@@ -148,7 +155,12 @@ impl DynamoDbEventStore {
     }
 
     /// The event before the first one must be there, and in an earlier slot.
-    fn check_previous(&self, stream: &StreamId, version: u64, slot: u64) -> Result<TransactWriteItem, Failed> {
+    fn check_previous(
+        &self,
+        stream: &StreamId,
+        version: u64,
+        slot: u64,
+    ) -> Result<TransactWriteItem, Failed> {
         let check = ConditionCheck::builder()
             .table_name(&*self.table)
             .set_key(Some(event_key(stream, version)))
@@ -195,13 +207,9 @@ impl DynamoDbEventStore {
             .send()
             .await;
         let Err(error) = put else { return Ok(Slot::Void) };
-        let present = match error.as_service_error() {
-            Some(error) if error.is_conditional_check_failed_exception() => error,
+        let item = match error.as_service_error() {
+            Some(PutItemError::ConditionalCheckFailedException(present)) => present.item(),
             _ => return Err(failed(VOIDING, &error).into()),
-        };
-        let item = match present {
-            aws_sdk_dynamodb::operation::put_item::PutItemError::ConditionalCheckFailedException(it) => it.item(),
-            _ => None,
         };
         let damaged = || StoreError::Damaged { what: format!("the entry of the slot {slot}") };
         let entry = read_entry(item.ok_or_else(damaged)?.clone())?;
@@ -242,6 +250,7 @@ fn outcome(reasons: &[CancellationReason], events: usize) -> Result<Outcome, Fai
 
 /// A random pause that grows with the attempts, up to half a second.
 async fn pause(attempt: u32) {
-    let longest = Duration::from_millis(10).saturating_mul(1 << attempt.min(6)).min(Duration::from_millis(500));
+    let longest =
+        Duration::from_millis(10).saturating_mul(1 << attempt.min(6)).min(Duration::from_millis(500));
     tokio::time::sleep(longest.mul_f64(fastrand::f64())).await;
 }

@@ -59,7 +59,9 @@ where
             Failed { operation, reason, is_transient }
         }
         // The request could not even be made: a wrong endpoint or no credentials.
-        SdkError::ConstructionFailure(_) => Failed::permanent(operation, DisplayErrorContext(error).to_string()),
+        SdkError::ConstructionFailure(_) => {
+            Failed::permanent(operation, DisplayErrorContext(error).to_string())
+        }
         _ => Failed::transient(operation, DisplayErrorContext(error).to_string()),
     }
 }

@@ -4,7 +4,7 @@
 //! |---|---|---|---|
 //! | event | the stream | its version | `position`, `rest`, `id`, `type`, `event` |
 //! | counter of slots | `$slots` | 0 | `last` |
-//! | entry of the log | `$log/` and the slot's window | the slot | `of`, `first`, `count`, `types`, `at`; or none of them: void |
+//! | entry of the log | `$log/` and the slot's window | the slot | `at`, and unless it is void `of`, `first`, `count`, `types` |
 //! | snapshot | `$snapshot/` and the stream | 0 | `at`, `schema`, `state` |
 //! | checkpoint | `$checkpoint/` and the name | 0 | `position`, `resetting` |
 
@@ -111,7 +111,9 @@ impl Batch<'_> {
 
 /// An entry that says that there will never be an append in this slot.
 pub(super) fn void_entry(slot: u64) -> Item {
-    own_key(log_partition(slot), slot)
+    let mut item = own_key(log_partition(slot), slot);
+    item.insert(AT.to_owned(), number(now_millis()));
+    item
 }
 
 fn now_millis() -> u64 {
@@ -122,6 +124,7 @@ fn now_millis() -> u64 {
 /// An entry of the log.
 pub(super) struct Entry {
     pub(super) slot: u64,
+    at_millis: u64,
     /// Nothing if it is void.
     pub(super) append: Option<Append>,
 }
@@ -132,7 +135,6 @@ pub(super) struct Append {
     pub(super) first: u64,
     pub(super) count: u64,
     types: Vec<String>,
-    at_millis: u64,
 }
 
 impl Append {
@@ -140,8 +142,10 @@ impl Append {
     pub(super) fn may_match(&self, filter: &Filter) -> bool {
         filter.wants_stream(self.stream.as_str()) && self.types.iter().any(|kind| filter.wants_type(kind))
     }
+}
 
-    /// Whether it was written longer ago than that, by its writer's clock.
+impl Entry {
+    /// Whether it was written longer ago than that, by the clock of who wrote it.
     pub(super) fn is_older_than(&self, age: Duration) -> bool {
         Duration::from_millis(now_millis().saturating_sub(self.at_millis)) > age
     }
@@ -180,8 +184,7 @@ pub(super) struct StoredEvent {
 pub(super) fn read_event(stream: &StreamId, item: Item) -> Result<StoredEvent, StoreError> {
     let mut reader = Reader(item);
     let text = reader.string(EVENT)?;
-    let event: Envelope<RawPayload> =
-        serde_json::from_str(&text).map_err(|_| reader.damaged(EVENT))?;
+    let event: Envelope<RawPayload> = serde_json::from_str(&text).map_err(|_| reader.damaged(EVENT))?;
     let recorded = Recorded {
         stream: stream.clone(),
         version: reader.number(VERSION)?,
@@ -194,17 +197,17 @@ pub(super) fn read_event(stream: &StreamId, item: Item) -> Result<StoredEvent, S
 /// The log's entry of an item.
 pub(super) fn read_entry(item: Item) -> Result<Entry, StoreError> {
     let mut reader = Reader(item);
-    let slot = reader.number(VERSION)?;
+    let (slot, at_millis) = (reader.number(VERSION)?, reader.number(AT)?);
     if !reader.0.contains_key(OF) {
-        return Ok(Entry { slot, append: None });
+        return Ok(Entry { slot, at_millis, append: None });
     }
     let stream = StreamId::new(reader.string(OF)?)?;
     let types = match reader.0.remove(TYPES) {
         Some(AttributeValue::Ss(types)) => types,
         _ => return Err(reader.damaged(TYPES)),
     };
-    let (first, count, at_millis) = (reader.number(FIRST)?, reader.number(COUNT)?, reader.number(AT)?);
-    Ok(Entry { slot, append: Some(Append { stream, first, count, types, at_millis }) })
+    let (first, count) = (reader.number(FIRST)?, reader.number(COUNT)?);
+    Ok(Entry { slot, at_millis, append: Some(Append { stream, first, count, types }) })
 }
 
 /// The number that an attribute of an item has.

@@ -99,8 +99,7 @@ impl DynamoDbEventStore {
             .await
             .map_err(|error| failed(TAKING, &error))?;
         let last = updated.attributes.and_then(|item| read_number(&item, LAST));
-        last.filter(|last| *last >= count)
-            .ok_or_else(|| Failed::permanent(TAKING, "the counter is damaged"))
+        last.filter(|last| *last >= count).ok_or_else(|| Failed::permanent(TAKING, "the counter is damaged"))
     }
 
     /// The last slot that anyone took; 0 if nobody ever did.

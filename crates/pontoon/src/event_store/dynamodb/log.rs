@@ -1,0 +1,268 @@
+//! Reads all events, slot by slot.
+
+use std::collections::{BTreeMap, HashMap};
+use std::time::Duration;
+
+use aws_sdk_dynamodb::types::KeysAndAttributes;
+use tokio::task::JoinSet;
+use tokio::time::Instant;
+
+use super::DynamoDbEventStore;
+use super::failure::{Failed, failed, unbuilt};
+use super::items::{
+    Append, Entry, Item, STREAM, VERSION, WINDOW, event_key, log_partition, number, read_entry, read_event,
+    read_number, string,
+};
+use super::streams::{COMMIT_MAX, COMMIT_PAUSE};
+use crate::event_store::{Filter, Page, Position, Recorded, StoreError, StreamId};
+
+const READING: &str = "reading all events";
+
+/// Keys in one batch read, which is the service's limit.
+const BATCH_KEYS_MAX: usize = 100;
+/// Batch reads under way at once.
+const BATCHES_MAX: usize = 4;
+/// Windows of the log that one call goes through if the filter leaves nothing.
+const WINDOWS_MAX: u32 = 16;
+/// The first pause before looking at a gap again; each is twice as long as the one before.
+const GAP_PAUSE: Duration = Duration::from_millis(2);
+
+/// The entries that follow a position without a gap.
+struct Run {
+    entries: Vec<Entry>,
+    /// Whether they end at a gap: the slot behind them is empty, and one behind that is not.
+    next_after_gap: Option<Entry>,
+}
+
+impl Run {
+    /// What comes from `first` on among `entries`, which are in order.
+    fn new(first: u64, entries: Vec<Entry>) -> Self {
+        let mut run = Self { entries: Vec::with_capacity(entries.len()), next_after_gap: None };
+        for (slot, entry) in (first..).zip(entries) {
+            if entry.slot != slot {
+                run.next_after_gap = Some(entry);
+                break;
+            }
+            run.entries.push(entry);
+        }
+        run
+    }
+}
+
+/// An empty slot that a reader waits for, and since when. Slots up to `to` were taken by then.
+struct Gap {
+    slot: u64,
+    to: u64,
+    since: Instant,
+    pause: Duration,
+}
+
+impl DynamoDbEventStore {
+    pub(super) async fn read_log(
+        &self,
+        after: Position,
+        filter: &Filter,
+        limit: usize,
+    ) -> Result<Page, StoreError> {
+        let mut next = after;
+        let mut gap = None;
+        for _ in 0..WINDOWS_MAX {
+            let slot = next.next_slot();
+            let run = Run::new(slot, self.query_window(slot, limit).await?);
+            if run.entries.is_empty() {
+                match self.pass_gap(slot, run.next_after_gap, &mut gap).await? {
+                    true => continue,
+                    false => return Ok(Page { events: Vec::new(), next, is_end: true }),
+                }
+            }
+            let page = self.fetch(next, run.entries, filter, limit).await?;
+            if !page.events.is_empty() {
+                return Ok(page);
+            }
+            next = page.next;
+        }
+        Ok(Page { events: Vec::new(), next, is_end: false })
+    }
+
+    /// The entries of the window of `slot`, from there on. An append has at least one event, so `limit` entries are enough.
+    async fn query_window(&self, slot: u64, limit: usize) -> Result<Vec<Entry>, StoreError> {
+        let last = slot - slot % WINDOW + WINDOW - 1;
+        let mut entries = Vec::new();
+        let mut first = slot;
+        loop {
+            let answer = self
+                .client
+                .query()
+                .table_name(&*self.table)
+                .key_condition_expression("#stream = :log AND #version BETWEEN :first AND :last")
+                .expression_attribute_names("#stream", STREAM)
+                .expression_attribute_names("#version", VERSION)
+                .expression_attribute_values(":log", string(log_partition(slot)))
+                .expression_attribute_values(":first", number(first))
+                .expression_attribute_values(":last", number(last))
+                // The one behind them tells a gap from the end.
+                .limit(i32::try_from(limit.saturating_add(1)).unwrap_or(i32::MAX))
+                .consistent_read(true)
+                .send()
+                .await
+                .map_err(|error| failed(READING, &error))?;
+            let more = answer.last_evaluated_key.as_ref().and_then(|key| read_number(key, VERSION));
+            for item in answer.items.unwrap_or_default() {
+                entries.push(read_entry(item)?);
+            }
+            match more {
+                Some(read) if entries.len() <= limit => first = read + 1,
+                _ => return Ok(entries),
+            }
+        }
+    }
+
+    /// Waits for the empty slot `slot`, or voids it when the wait was long enough; false if there is no gap but the end.
+    async fn pass_gap(
+        &self,
+        slot: u64,
+        behind: Option<Entry>,
+        known: &mut Option<Gap>,
+    ) -> Result<bool, StoreError> {
+        let is_known = known.as_ref().is_some_and(|gap| gap.slot == slot);
+        if !is_known {
+            let taken = match &behind {
+                Some(entry) => entry.slot - 1,
+                None => self.last_taken_slot().await?,
+            };
+            if taken < slot {
+                return Ok(false);
+            }
+            *known = Some(Gap { slot, to: taken, since: Instant::now(), pause: GAP_PAUSE });
+        }
+        let Some(gap) = known else { return Ok(false) };
+        let is_old = behind.is_some_and(|entry| entry.is_older_than(self.gap_grace));
+        if is_old || gap.since.elapsed() >= self.gap_grace {
+            tracing::debug!(slot, "took the writer of an empty slot for crashed");
+            self.void_from(slot, gap.to).await?;
+            *known = None;
+            return Ok(true);
+        }
+        tokio::time::sleep(gap.pause.min(self.gap_grace.saturating_sub(gap.since.elapsed()))).await;
+        gap.pause *= 2;
+        Ok(true)
+    }
+
+    /// Voids the empty slots from `first` on, up to `last` or the first one that is not empty.
+    async fn void_from(&self, first: u64, last: u64) -> Result<(), StoreError> {
+        // A slot in the next window may be filled without our knowing; to try it costs a request, and it stays as it is.
+        for slot in first..=last.min(first + WINDOW) {
+            if self.void(slot).await? == super::append::Slot::HasAppend {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// The events behind `after` of `entries`, of which there is at least one.
+    async fn fetch(
+        &self,
+        after: Position,
+        entries: Vec<Entry>,
+        filter: &Filter,
+        limit: usize,
+    ) -> Result<Page, StoreError> {
+        let mut next = after;
+        let mut wanted: Vec<(u64, Append)> = Vec::new();
+        let mut count = 0;
+        for Entry { slot, append, .. } in entries {
+            if count >= limit {
+                break;
+            }
+            next = Position::end_of(slot);
+            let Some(append) = append.filter(|append| append.may_match(filter)) else { continue };
+            count += usize::try_from(append.count).unwrap_or(usize::MAX);
+            wanted.push((slot, append));
+        }
+        let mut keys = Vec::new();
+        for (slot, append) in &wanted {
+            for (index, version) in (append.first..append.first + append.count).enumerate() {
+                if Position::new(*slot, index) > after {
+                    keys.push((append.stream.clone(), version));
+                }
+            }
+        }
+        let mut events = self.fetch_events(keys).await?;
+        events.retain(|event| filter.wants_type(&event.event.event_type));
+        if events.len() > limit {
+            events.truncate(limit);
+            next = events[limit - 1].position;
+        }
+        Ok(Page { events, next, is_end: false })
+    }
+
+    /// The events of these streams and versions, in this order.
+    async fn fetch_events(&self, keys: Vec<(StreamId, u64)>) -> Result<Vec<Recorded>, StoreError> {
+        let mut batches = keys.chunks(BATCH_KEYS_MAX).map(<[_]>::to_vec).enumerate();
+        let mut under_way: JoinSet<(usize, Result<Vec<Recorded>, StoreError>)> = JoinSet::new();
+        let mut done = BTreeMap::new();
+        loop {
+            while under_way.len() < BATCHES_MAX
+                && let Some((at, batch)) = batches.next()
+            {
+                let store = self.clone();
+                under_way.spawn(async move { (at, store.fetch_batch(batch).await) });
+            }
+            match under_way.join_next().await {
+                None => return Ok(done.into_values().flatten().collect()),
+                Some(Ok((at, events))) => {
+                    done.insert(at, events?);
+                }
+                Some(Err(stopped)) => return Err(Failed::transient(READING, stopped.to_string()).into()),
+            }
+        }
+    }
+
+    /// The same for at most [`BATCH_KEYS_MAX`]. Their entries are in the log, so they are committed; one that cannot be seen yet will be soon.
+    async fn fetch_batch(&self, keys: Vec<(StreamId, u64)>) -> Result<Vec<Recorded>, StoreError> {
+        let mut found: HashMap<(String, u64), Item> = HashMap::with_capacity(keys.len());
+        let start = Instant::now();
+        let mut missing: Vec<Item> =
+            keys.iter().map(|(stream, version)| event_key(stream, *version)).collect();
+        loop {
+            for item in self.batch_get(missing).await? {
+                let stream = item.get(STREAM).and_then(|value| value.as_s().ok()).cloned();
+                if let (Some(stream), Some(version)) = (stream, read_number(&item, VERSION)) {
+                    found.insert((stream, version), item);
+                }
+            }
+            let is_found = |(stream, version): &(StreamId, u64)| {
+                found.contains_key(&(stream.as_str().to_owned(), *version))
+            };
+            missing = keys
+                .iter()
+                .filter(|key| !is_found(key))
+                .map(|(stream, version)| event_key(stream, *version))
+                .collect();
+            if missing.is_empty() {
+                break;
+            }
+            if start.elapsed() > COMMIT_MAX {
+                return Err(StoreError::Damaged { what: format!("an event is missing: {:?}", missing[0]) });
+            }
+            tokio::time::sleep(COMMIT_PAUSE).await;
+        }
+        let events = keys.into_iter().filter_map(|(stream, version)| {
+            let item = found.remove(&(stream.as_str().to_owned(), version))?;
+            Some(read_event(&stream, item).map(|event| event.recorded))
+        });
+        events.collect()
+    }
+
+    async fn batch_get(&self, keys: Vec<Item>) -> Result<Vec<Item>, StoreError> {
+        let wanted = KeysAndAttributes::builder().set_keys(Some(keys)).consistent_read(true).build();
+        let answer = self
+            .client
+            .batch_get_item()
+            .request_items(&*self.table, wanted.map_err(unbuilt)?)
+            .send()
+            .await
+            .map_err(|error| failed(READING, &error))?;
+        Ok(answer.responses.into_iter().flat_map(HashMap::into_values).flatten().collect())
+    }
+}
