@@ -1,6 +1,6 @@
 //! What fits into one append. Every implementation has DynamoDB's limits, so that what works in a test works on the table.
 
-use super::{StoreError, StreamId};
+use super::StoreError;
 use crate::{Envelope, RawPayload};
 
 /// Events in one append: a transaction of DynamoDB has 100 actions, of which the append's entry in the log and the check of the
@@ -39,7 +39,7 @@ pub(crate) const TYPE_BYTES_MAX: usize = 512;
 pub(crate) const SNAPSHOT_BYTES_MAX: usize = EVENT_BYTES_MAX;
 
 /// The events of an append as JSON, if the store can take them.
-pub(crate) fn encode(stream: &StreamId, events: &[Envelope<RawPayload>]) -> Result<Vec<String>, StoreError> {
+pub(crate) fn encode(events: &[Envelope<RawPayload>]) -> Result<Vec<String>, StoreError> {
     match events.len() {
         0 => return Err(StoreError::NothingToAppend),
         count if count > EVENTS_PER_APPEND_MAX => {
@@ -64,7 +64,7 @@ pub(crate) fn encode(stream: &StreamId, events: &[Envelope<RawPayload>]) -> Resu
         };
         too_large(format!("the event {}", event.id), text.len(), EVENT_BYTES_MAX)?;
         total += text.len();
-        too_large(format!("the append to {stream}"), total, APPEND_BYTES_MAX)?;
+        too_large("the append".to_owned(), total, APPEND_BYTES_MAX)?;
         texts.push(text);
     }
     Ok(texts)

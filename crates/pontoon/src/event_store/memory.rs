@@ -1,7 +1,6 @@
 //! The event store in the process.
 
 use std::collections::HashMap;
-use std::future::Future;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::watch;
@@ -72,7 +71,7 @@ impl MemoryEventStore {
         expected: Expected,
         events: Vec<Envelope<RawPayload>>,
     ) -> Result<Appended, StoreError> {
-        limits::encode(stream, &events)?;
+        limits::encode(&events)?;
         let mut state = self.state();
         let State { streams, all, .. } = &mut *state;
         let present = streams.get(stream).map_or(&[][..], Vec::as_slice);
@@ -144,46 +143,35 @@ fn repeated(present: &[Recorded], expected: Expected, events: &[Envelope<RawPayl
 }
 
 impl EventStore for MemoryEventStore {
-    fn append(
+    async fn append(
         &self,
         stream: &StreamId,
         expected: Expected,
         events: Vec<Envelope<RawPayload>>,
-    ) -> impl Future<Output = Result<Appended, StoreError>> + Send {
-        async move { self.append_now(stream, expected, events) }
+    ) -> Result<Appended, StoreError> {
+        self.append_now(stream, expected, events)
     }
 
-    fn read(
+    async fn read(
         &self,
         stream: &StreamId,
         from: u64,
         direction: Direction,
         limit: usize,
-    ) -> impl Future<Output = Result<Vec<Recorded>, StoreError>> + Send {
-        async move { Ok(self.read_now(stream, from, direction, limit)) }
+    ) -> Result<Vec<Recorded>, StoreError> {
+        Ok(self.read_now(stream, from, direction, limit))
     }
 
-    fn read_all(
-        &self,
-        after: Position,
-        filter: &Filter,
-        limit: usize,
-    ) -> impl Future<Output = Result<Page, StoreError>> + Send {
-        async move { Ok(self.read_all_now(after, filter, limit)) }
+    async fn read_all(&self, after: Position, filter: &Filter, limit: usize) -> Result<Page, StoreError> {
+        Ok(self.read_all_now(after, filter, limit))
     }
 
-    fn wait(&self, after: Position) -> impl Future<Output = Result<(), StoreError>> + Send {
+    async fn wait(&self, after: Position) -> Result<(), StoreError> {
         let mut last_slot = self.shared.last_slot.subscribe();
-        let state = Arc::clone(&self.shared);
-        async move {
-            let is_behind = |_: &u64| {
-                let state = state.state.lock().unwrap_or_else(PoisonError::into_inner);
-                state.all.last().is_some_and(|last| last.position > after)
-            };
-            // The sender lives in `state`, so it is not gone.
-            let _ = last_slot.wait_for(is_behind).await;
-            Ok(())
-        }
+        let is_behind = |_: &u64| self.state().all.last().is_some_and(|last| last.position > after);
+        // The sender is this store's own, so it is not gone.
+        let _ = last_slot.wait_for(is_behind).await;
+        Ok(())
     }
 }
 

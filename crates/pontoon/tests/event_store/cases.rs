@@ -4,8 +4,9 @@ use std::collections::HashSet;
 use std::time::Duration;
 
 use pontoon::event_store::{
-    Checkpoint, CheckpointError, CheckpointStore, Direction, EVENT_BYTES_MAX, EVENTS_PER_APPEND_MAX,
-    EventStore, Expected, Filter, Position, Recorded, Snapshot, SnapshotStore, StoreError, StreamId,
+    APPEND_BYTES_MAX, Checkpoint, CheckpointError, CheckpointStore, Direction, EVENT_BYTES_MAX,
+    EVENTS_PER_APPEND_MAX, EventStore, Expected, Filter, Position, Recorded, Snapshot, SnapshotStore,
+    StoreError, StreamId,
 };
 use pontoon::{Envelope, RawPayload};
 use tokio::task::JoinSet;
@@ -190,12 +191,17 @@ pub async fn what_is_too_large_is_refused_whole(store: impl EventStore) {
     }
     assert!(store.read_last(&account).await.unwrap().is_none());
 
-    let largest: Vec<_> = (0..10).map(|_| of_size(room)).collect();
-    store.append(&account, Expected::NoStream, largest.clone()).await.unwrap();
-    let stored = store.read(&account, 1, Direction::Forward, 100).await.unwrap();
-    assert!(stored.iter().map(|event| &*event.event).eq(&largest));
-    let all = read_all(&store, &Filter::all(), 100).await;
-    assert!(all.iter().map(|event| &*event.event).eq(&largest));
+    // The most that fits into one append, in as many events as possible and in as few.
+    for count in [EVENTS_PER_APPEND_MAX, 10] {
+        let bytes = APPEND_BYTES_MAX / count - empty.len();
+        let largest: Vec<_> = (0..count).map(|_| of_size(bytes)).collect();
+        let before = store.read_last(&account).await.unwrap().map_or(0, |last| last.version);
+        store.append(&account, Expected::Exact(before), largest.clone()).await.unwrap();
+        let stored = store.read(&account, before + 1, Direction::Forward, 100).await.unwrap();
+        assert!(stored.iter().map(|event| &*event.event).eq(&largest));
+        let all = read_all(&store, &Filter::all(), 100).await;
+        assert!(all.iter().skip(all.len() - count).map(|event| &*event.event).eq(&largest));
+    }
 }
 
 pub async fn names_of_streams_have_their_limits(store: impl EventStore) {

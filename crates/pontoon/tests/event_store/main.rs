@@ -1,5 +1,7 @@
 //! One suite for every event store: in memory, and on DynamoDB as Pontoon has it.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 mod cases;
 mod server;
 
@@ -11,8 +13,17 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema, DomainEvent)]
 #[event(source = "ledger", prefix = "Account")]
 pub enum AccountEvent {
-    Opened { owner: String },
-    Deposited { amount: u64 },
+    /// It begins.
+    Opened {
+        /// Whose it is.
+        owner: String,
+    },
+    /// Something came in.
+    Deposited {
+        /// How much.
+        amount: u64,
+    },
+    /// It ends.
     Closed {},
 }
 
@@ -21,6 +32,7 @@ pub fn deposit(amount: u64) -> Envelope<RawPayload> {
     encoded(AccountEvent::Deposited { amount })
 }
 
+/// The event, ready to be appended.
 pub fn encoded(event: AccountEvent) -> Envelope<RawPayload> {
     Envelope::new(event).encode().unwrap()
 }

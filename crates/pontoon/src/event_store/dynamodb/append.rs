@@ -48,7 +48,7 @@ impl DynamoDbEventStore {
         expected: Expected,
         events: Vec<Envelope<RawPayload>>,
     ) -> Result<Appended, StoreError> {
-        let texts = limits::encode(stream, &events)?;
+        let texts = limits::encode(&events)?;
         let batch = Batch { stream, events: &events, texts: &texts };
         let mut version = self.assumed_version(stream, expected).await?;
         for attempt in 0..TRIES_MAX {

@@ -10,7 +10,7 @@ use tokio::time::Instant;
 use super::DynamoDbEventStore;
 use super::failure::{Failed, failed, unbuilt};
 use super::items::{
-    Append, Entry, Item, STREAM, VERSION, WINDOW, event_key, log_partition, number, read_entry, read_event,
+    Entry, Item, STREAM, VERSION, WINDOW, event_key, log_partition, number, read_entry, read_event,
     read_number, string,
 };
 use super::streams::{COMMIT_MAX, COMMIT_PAUSE};
@@ -168,21 +168,15 @@ impl DynamoDbEventStore {
         limit: usize,
     ) -> Result<Page, StoreError> {
         let mut next = after;
-        let mut wanted: Vec<(u64, Append)> = Vec::new();
-        let mut count = 0;
+        let mut keys = Vec::new();
         for Entry { slot, append, .. } in entries {
-            if count >= limit {
+            if keys.len() >= limit {
                 break;
             }
             next = Position::end_of(slot);
             let Some(append) = append.filter(|append| append.may_match(filter)) else { continue };
-            count += usize::try_from(append.count).unwrap_or(usize::MAX);
-            wanted.push((slot, append));
-        }
-        let mut keys = Vec::new();
-        for (slot, append) in &wanted {
             for (index, version) in (append.first..append.first + append.count).enumerate() {
-                if Position::new(*slot, index) > after {
+                if Position::new(slot, index) > after {
                     keys.push((append.stream.clone(), version));
                 }
             }

@@ -106,7 +106,7 @@ impl DynamoDbEventStore {
     ) -> Result<Vec<Recorded>, StoreError> {
         let mut events: Vec<Recorded> = Vec::new();
         // The version that the next event must have; nothing before the end of the stream is known.
-        let mut next = None;
+        let mut next = (from == 0).then_some(0);
         let mut patience = Patience { since: None };
         while events.len() < limit && next != Some(0) {
             let to = next.unwrap_or(from).min(VERSION_MAX);
