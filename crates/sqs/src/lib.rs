@@ -28,7 +28,6 @@ use metrics::Counters;
 use records::QueueRecord;
 use state::attempts::Attempts;
 use state::deduplication::Deduplication;
-use state::fifo::Fifo;
 use state::line::Line;
 use state::message::Content;
 use state::move_task::MoveTask;
@@ -190,14 +189,13 @@ impl Queue {
         let counters = Counters::default();
         let (name, arn) = (Arc::from(name), scope.arn("sqs", name).into());
         let fifo = record.attributes.fifo.is_some();
-        let line = if fifo { Line::Fifo(Fifo::default()) } else { Line::Standard(BTreeSet::new()) };
         Self {
             scope,
             name,
             arn,
             record,
             policy,
-            messages: Messages::new(line),
+            messages: Messages::new(Line::of_type(fifo)),
             waiters: Waiters::default(),
             recent: fifo.then(Box::default),
             due: None,
@@ -252,7 +250,7 @@ impl Queue {
 
     /// Removes a message and what the store holds of it; gives back how much memory its content took.
     fn remove(&mut self, step: &mut Step<'_>, number: u64) -> usize {
-        let Some(message) = self.messages.remove(number) else { return 0 };
+        let Some(message) = self.messages.remove(step.now, number) else { return 0 };
         step.delete(Space::Queue, records::content_key(self.record.number, number));
         if message.receive_count > 0 {
             step.delete(Space::Queue, records::receives_key(self.record.number, number));

@@ -90,7 +90,8 @@ impl Queue {
     fn publish(&mut self, step: &mut Step<'_>, ends: Timestamp) {
         self.messages.advance(step.now);
         let counts = self.messages.counts();
-        let age = self.messages.oldest().map_or(0.0, |sent_at| ends.since(sent_at).as_secs() as f64);
+        let seconds = |since: Option<Timestamp>| since.map_or(0.0, |at| ends.since(at).as_secs() as f64);
+        let age = seconds(self.messages.oldest_unfailed());
         let counters = std::mem::take(&mut self.counters);
         self.counters.active_until = counters.active_until;
         let once = |value: f64| vec![(value, 1.0)];
@@ -111,6 +112,29 @@ impl Queue {
             data.extend([
                 ("ApproximateNumberOfGroupsWithInflightMessages", Unit::Count, once(groups as f64)),
                 ("NumberOfDeduplicatedSentMessages", Unit::Count, times(counters.deduplicated)),
+            ]);
+        }
+        if let Some(noise) = self.messages.noise() {
+            let less = |all: usize, noisy: usize| once((all - noisy) as f64);
+            let quiet_age = once(seconds(self.messages.oldest_quiet()));
+            data.extend([
+                ("ApproximateNumberOfNoisyGroups", Unit::Count, once(noise.tenants as f64)),
+                ("ApproximateAgeOfOldestMessageInQuietGroups", Unit::Seconds, quiet_age),
+                (
+                    "ApproximateNumberOfMessagesDelayedInQuietGroups",
+                    Unit::Count,
+                    less(counts.delayed, noise.delayed),
+                ),
+                (
+                    "ApproximateNumberOfMessagesNotVisibleInQuietGroups",
+                    Unit::Count,
+                    less(counts.in_flight, noise.in_flight),
+                ),
+                (
+                    "ApproximateNumberOfMessagesVisibleInQuietGroups",
+                    Unit::Count,
+                    less(counts.visible, noise.visible),
+                ),
             ]);
         }
         for (name, unit, values) in data {

@@ -243,14 +243,14 @@ fn load_one(loaded: &mut Loaded, key: &[u8], value: &[u8]) -> Result<(), String>
     Ok(())
 }
 
-/// Reads the messages of a queue in the order of their numbers, and hands each over with its group. Contents stay in the store.
+/// Reads the messages of a queue in the order of their numbers, and hands each over. Contents stay in the store.
 ///
 /// # Errors
 /// If a record cannot be read.
 pub fn load_messages(
     store: &dyn StoreRead,
     queue: u64,
-    insert: &mut dyn FnMut(u64, Option<&str>, Message),
+    insert: &mut dyn FnMut(u64, &Header<'_>, Message),
 ) -> Result<(), LoadError> {
     let mut received = HashMap::new();
     scan(store, queue, b's', &mut |key, value| {
@@ -260,7 +260,7 @@ pub fn load_messages(
     scan(store, queue, b'c', &mut |key, value| {
         let number = number(key)?;
         let header = Header::decode(value)?;
-        insert(number, header.group, message(&header, received.get(&number)));
+        insert(number, &header, message(&header, received.get(&number)));
         Some(())
     })
 }

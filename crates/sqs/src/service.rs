@@ -26,8 +26,10 @@ impl Service for Sqs {
         for (scope, name, record) in queues {
             let mut queue = Queue::new(scope, &name, record);
             queue.messages.skip_numbers(queue.record.numbers_below);
-            records::load_messages(store, queue.record.number, &mut |number, group, message| {
-                queue.messages.insert(number, group, message);
+            records::load_messages(store, queue.record.number, &mut |number, header, message| {
+                // A dead letter is visible from its arrival on.
+                let arrived = (header.carried_receives > 0).then_some(header.visible_at);
+                queue.messages.insert(number, header.group, arrived, message);
             })?;
             if let Some(recent) = &mut queue.recent {
                 records::load_recent(store, queue.record.number, recent)?;

@@ -198,9 +198,9 @@ impl Sqs {
             });
             content.dead_letter_source = Some(source.to_owned());
             content.carried_receives = message.receive_count;
+            content.visible_at = step.now;
             if fifo {
                 content.sent_at = step.now;
-                content.visible_at = step.now;
             }
             self.put_moved(step, (scope, &name), &content, message.first_received);
         }
@@ -221,6 +221,7 @@ impl Sqs {
         queue.messages.insert(
             number,
             content.group.as_deref(),
+            (content.carried_receives > 0).then_some(step.now),
             Message {
                 sent_at: content.sent_at,
                 due: step.now,

@@ -233,6 +233,7 @@ fn accept(
     queue.messages.insert(
         number,
         content.group.as_deref(),
+        None,
         Message {
             sent_at: content.sent_at,
             due: content.visible_at,

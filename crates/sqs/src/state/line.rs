@@ -1,7 +1,8 @@
-//! Which message of a queue is received next: a standard queue's oldest visible one, a FIFO queue's by its groups.
+//! Which message of a queue is received next: by its tenants in a standard queue, by its groups in a FIFO queue.
 
-use std::collections::BTreeSet;
+use pontoon_core::Timestamp;
 
+use super::fair::{Ended, Fair};
 use super::fifo::{Fifo, Round};
 use super::groups::GroupId;
 use super::queue::Place;
@@ -9,26 +10,31 @@ use super::queue::Place;
 /// The order in which the messages of a queue are received.
 #[derive(Debug)]
 pub enum Line {
-    /// Visible messages by number.
-    Standard(BTreeSet<u64>),
+    /// Tenants that are quiet before those that are noisy.
+    Standard(Box<Fair>),
     /// Groups that take turns.
-    Fifo(Fifo),
+    Fifo(Box<Fifo>),
 }
 
 impl Line {
-    /// Adds a message.
-    pub fn enter(&mut self, number: u64, group: Option<&str>, place: Place) -> Option<GroupId> {
+    /// The order of a queue of this type.
+    #[must_use]
+    pub fn of_type(fifo: bool) -> Self {
+        if fifo { Self::Fifo(Box::default()) } else { Self::Standard(Box::default()) }
+    }
+
+    /// Adds a message that was sent at `sent_at`.
+    pub fn enter(
+        &mut self,
+        number: u64,
+        group: Option<&str>,
+        place: Place,
+        sent_at: Timestamp,
+    ) -> Option<GroupId> {
+        let (visible, in_flight) = (place == Place::Visible, place == Place::InFlight);
         match self {
-            Self::Standard(visible) => {
-                if place == Place::Visible {
-                    visible.insert(number);
-                }
-                None
-            }
-            Self::Fifo(fifo) => {
-                let group = group.unwrap_or_default();
-                Some(fifo.enter(number, group, place == Place::Visible, place == Place::InFlight))
-            }
+            Self::Standard(fair) => fair.enter(number, group, visible, in_flight, sent_at),
+            Self::Fifo(fifo) => Some(fifo.enter(number, group.unwrap_or_default(), visible, in_flight)),
         }
     }
 
@@ -36,7 +42,7 @@ impl Line {
     #[must_use]
     pub fn next(&self, round: Round) -> Option<u64> {
         match self {
-            Self::Standard(visible) => visible.first().copied(),
+            Self::Standard(fair) => fair.next(),
             Self::Fifo(fifo) => fifo.next(round),
         }
     }
@@ -44,35 +50,39 @@ impl Line {
     /// Notes that the message which [`Line::next`] named was received.
     pub fn take(&mut self, number: u64, group: Option<GroupId>, round: &mut Round) {
         match (self, group) {
-            (Self::Standard(visible), _) => drop(visible.remove(&number)),
+            (Self::Standard(fair), _) => fair.take(number, group),
             (Self::Fifo(fifo), Some(group)) => fifo.take(number, group, round),
             (Self::Fifo(_), None) => unreachable!("every message of a FIFO queue has a group"),
         }
     }
 
-    /// Notes that a message is visible now.
-    pub fn show(&mut self, number: u64, group: Option<GroupId>, was: Place) {
+    /// Notes that a message is visible now, after it was in flight or delayed.
+    pub fn show(&mut self, number: u64, group: Option<GroupId>, ended: Ended) {
         match (self, group) {
-            (Self::Standard(visible), _) => drop(visible.insert(number)),
-            (Self::Fifo(fifo), Some(group)) => fifo.show(number, group, was == Place::InFlight),
+            (Self::Standard(fair), _) => fair.show(number, group, ended),
+            (Self::Fifo(fifo), Some(group)) => fifo.show(number, group, ended.is_some()),
             (Self::Fifo(_), None) => unreachable!("every message of a FIFO queue has a group"),
         }
     }
 
     /// Removes a message.
-    pub fn leave(&mut self, number: u64, group: Option<GroupId>, was: Place) {
+    pub fn leave(&mut self, number: u64, group: Option<GroupId>, ended: Ended) {
         match (self, group) {
-            (Self::Standard(visible), _) => drop(visible.remove(&number)),
-            (Self::Fifo(fifo), Some(group)) => fifo.leave(number, group, was == Place::InFlight),
+            (Self::Standard(fair), _) => fair.leave(number, group, ended),
+            (Self::Fifo(fifo), Some(group)) => fifo.leave(number, group, ended.is_some()),
             (Self::Fifo(_), None) => unreachable!("every message of a FIFO queue has a group"),
+        }
+    }
+
+    /// Takes note of the time.
+    pub fn refresh(&mut self, now: Timestamp) {
+        if let Self::Standard(fair) = self {
+            fair.refresh(now);
         }
     }
 
     /// Removes every message.
     pub fn clear(&mut self) {
-        match self {
-            Self::Standard(visible) => visible.clear(),
-            Self::Fifo(fifo) => *fifo = Fifo::default(),
-        }
+        *self = Self::of_type(matches!(self, Self::Fifo(_)));
     }
 }

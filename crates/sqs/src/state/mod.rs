@@ -1,8 +1,10 @@
 //! The nouns of SQS and their transitions, without wire types.
 
+pub mod ages;
 pub mod attempts;
 pub mod attributes;
 pub mod deduplication;
+pub mod fair;
 pub mod fifo;
 pub mod groups;
 pub mod line;

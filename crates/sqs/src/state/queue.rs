@@ -6,6 +6,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use pontoon_core::Timestamp;
 
+use super::ages::Ages;
+use super::fair::{Ended, Noise};
 use super::fifo::Round;
 use super::groups::GroupId;
 use super::line::Line;
@@ -16,6 +18,9 @@ use super::receipt::Receipt;
 /// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-queues.html>,
 /// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-fifo.html>
 pub const IN_FLIGHT_MAX: usize = 120_000;
+
+/// How often a message is received before its age no longer counts as that of a queue's oldest message.
+const RECEIVES_FAILED: u32 = 3;
 
 /// What is known of a message without its content.
 #[derive(Clone, Debug)]
@@ -38,6 +43,18 @@ pub struct Message {
     pub group: Option<GroupId>,
     /// Its content as stored, while it is held in memory.
     pub content: Option<Bytes>,
+}
+
+impl Message {
+    /// Whether it was received so often in this queue that its age no longer counts as that of the oldest message.
+    fn has_failed(&self) -> bool {
+        self.receive_count - self.carried_receives >= RECEIVES_FAILED
+    }
+
+    /// When and after how long its time in flight ended, if it was in flight until `end`.
+    fn ended(&self, end: Timestamp) -> Ended {
+        (self.place == Place::InFlight).then(|| (end, end.since(self.last_received.unwrap_or(end))))
+    }
 }
 
 /// Where a message stands.
@@ -84,13 +101,13 @@ pub enum StaleReceipt {
 
 /// The messages of one queue. Numbers grow in the order of acceptance.
 ///
-/// Invariant: every message is in `by_age`, and either visible or in `timed` by when it becomes so.
+/// Invariant: every message is in `all` and `ages`, and either visible or in `timed` by when it becomes so.
 #[derive(Debug)]
 pub struct Messages {
     all: HashMap<u64, Message>,
     line: Line,
     timed: BTreeSet<(Timestamp, u64)>,
-    by_age: BTreeSet<(Timestamp, u64)>,
+    ages: Ages,
     in_flight: usize,
     next_number: u64,
 }
@@ -103,7 +120,7 @@ impl Messages {
             all: HashMap::new(),
             line,
             timed: BTreeSet::new(),
-            by_age: BTreeSet::new(),
+            ages: Ages::default(),
             in_flight: 0,
             next_number: 1,
         }
@@ -120,14 +137,24 @@ impl Messages {
         self.next_number = self.next_number.max(below);
     }
 
-    /// Adds a message under a number that no message had before, greater than that of any of its group.
-    pub fn insert(&mut self, number: u64, group: Option<&str>, mut message: Message) {
+    /// Adds a message under a number that no message had before, greater than that of any of its group; with the instant of its arrival if that is not
+    /// the one of its sending.
+    pub fn insert(
+        &mut self,
+        number: u64,
+        group: Option<&str>,
+        arrived: Option<Timestamp>,
+        mut message: Message,
+    ) {
         self.next_number = self.next_number.max(number + 1);
-        self.by_age.insert((message.sent_at, number));
+        self.ages.enter(number, message.sent_at, arrived);
+        if message.has_failed() && matches!(self.line, Line::Standard(_)) {
+            self.ages.fail(number);
+        }
         if message.place != Place::Visible {
             self.timed.insert((message.due, number));
         }
-        message.group = self.line.enter(number, group, message.place);
+        message.group = self.line.enter(number, group, message.place, message.sent_at);
         self.in_flight += usize::from(message.place == Place::InFlight);
         let replaced = self.all.insert(number, message);
         assert!(replaced.is_none(), "message numbers are never used twice");
@@ -140,13 +167,13 @@ impl Messages {
     }
 
     /// Removes a message from wherever it stands.
-    pub fn remove(&mut self, number: u64) -> Option<Message> {
+    pub fn remove(&mut self, now: Timestamp, number: u64) -> Option<Message> {
         let message = self.all.remove(&number)?;
-        self.by_age.remove(&(message.sent_at, number));
+        self.ages.leave(number, message.sent_at);
         if message.place != Place::Visible {
             self.timed.remove(&(message.due, number));
         }
-        self.line.leave(number, message.group, message.place);
+        self.line.leave(number, message.group, message.ended(now));
         self.in_flight -= usize::from(message.place == Place::InFlight);
         Some(message)
     }
@@ -159,22 +186,52 @@ impl Messages {
             self.timed.pop_first();
             if let Some(message) = self.all.get_mut(&number) {
                 self.in_flight -= usize::from(message.place == Place::InFlight);
-                self.line.show(number, message.group, message.place);
+                self.line.show(number, message.group, message.ended(due));
                 message.place = Place::Visible;
             }
         }
+        self.line.refresh(now);
     }
 
-    /// The oldest message that was accepted at `before` or earlier.
+    /// The oldest message that was sent at `before` or earlier.
     #[must_use]
     pub fn expired(&self, before: Timestamp) -> Option<u64> {
-        self.by_age.first().filter(|(sent_at, _)| *sent_at <= before).map(|(_, number)| *number)
+        self.first_sent().filter(|(sent_at, _)| *sent_at <= before).map(|(_, number)| number)
     }
 
-    /// When the oldest message was accepted.
+    /// When the oldest message was sent.
     #[must_use]
     pub fn oldest(&self) -> Option<Timestamp> {
-        self.by_age.first().map(|(sent_at, _)| *sent_at)
+        self.first_sent().map(|(sent_at, _)| sent_at)
+    }
+
+    /// When the message arrived whose age `ApproximateAgeOfOldestMessage` tells.
+    #[must_use]
+    pub fn oldest_unfailed(&self) -> Option<Timestamp> {
+        self.ages.oldest_unfailed().and_then(|number| self.arrived(number))
+    }
+
+    /// Likewise among the messages of quiet tenants.
+    #[must_use]
+    pub fn oldest_quiet(&self) -> Option<Timestamp> {
+        let Line::Standard(fair) = &self.line else { return None };
+        if fair.noise().is_none_or(|noise| noise.tenants == 0) {
+            return self.oldest_unfailed();
+        }
+        let timed = self.timed.iter().map(|(_, number)| *number);
+        let quiet = timed.filter(|number| {
+            let message = self.all.get(number);
+            message.is_some_and(|message| !message.has_failed() && !fair.is_noisy(message.group))
+        });
+        fair.first_quiet().into_iter().chain(quiet).filter_map(|number| self.arrived(number)).min()
+    }
+
+    fn first_sent(&self) -> Option<(Timestamp, u64)> {
+        self.ages.oldest().filter_map(|number| Some((self.all.get(&number)?.sent_at, number))).min()
+    }
+
+    fn arrived(&self, number: u64) -> Option<Timestamp> {
+        self.ages.arrived(number).or_else(|| self.all.get(&number).map(|message| message.sent_at))
     }
 
     /// The number of the message that would be received next.
@@ -200,6 +257,9 @@ impl Messages {
             return None;
         }
         message.receive_count = message.receive_count.saturating_add(1);
+        if message.has_failed() && matches!(self.line, Line::Standard(_)) {
+            self.ages.fail(number);
+        }
         message.first_received.get_or_insert(now);
         message.last_received = Some(now);
         // With a timeout of zero it is visible again at once, but behind the messages that the same receive takes: `advance` puts it back.
@@ -257,11 +317,20 @@ impl Messages {
         }
     }
 
+    /// What noisy tenants have of a standard queue whose messages have groups.
+    #[must_use]
+    pub fn noise(&self) -> Option<Noise> {
+        match &self.line {
+            Line::Standard(fair) => fair.noise(),
+            Line::Fifo(_) => None,
+        }
+    }
+
     /// Removes everything; the numbers that were used stay used.
     pub fn clear(&mut self) -> Vec<(u64, Message)> {
         self.line.clear();
         self.timed.clear();
-        self.by_age.clear();
+        self.ages = Ages::default();
         self.in_flight = 0;
         self.all.drain().collect()
     }
@@ -279,7 +348,7 @@ mod tests {
 
     #[test]
     fn no_more_messages_are_in_flight_than_there_may_be() {
-        let mut messages = Messages::new(Line::Standard(BTreeSet::new()));
+        let mut messages = Messages::new(Line::of_type(false));
         let now = Timestamp::from_secs(1);
         for number in 1..=IN_FLIGHT_MAX as u64 + 1 {
             let message = Message {
@@ -293,7 +362,7 @@ mod tests {
                 group: None,
                 content: None,
             };
-            messages.insert(number, None, message);
+            messages.insert(number, None, None, message);
         }
         let second = Duration::from_secs(1);
         for number in 1..=IN_FLIGHT_MAX as u64 {
@@ -303,7 +372,7 @@ mod tests {
             );
         }
         assert_eq!(messages.take(&mut Round::default(), now, second, None), None);
-        assert!(messages.remove(7).is_some());
+        assert!(messages.remove(now, 7).is_some());
         let last = IN_FLIGHT_MAX as u64 + 1;
         assert_eq!(messages.take(&mut Round::default(), now, second, None), Some(Taken::Received(last)));
         assert_eq!(messages.counts(), Counts { visible: 0, in_flight: IN_FLIGHT_MAX, delayed: 0 });
