@@ -122,6 +122,10 @@ impl Backend for Front {
             traces: continued.and_then(|continued| continued.traces),
             depth: 0,
         };
+        let request = match &trace_header {
+            Some(header) => pontoon_sqs::with_trace_header(request, header),
+            None => request,
+        };
         let scope = Scope { account, region: scope.region };
         self.host.call(crate::engine::Call { scope, caller, request }).await
     }

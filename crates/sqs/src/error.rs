@@ -25,12 +25,12 @@ pub enum Error {
     PurgeQueueInProgress(String),
     /// The text is not a receipt handle.
     ReceiptHandleIsInvalid(String),
-    /// The message is not in flight.
-    MessageNotInflight,
     /// As many messages are in flight as there may be.
     OverLimit,
-    /// The message has characters that XML cannot carry.
-    InvalidMessageContents,
+    /// The message has this character, which XML cannot carry.
+    InvalidMessageContents(char),
+    /// A message attribute of this operation has a list of values.
+    UnsupportedListValues(&'static str),
     /// A batch without entries, with this entry type's name.
     EmptyBatchRequest(&'static str),
     /// A batch of this many entries, over ten.
@@ -76,11 +76,11 @@ impl Error {
                 ("PurgeQueueInProgress", "AWS.SimpleQueueService.PurgeQueueInProgress", 403)
             }
             Self::ReceiptHandleIsInvalid(_) => ("ReceiptHandleIsInvalid", "ReceiptHandleIsInvalid", 404),
-            Self::MessageNotInflight => {
-                ("MessageNotInflight", "AWS.SimpleQueueService.MessageNotInflight", 400)
-            }
             Self::OverLimit => ("OverLimit", "OverLimit", 403),
-            Self::InvalidMessageContents => ("InvalidMessageContents", "InvalidMessageContents", 400),
+            Self::InvalidMessageContents(_) => ("InvalidMessageContents", "InvalidMessageContents", 400),
+            Self::UnsupportedListValues(_) => {
+                ("UnsupportedOperation", "AWS.SimpleQueueService.UnsupportedOperation", 400)
+            }
             Self::EmptyBatchRequest(_) => {
                 ("EmptyBatchRequest", "AWS.SimpleQueueService.EmptyBatchRequest", 400)
             }
@@ -125,11 +125,14 @@ impl Error {
             Self::ReceiptHandleIsInvalid(handle) => {
                 format!("The input receipt handle \"{handle}\" is not a valid receipt handle.")
             }
-            Self::MessageNotInflight => "The message referred to isn't in flight.".to_owned(),
             Self::OverLimit => "The maximum number of in flight messages is reached.".to_owned(),
-            Self::InvalidMessageContents => "Invalid characters found. Valid unicode characters are \
-                 #x9 | #xA | #xD | #x20 to #xD7FF | #xE000 to #xFFFD | #x10000 to #x10FFFF"
-                .to_owned(),
+            Self::InvalidMessageContents(found) => format!(
+                "Invalid binary character '#x{:X}' was found in the message body, the set of allowed characters is #x9 | #xA | #xD | [#x20-#xD7FF] | [#xE000-#xFFFD] | [#x10000-#x10FFFF].",
+                u32::from(*found)
+            ),
+            Self::UnsupportedListValues(operation) => {
+                format!("Message attribute list values in {operation} operation are not supported.")
+            }
             Self::EmptyBatchRequest(entry) => {
                 format!("There should be at least one {entry} in the request.")
             }

@@ -25,6 +25,7 @@ use pontoon_core::{Access, Arn, Scope, Space, Step, Timestamp};
 
 pub use error::Error;
 use metrics::Counters;
+pub use ops::with_trace_header;
 use records::QueueRecord;
 use state::attempts::Attempts;
 use state::deduplication::Deduplication;
@@ -55,7 +56,6 @@ pub(crate) struct Queue {
     /// What `Sqs::due` holds for it.
     due: Option<Timestamp>,
     counters: Counters,
-    purged_at: Option<Timestamp>,
 }
 
 /// The sends and receives that a FIFO queue does not do twice.
@@ -200,7 +200,6 @@ impl Queue {
             recent: fifo.then(Box::default),
             due: None,
             counters,
-            purged_at: None,
         }
     }
 

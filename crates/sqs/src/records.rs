@@ -35,6 +35,9 @@ pub struct QueueRecord {
     pub created_millis: i64,
     /// Attributes last changed, milliseconds.
     pub modified_millis: i64,
+    /// Last purged, milliseconds.
+    #[serde(default)]
+    pub purged_millis: Option<i64>,
     /// Attributes.
     pub attributes: Attributes,
     /// Tags.

@@ -3,6 +3,7 @@
 mod access;
 mod attributes;
 mod batch;
+mod carried;
 mod delete;
 mod fifo;
 mod moves;
@@ -11,6 +12,7 @@ mod receive;
 mod send;
 mod tags;
 
+pub use carried::with_trace_header;
 use pontoon_api::sqs::*;
 use pontoon_core::shape::{Violated, Violation, Violations};
 use pontoon_core::{ApiError, OperationSchema, Reply, Step};

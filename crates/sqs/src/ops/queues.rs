@@ -6,7 +6,7 @@ use std::time::Duration;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use pontoon_api::sqs::*;
-use pontoon_core::{Scope, Space, Step};
+use pontoon_core::{Scope, Space, Step, Timestamp};
 
 use super::Answer;
 use crate::records::{self, QueueRecord};
@@ -46,6 +46,7 @@ pub fn create(sqs: &mut Sqs, step: &mut Step<'_>, input: CreateQueueInput) -> An
         numbers_below: 0,
         created_millis: step.now.millis(),
         modified_millis: step.now.millis(),
+        purged_millis: None,
         attributes: checked,
         tags: tags.unwrap_or_default(),
     };
@@ -163,10 +164,12 @@ fn empty(queue: &mut Queue, step: &mut Step<'_>) -> usize {
 
 pub fn purge(sqs: &mut Sqs, step: &mut Step<'_>, input: &PurgeQueueInput) -> Answer<PurgeQueueOutput> {
     let queue = sqs.open(step, &input.queue_url, "sqs:PurgeQueue")?;
-    if queue.purged_at.is_some_and(|at| step.now.since(at) < COOL_DOWN) {
+    let purged_at = queue.record.purged_millis.map(Timestamp::from_millis);
+    if purged_at.is_some_and(|at| step.now.since(at) < COOL_DOWN) {
         return Err(Error::PurgeQueueInProgress(queue.name.to_string()));
     }
-    queue.purged_at = Some(step.now);
+    queue.record.purged_millis = Some(step.now.millis());
+    queue.write(step);
     let held = empty(queue, step);
     let (scope, name) = (queue.scope, queue.name.clone());
     sqs.content_bytes -= held;

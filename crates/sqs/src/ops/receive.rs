@@ -113,7 +113,7 @@ fn poll_of(queue: &Queue, step: &Step<'_>, input: ReceiveMessageInput) -> Result
         return Err(Error::InvalidAttributeName(format!("Unknown Attribute {unknown}.")));
     }
     if let Some(attempt) = input.receive_request_attempt_id.as_deref() {
-        super::send::check_id("ReceiveRequestAttemptId", Some(attempt))?;
+        super::carried::check_id("ReceiveRequestAttemptId", Some(attempt))?;
         if !queue.is_fifo() {
             return Err(super::fifo::wrong_type(attempt, "ReceiveRequestAttemptId"));
         }
@@ -218,6 +218,8 @@ impl Sqs {
         let Some(queue) = self.queue_mut(scope, name) else { return };
         let number = queue.number_message(step);
         step.put(Space::Queue, records::content_key(queue.record.number, number), content.encode());
+        // What became visible meanwhile did so before this.
+        queue.messages.advance(step.now);
         queue.messages.insert(
             number,
             content.group.as_deref(),
@@ -280,6 +282,7 @@ impl Sqs {
         let Some(queue) = self.queue_mut(scope, name) else { return };
         let mut freed = 0;
         queue.forget_recent(step);
+        queue.messages.advance(step.now);
         let kept_since = step.now.before(queue.retention());
         while let Some(number) = queue.messages.expired(kept_since) {
             freed += queue.remove(step, number);

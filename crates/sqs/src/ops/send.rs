@@ -6,7 +6,7 @@ use std::time::Duration;
 use pontoon_api::sqs::*;
 use pontoon_core::{Principal, Scope, Space, Step};
 
-use super::{Answer, batch, fifo};
+use super::{Answer, batch, carried, fifo};
 use crate::state::deduplication;
 use crate::state::message::{Attribute, AttributeValue, Content, attributes_md5, md5_hex};
 use crate::state::queue::{Message, Place};
@@ -14,8 +14,6 @@ use crate::{CONTENT_BYTES_MAX, Error, Sqs, records};
 
 /// How many bytes the entries of a batch may have together.
 const BATCH_BYTES_MAX: usize = 1_048_576;
-/// How many message attributes a message may have.
-const ATTRIBUTES_MAX: usize = 10;
 
 /// What one send asks for, from a single call or a batch entry.
 struct Draft {
@@ -40,6 +38,7 @@ struct Sent {
 pub fn send(sqs: &mut Sqs, step: &mut Step<'_>, input: SendMessageInput) -> Answer<SendMessageOutput> {
     let queue = sqs.open(step, &input.queue_url, "sqs:SendMessage")?;
     let (scope, name) = (queue.scope, queue.name.clone());
+    carried::check_no_lists(input.message_attributes.as_ref(), "SendMessage")?;
     let draft = Draft {
         body: input.message_body,
         delay_secs: input.delay_seconds,
@@ -76,6 +75,9 @@ pub fn send_batch(
     let total: usize = input.entries.iter().map(entry_bytes).sum();
     if total > BATCH_BYTES_MAX {
         return Err(Error::BatchRequestTooLong(total));
+    }
+    for entry in &input.entries {
+        carried::check_no_lists(entry.message_attributes.as_ref(), "SendMessageBatch")?;
     }
     let mut output = SendMessageBatchOutput::default();
     for entry in input.entries {
@@ -162,14 +164,14 @@ fn compose(
     if body.is_empty() {
         return Err(Error::MissingParameter("MessageBody"));
     }
-    check_id("MessageGroupId", group_id.as_deref())?;
-    check_id("MessageDeduplicationId", deduplication_id.as_deref())?;
+    carried::check_id("MessageGroupId", group_id.as_deref())?;
+    carried::check_id("MessageDeduplicationId", deduplication_id.as_deref())?;
     if queue.is_fifo() && group_id.is_none() {
         return Err(Error::MissingParameter("MessageGroupId"));
     }
     let deduplication_id = queue.deduplication_id(deduplication_id, &body)?;
-    if !body.chars().all(is_allowed) {
-        return Err(Error::InvalidMessageContents);
+    if let Some(found) = carried::not_allowed(&body) {
+        return Err(Error::InvalidMessageContents(found));
     }
     let delay_secs = match delay_secs {
         None => queue.record.attributes.delay_secs,
@@ -178,11 +180,11 @@ fn compose(
         Some(0) if queue.is_fifo() => queue.record.attributes.delay_secs,
         Some(secs) if queue.is_fifo() => return Err(fifo::wrong_type(&secs.to_string(), "DelaySeconds")),
         Some(secs) => u32::try_from(secs).ok().filter(|secs| *secs <= 900).ok_or_else(|| {
-            invalid(&secs.to_string(), "DelaySeconds", "DelaySeconds must be >= 0 and <= 900.")
+            carried::invalid(&secs.to_string(), "DelaySeconds", "DelaySeconds must be >= 0 and <= 900.")
         })?,
     };
-    let attributes = check_attributes(attributes)?;
-    let trace_header = check_system(system)?;
+    let attributes = carried::check_attributes(attributes)?;
+    let trace_header = carried::check_system(system)?;
     let content = Content {
         id: step.ids.uuid_bytes(),
         body,
@@ -230,6 +232,8 @@ fn accept(
         queue.remember_sent(step, id, group, deduplication::Sent { at: step.now, id: content.id, number });
     }
     let held = if room { bytes.len() } else { 0 };
+    // What became visible meanwhile did so before this.
+    queue.messages.advance(step.now);
     queue.messages.insert(
         number,
         content.group.as_deref(),
@@ -250,128 +254,6 @@ fn accept(
     sqs.content_bytes += held;
     sqs.active(step.now, (scope, name));
     Ok(number)
-}
-
-fn invalid(value: &str, parameter: &str, reason: &str) -> Error {
-    Error::InvalidParameterValue(format!(
-        "Value {value} for parameter {parameter} is invalid. Reason: {reason}"
-    ))
-}
-
-/// Group and deduplication ids: 1 to 128 alphanumeric or punctuation characters (sqs/test_sqs: test_message_deduplication_id_invalid).
-pub fn check_id(parameter: &str, id: Option<&str>) -> Result<(), Error> {
-    let Some(id) = id else { return Ok(()) };
-    let valid = |c: char| c.is_ascii_alphanumeric() || c.is_ascii_punctuation();
-    if (1..=128).contains(&id.len()) && id.chars().all(valid) {
-        return Ok(());
-    }
-    let reason =
-        format!("{parameter} can only include alphanumeric and punctuation characters. 1 to 128 in length.");
-    Err(invalid(id, parameter, &reason))
-}
-
-/// The characters that XML 1.0 can carry.
-fn is_allowed(c: char) -> bool {
-    matches!(c, '\t' | '\n' | '\r' | ' '..='\u{d7ff}' | '\u{e000}'..='\u{fffd}' | '\u{10000}'..)
-}
-
-fn check_attributes(given: BTreeMap<String, MessageAttributeValue>) -> Result<Vec<Attribute>, Error> {
-    if given.len() > ATTRIBUTES_MAX {
-        return Err(Error::InvalidParameterValue(format!(
-            "Number of message attributes [{}] exceeds the allowed maximum [{ATTRIBUTES_MAX}].",
-            given.len()
-        )));
-    }
-    given.into_iter().map(|(name, value)| check_attribute(name, value)).collect()
-}
-
-fn check_attribute(name: String, given: MessageAttributeValue) -> Result<Attribute, Error> {
-    let refuse = |message: String| Err(Error::InvalidParameterValue(message));
-    check_attribute_name(&name)?;
-    let MessageAttributeValue { string_value, binary_value, data_type, .. } = given;
-    let base = data_type.split('.').next().unwrap_or_default().to_owned();
-    if data_type.is_empty() {
-        return refuse(format!(
-            "The message attribute '{name}' must contain non-empty message attribute type."
-        ));
-    }
-    if data_type.len() > 256 {
-        return refuse(format!("Length of message attribute type must be less than 256 bytes for '{name}'."));
-    }
-    if !matches!(base.as_str(), "String" | "Number" | "Binary") {
-        return refuse(format!(
-            "The message attribute '{name}' has an invalid message attribute type, the set of supported type prefixes is Binary, Number, and String."
-        ));
-    }
-    let empty = || {
-        Err(Error::InvalidParameterValue(format!(
-            "Message (user) attribute '{name}' must contain a non-empty value of type '{base}'."
-        )))
-    };
-    if base == "Binary" {
-        return match binary_value {
-            Some(bytes) if !bytes.is_empty() => {
-                Ok(Attribute { name, data_type, value: AttributeValue::Binary(bytes) })
-            }
-            _ => empty(),
-        };
-    }
-    let Some(text) = string_value.filter(|text| !text.is_empty()) else { return empty() };
-    if !text.chars().all(is_allowed) {
-        return Err(Error::InvalidMessageContents);
-    }
-    if base == "Number" && !is_number(&text) {
-        return refuse(format!("Can't cast the value of message (user) attribute '{name}' to a number."));
-    }
-    Ok(Attribute { name, data_type, value: AttributeValue::Text(text) })
-}
-
-fn check_attribute_name(name: &str) -> Result<(), Error> {
-    let refuse = |message: String| Err(Error::InvalidParameterValue(message));
-    if name.is_empty() {
-        return refuse("The request must contain non-empty message attribute names.".to_owned());
-    }
-    if name.len() > 256 {
-        return refuse("Message (user) attribute name can not be longer than 256 characters.".to_owned());
-    }
-    let lower = name.to_ascii_lowercase();
-    if lower.starts_with("aws.") || lower.starts_with("amazon.") {
-        return refuse("You can't use message attribute names beginning with 'AWS.' or 'Amazon.'. These strings are reserved for internal use.".to_owned());
-    }
-    let valid = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
-    if !name.chars().all(valid) || name.starts_with('.') || name.ends_with('.') || name.contains("..") {
-        return refuse(format!("Invalid attribute name '{name}'."));
-    }
-    Ok(())
-}
-
-/// Up to 38 digits with sign, fraction and exponent, as the developer guide has it.
-fn is_number(text: &str) -> bool {
-    let digits = text.bytes().filter(u8::is_ascii_digit).count();
-    digits > 0 && text.len() <= 256 && text.parse::<f64>().is_ok_and(f64::is_finite)
-}
-
-fn check_system(given: BTreeMap<String, MessageSystemAttributeValue>) -> Result<Option<String>, Error> {
-    let mut trace_header = None;
-    for (name, value) in given {
-        if name != "AWSTraceHeader" {
-            return Err(Error::InvalidParameterValue(format!(
-                "Message system attribute name '{name}' is invalid."
-            )));
-        }
-        if value.data_type != "String" {
-            return Err(Error::InvalidParameterValue(
-                "Data type of message system attribute 'AWSTraceHeader' must be String.".to_owned(),
-            ));
-        }
-        trace_header = value.string_value.filter(|text| !text.is_empty());
-        if trace_header.is_none() {
-            return Err(Error::InvalidParameterValue(
-                "Message (system) attribute 'AWSTraceHeader' must contain a non-empty value of type 'String'.".to_owned(),
-            ));
-        }
-    }
-    Ok(trace_header)
 }
 
 fn trace_attribute(header: &str) -> Attribute {

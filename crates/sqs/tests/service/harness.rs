@@ -28,6 +28,8 @@ pub struct Queues {
     settings: Settings,
     /// What the service sees as the present.
     pub now: Timestamp,
+    /// The `X-Amzn-Trace-Id` header of the client's requests.
+    pub trace_header: Option<&'static str>,
     /// What was published so far.
     pub metrics: Vec<Datum>,
     /// The long polls that ended, in order.
@@ -64,6 +66,7 @@ impl Queues {
             },
             settings: Settings { policies: PolicyMode::Enforce, endpoint },
             now: START,
+            trace_header: None,
             metrics: Vec::new(),
             ended: Vec::new(),
         }
@@ -215,6 +218,10 @@ impl Queues {
         {
             return Err(error);
         }
+        let request = match self.trace_header {
+            Some(header) => pontoon_sqs::with_trace_header(request, header),
+            None => request,
+        };
         let answered = self.step(|service, step| service.call(step, request));
         self.settle();
         answered

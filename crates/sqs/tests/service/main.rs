@@ -6,6 +6,7 @@ mod fifo;
 mod harness;
 mod metrics;
 mod model;
+mod model_fifo;
 mod polls;
 mod recordings;
 mod redrive;

@@ -148,10 +148,7 @@ fn receipts_that_are_stale_foreign_or_mangled() {
     let fresh = queues.receive(&url)[0]["ReceiptHandle"].as_str().unwrap().to_owned();
     let change =
         |url: &str, handle: &str| json!({"QueueUrl": url, "ReceiptHandle": handle, "VisibilityTimeout": 9});
-    assert_eq!(
-        queues.fails("ChangeMessageVisibility", change(&url, &stale)).0,
-        "AWS.SimpleQueueService.MessageNotInflight"
-    );
+    queues.ok("ChangeMessageVisibility", change(&url, &stale));
     let foreign = queues.fails("ChangeMessageVisibility", change(&other, &fresh));
     assert_eq!(
         foreign.1,
@@ -216,4 +213,18 @@ fn a_message_that_was_never_dead_lettered_has_no_source_to_move_back_to() {
     assert_eq!(listed["Results"][0]["Status"], "FAILED");
     assert_eq!(listed["Results"][0]["FailureReason"], "CouldNotDetermineMessageSource");
     assert_eq!(queues.counts(&dead), [1, 0, 0]);
+}
+
+#[test]
+fn an_earlier_handle_changes_the_visibility_of_a_message_that_was_received_again() {
+    // sqs/test_sqs: test_terminate_visibility_timeout_after_receive
+    let mut queues = Queues::new();
+    let url = queues.create("q", json!({}));
+    queues.send(&url, "test");
+    let receive = |secs: u32| json!({"QueueUrl": url, "VisibilityTimeout": secs});
+    let first = queues.ok("ReceiveMessage", receive(0))["Messages"][0]["ReceiptHandle"].clone();
+    queues.ok("ReceiveMessage", receive(3));
+    let end = json!({"QueueUrl": url, "ReceiptHandle": first, "VisibilityTimeout": 0});
+    queues.ok("ChangeMessageVisibility", end);
+    assert_eq!(bodies(&queues.receive(&url)), ["test"]);
 }
