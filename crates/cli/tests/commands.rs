@@ -186,6 +186,28 @@ fn advancing_runs_what_falls_due() {
 }
 
 #[test]
+fn a_virtual_clock_goes_on_from_where_it_stood_when_the_server_was_killed() {
+    let dir = tempfile::tempdir().unwrap();
+    let data = dir.path().join("data").display().to_string();
+    let arguments = ["--data", &data, "--virtual-clock"];
+    let server = Pontoon::start(&arguments);
+    let advanced = clock(&server, &["advance", "1h"]);
+    drop(server);
+    let server = Pontoon::start(&arguments);
+    let taken_up = clock(&server, &["freeze"]);
+    assert!(advanced["now"].as_str() <= taken_up["now"].as_str(), "{advanced} {taken_up}");
+    let advanced = clock(&server, &["advance", "1h"]);
+    drop(server);
+    let server = Pontoon::start(&arguments);
+    assert_eq!(clock(&server, &[]), advanced);
+    drop(server);
+    let refused = pontoon(&["serve", "--data", &data, "--listen", "127.0.0.1:0"]);
+    assert!(!refused.status.success());
+    let said = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert!(said.contains("start with --virtual-clock"), "{said}");
+}
+
+#[test]
 fn a_trace_says_which_field_kept_a_rule_from_matching() {
     let server = Pontoon::start(&["--memory"]);
     call(&server, "AWSEvents.CreateEventBus", &json!({ "Name": "orders" }));

@@ -38,8 +38,8 @@ impl Admin {
             (false, ["health"]) => ok(&self.health(host, home)),
             (true, ["reset"]) => self.reset(host),
             (false, ["clock"]) => ok(&clock(host)),
-            (true, ["clock", "freeze"]) => clock_set(host, true),
-            (true, ["clock", "resume"]) => clock_set(host, false),
+            (true, ["clock", "freeze"]) => clock_set(host, true).await,
+            (true, ["clock", "resume"]) => clock_set(host, false).await,
             (true, ["clock", "advance"]) => advance(host, &query).await,
             (false, ["traces"]) => follow(host, &query).await,
             (false, ["logs"]) => logs(host, &query).await,
@@ -111,8 +111,8 @@ fn not_virtual() -> PlainResponse {
     error(StatusCode::CONFLICT, "the clock is the machine's; start the server with --virtual-clock")
 }
 
-fn clock_set(host: &Arc<Host>, frozen: bool) -> PlainResponse {
-    match host.set_frozen(frozen) {
+async fn clock_set(host: &Arc<Host>, frozen: bool) -> PlainResponse {
+    match host.set_frozen(frozen).await {
         Ok(_) => ok(&clock(host)),
         Err(NotVirtual) => not_virtual(),
     }

@@ -18,7 +18,7 @@ use tokio::runtime::Handle;
 use tokio::sync::futures::Notified;
 use tokio::sync::{Notify, oneshot};
 
-use crate::clock::{SystemClock, VirtualClock};
+use crate::clock::{Standing, SystemClock, VirtualClock};
 use crate::dispatch::Dispatcher;
 use crate::engine::{Answer, Applied, Call, Engine, Released};
 use crate::intercept::Intercept;
@@ -38,6 +38,33 @@ impl Clock for HostClock {
             Self::System(clock) => clock.now(),
             Self::Virtual(clock) => clock.now(),
         }
+    }
+}
+
+impl HostClock {
+    /// The clock of a data directory, which goes on from where it stood when the directory was last written.
+    ///
+    /// # Errors
+    /// If the machine's clock is asked for and is behind the virtual one that the directory was used with; if the store fails.
+    pub fn open(store: &dyn Store, is_virtual: bool) -> Result<Self, LoadError> {
+        let stood = Standing::load(store)?;
+        if is_virtual {
+            let clock = stood.map_or_else(VirtualClock::default, VirtualClock::at);
+            return Ok(Self::Virtual(Arc::new(clock)));
+        }
+        let clock = SystemClock::default();
+        if let Some(stood) = stood {
+            let (told, now) = (stood.now(), clock.now());
+            if told > now {
+                return Err(LoadError::new(format!(
+                    "the data is of {told} by its virtual clock, and the machine's is at {now}: start with --virtual-clock, or name another \
+                     directory with --data"
+                )));
+            }
+            // From here on the machine's clock counts.
+            store.apply(Standing::forget())?;
+        }
+        Ok(Self::System(Arc::new(clock)))
     }
 }
 
@@ -398,23 +425,24 @@ impl Host {
         let HostClock::Virtual(clock) = &self.clock else { return Err(NotVirtual) };
         let _alone = self.advancing.lock().await;
         let was_frozen = clock.is_frozen();
-        clock.freeze();
+        let mut seq = self.set_clock(|| clock.freeze());
         let target = clock.now().after(by);
         loop {
             self.settle().await;
             match self.look(Engine::next_due) {
                 Some(at) if at <= target => {
-                    clock.step_to(at);
+                    seq = self.set_clock(|| clock.step_to(at));
                     self.run_one_due();
                 }
-                _ if clock.now() < target => clock.step_to(target),
+                _ if clock.now() < target => seq = self.set_clock(|| clock.step_to(target)),
                 _ => break,
             }
         }
         if !was_frozen {
-            clock.resume();
+            seq = self.set_clock(|| clock.resume());
             self.timer.notify_one();
         }
+        self.kept(seq).await;
         Ok(clock.now())
     }
 
@@ -422,15 +450,31 @@ impl Host {
     ///
     /// # Errors
     /// If the clock is the machine's.
-    pub fn set_frozen(&self, frozen: bool) -> Result<Timestamp, NotVirtual> {
+    pub async fn set_frozen(&self, frozen: bool) -> Result<Timestamp, NotVirtual> {
         let HostClock::Virtual(clock) = &self.clock else { return Err(NotVirtual) };
-        if frozen {
-            clock.freeze();
-        } else {
-            clock.resume();
-        }
+        let _alone = self.advancing.lock().await;
+        let seq = self.set_clock(|| if frozen { clock.freeze() } else { clock.resume() });
         self.timer.notify_one();
+        self.kept(seq).await;
         Ok(clock.now())
+    }
+
+    /// Changes how a virtual clock stands, and writes it down before any command runs at an instant that it then shows.
+    fn set_clock(&self, change: impl FnOnce() -> Standing) -> Seq {
+        let engine = self.engine.lock();
+        let written = self.store.apply(change().write());
+        drop(engine);
+        if let Err(error) = &written {
+            (self.fail_stop)(&error.message);
+        }
+        let seq = written.unwrap_or_default();
+        self.durability.applied(seq);
+        seq
+    }
+
+    /// Waits until the clock's standing is durable. Where a store that failed does not stop the process (tests), nothing is to be waited for.
+    async fn kept(&self, seq: Seq) {
+        let _ = self.durable(seq).await;
     }
 
     /// Empties everything: every resource of every account, durably.
@@ -441,6 +485,9 @@ impl Host {
         let mut engine = self.engine.lock();
         self.epoch.fetch_add(1, Ordering::AcqRel);
         self.store.clear()?;
+        if let HostClock::Virtual(clock) = &self.clock {
+            self.durability.applied(self.store.apply(clock.standing().write())?);
+        }
         *engine = engine.emptied((self.services)())?;
         drop(engine);
         self.waiting.lock().clear();

@@ -17,7 +17,6 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use crate::admin::Admin;
-use crate::clock::{SystemClock, VirtualClock};
 use crate::dispatch::Dispatcher;
 use crate::front::{Access, Front};
 use crate::functions::{Executor, FunctionPool, PoolConfig};
@@ -127,11 +126,8 @@ impl Server {
         })?;
         let address = listener.local_addr().map_err(|error| StartError::new(error.to_string()))?;
         let (store, functions_dir, scratch) = open_storage(&config.storage)?;
-        let clock = if config.virtual_clock {
-            HostClock::Virtual(Arc::new(VirtualClock::new()))
-        } else {
-            HostClock::System(Arc::new(SystemClock::default()))
-        };
+        let clock = HostClock::open(store.as_ref(), config.virtual_clock)
+            .map_err(|error| StartError::new(error.message))?;
         let shared_clock: Arc<dyn Clock> = Arc::new(clock.clone());
         let pool =
             PoolConfig::new(functions_dir.clone(), endpoint_of(address), shared_clock, Arc::clone(&store));

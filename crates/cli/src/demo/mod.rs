@@ -91,7 +91,7 @@ async fn keep(server: &Server) -> Result<(), String> {
     if let pontoon_host::host::HostClock::Virtual(clock) = server.host().clock()
         && clock.is_frozen()
     {
-        server.host().set_frozen(false).map_err(|_| "the demo's clock is virtual".to_owned())?;
+        server.host().set_frozen(false).await.map_err(|_| "the demo's clock is virtual".to_owned())?;
     }
     println!();
     println!("It keeps running; have a look, and interrupt it when done:");
