@@ -160,6 +160,10 @@ async fn follow(local: &Local, name: &str, mut seen: usize) -> Result<(), String
     let deadline = tokio::time::Instant::now() + PATIENCE;
     let mut reasons = Vec::new();
     loop {
+        // Before its events, so that none is missed when it has come to rest.
+        let status = stack(local, name)
+            .await?
+            .map_or_else(|| "DELETE_COMPLETE".to_owned(), |stack| stack.stack_status);
         let events = events(local, name).await?;
         for event in &events[seen.min(events.len())..] {
             print_event(event);
@@ -169,9 +173,6 @@ async fn follow(local: &Local, name: &str, mut seen: usize) -> Result<(), String
             }
         }
         seen = events.len();
-        let status = stack(local, name)
-            .await?
-            .map_or_else(|| "DELETE_COMPLETE".to_owned(), |stack| stack.stack_status);
         match status.as_str() {
             "CREATE_COMPLETE" | "UPDATE_COMPLETE" => return Ok(()),
             status if status.ends_with("_IN_PROGRESS") => {}
