@@ -1,7 +1,7 @@
 //! `pontoon serve`: only the server.
 
 use pontoon_host::server::Server;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::args::ServerArgs;
 
@@ -10,8 +10,9 @@ use crate::args::ServerArgs;
 /// # Errors
 /// If the server cannot start.
 pub async fn run(args: ServerArgs) -> Result<(), String> {
+    let mut interrupts = Interrupts::listen()?;
     let server = start(&args).await?;
-    interrupted().await?;
+    interrupts.come().await;
     eprintln!("pontoon: stopping");
     server.stop().await;
     Ok(())
@@ -28,17 +29,29 @@ pub async fn start(args: &ServerArgs) -> Result<Server, String> {
     Ok(server)
 }
 
-/// Resolves at SIGINT or SIGTERM.
-///
-/// # Errors
-/// If the machine gives no signals.
-pub async fn interrupted() -> Result<(), String> {
-    let failed = |error: std::io::Error| format!("cannot wait for signals: {error}");
-    let mut interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
-    let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
-    tokio::select! {
-        _ = interrupt.recv() => {}
-        _ = terminate.recv() => {}
+/// SIGINT and SIGTERM, heard from when this is made, so that none is lost between two waits.
+pub struct Interrupts {
+    interrupt: Signal,
+    terminate: Signal,
+}
+
+impl Interrupts {
+    /// Begins to listen.
+    ///
+    /// # Errors
+    /// If the machine gives no signals.
+    pub fn listen() -> Result<Self, String> {
+        let failed = |error: std::io::Error| format!("cannot wait for signals: {error}");
+        let interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
+        let terminate = signal(SignalKind::terminate()).map_err(failed)?;
+        Ok(Self { interrupt, terminate })
     }
-    Ok(())
+
+    /// Resolves when one has come.
+    pub async fn come(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+        }
+    }
 }

@@ -12,7 +12,7 @@ use pontoon_core::Scope;
 use crate::args::ServerArgs;
 use crate::deploy::{self, Deployment, Outcome, Prepared};
 use crate::local::Local;
-use crate::serve;
+use crate::serve::{self, Interrupts};
 use crate::show::{Paint, paint};
 use crate::trace;
 
@@ -65,6 +65,7 @@ pub async fn run(up: Up) -> Result<(), String> {
     let template = fingerprint(&up.template);
     let prepared = deploy::prepare(&up.template)?;
     let seen = up.watch.then(|| (template, fingerprints(&prepared)));
+    let mut interrupts = Interrupts::listen()?;
     let server = serve::start(&up.server).await?;
     let local = Local::new(&server, Scope { account: up.server.account, region: up.server.region });
     let deployment = Deployment {
@@ -85,7 +86,7 @@ pub async fn run(up: Up) -> Result<(), String> {
     };
     let done = tokio::select! {
         done = followed => done,
-        interrupted = serve::interrupted() => interrupted,
+        () = interrupts.come() => Ok(()),
     };
     eprintln!("pontoon: stopping");
     server.stop().await;

@@ -11,7 +11,7 @@ use pontoon_core::Scope;
 use pontoon_host::server::{Config, Server, Storage};
 
 use crate::local::Local;
-use crate::serve;
+use crate::serve::Interrupts;
 use crate::show::{Paint, paint};
 
 /// `pontoon demo`.
@@ -47,13 +47,14 @@ pub async fn run(demo: Demo) -> Result<(), String> {
         virtual_clock: true,
         ..Config::default()
     };
+    let mut interrupts = Interrupts::listen()?;
     let server = Server::start(config).await.map_err(|error| error.message)?;
     println!("{}", paint(Paint::Bold, "The order system, on one binary"));
     println!("pontoon listens on {}, data in {}, on a virtual clock", server.endpoint(), home.display());
     let local = Local::new(&server, Scope::default());
     let told = tokio::select! {
         told = story::tell(&local, &home) => told,
-        interrupted = serve::interrupted() => interrupted.and(Err("interrupted".to_owned())),
+        () = interrupts.come() => Err("interrupted".to_owned()),
     };
     println!();
     if told.is_ok() {
@@ -61,6 +62,7 @@ pub async fn run(demo: Demo) -> Result<(), String> {
     }
     if demo.keep && told.is_ok() {
         keep(&server).await?;
+        interrupts.come().await;
     }
     server.stop().await;
     if ephemeral && !demo.keep {
@@ -87,6 +89,7 @@ fn prepare_home(home: &std::path::Path) -> Result<(), String> {
     std::fs::write(marker, "The directory of `pontoon demo`, which empties it.\n").map_err(failed)
 }
 
+/// Lets the clock run on, and says how to look.
 async fn keep(server: &Server) -> Result<(), String> {
     if let pontoon_host::host::HostClock::Virtual(clock) = server.host().clock()
         && clock.is_frozen()
@@ -101,5 +104,5 @@ async fn keep(server: &Server) -> Result<(), String> {
     );
     println!("  aws dynamodb scan --table-name orders");
     println!("  pontoon trace --endpoint {}", server.endpoint());
-    serve::interrupted().await
+    Ok(())
 }
