@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use pontoon_core::{ApiError, Caller, Output, Principal, Request, Scope};
+use pontoon_core::{ApiError, Caller, Output, Request, Scope};
 use pontoon_host::engine::Call;
 use pontoon_host::host::Host;
 use pontoon_host::server::Server;
@@ -31,16 +31,7 @@ impl Local {
     /// # Errors
     /// AWS's error.
     pub async fn call<O: Output>(&self, request: impl Request) -> Result<O, ApiError> {
-        let caller = Caller {
-            principal: Principal::Account(self.scope.account),
-            account: self.scope.account,
-            source_arn: None,
-            identity: None,
-            request_id: "local".into(),
-            endpoint: Arc::clone(&self.endpoint),
-            traces: None,
-            depth: 0,
-        };
+        let caller = Caller::of_account(self.scope.account, "local", Arc::clone(&self.endpoint));
         let call = Call { scope: self.scope, caller, request: Box::new(request) };
         let output = self.host.call(call).await?.into_any().downcast::<O>();
         assert!(output.is_ok(), "an operation answers with its own output type");

@@ -22,8 +22,8 @@ fn stdout(output: &Output) -> String {
     String::from_utf8_lossy(&output.stdout).into_owned()
 }
 
-/// Sends a request with a JSON body; the answer's body.
-fn post(endpoint: &str, path: &str, header: &str, body: &Value) -> Value {
+/// Sends a request with a JSON body; the whole answer.
+fn ask(endpoint: &str, path: &str, header: &str, body: &Value) -> String {
     let host = endpoint.strip_prefix("http://").unwrap();
     let body = body.to_string();
     let request = format!(
@@ -35,15 +35,25 @@ fn post(endpoint: &str, path: &str, header: &str, body: &Value) -> Value {
     stream.write_all(request.as_bytes()).unwrap();
     let mut answer = String::new();
     stream.read_to_string(&mut answer).unwrap();
+    answer
+}
+
+/// Sends a request with a JSON body that must succeed; the answer's body.
+fn post(endpoint: &str, path: &str, header: &str, body: &Value) -> Value {
+    let answer = ask(endpoint, path, header, body);
     let (head, body) = answer.split_once("\r\n\r\n").unwrap();
     assert!(head.starts_with("HTTP/1.1 200"), "{answer}");
     serde_json::from_str(body).unwrap()
 }
 
+/// The headers that call an operation of a JSON protocol.
+fn json_headers(target: &str) -> String {
+    format!("content-type: application/x-amz-json-1.1\r\nx-amz-target: {target}\r\n")
+}
+
 /// Calls an operation of a JSON protocol.
 fn call_at(endpoint: &str, target: &str, body: &Value) -> Value {
-    let header = format!("content-type: application/x-amz-json-1.1\r\nx-amz-target: {target}\r\n");
-    post(endpoint, "/", &header, body)
+    post(endpoint, "/", &json_headers(target), body)
 }
 
 fn call(server: &Pontoon, target: &str, body: &Value) -> Value {
@@ -225,6 +235,30 @@ fn a_trace_says_which_field_kept_a_rule_from_matching() {
     let shown = stdout(&pontoon(&["trace", id, "--endpoint", &server.endpoint]));
     assert!(shown.contains("did not match: large"), "{shown}");
     assert!(shown.contains("detail.amount") && shown.contains("100") && shown.contains('5'), "{shown}");
+}
+
+#[test]
+fn policies_know_where_a_request_comes_from() {
+    let server = Pontoon::start(&["--memory", "--policies", "enforce"]);
+    let queue = call(&server, "AmazonSQS.CreateQueue", &json!({ "QueueName": "q" }));
+    let url = &queue["QueueUrl"];
+    for (condition, user_agent, denied) in [
+        (r#"{"IpAddress":{"aws:SourceIp":"127.0.0.0/8"}}"#, "", true),
+        (r#"{"NotIpAddress":{"aws:SourceIp":"127.0.0.0/8"}}"#, "", false),
+        (r#"{"StringLike":{"aws:UserAgent":"probe/*"}}"#, "user-agent: probe/1\r\n", true),
+        (r#"{"StringLike":{"aws:UserAgent":"probe/*"}}"#, "user-agent: aws-cli/2\r\n", false),
+        (r#"{"StringLike":{"aws:UserAgent":"*"}}"#, "", false),
+    ] {
+        let policy = format!(
+            r#"{{"Version":"2012-10-17","Statement":{{"Effect":"Deny","Principal":"*","Action":"sqs:SendMessage","Resource":"*","Condition":{condition}}}}}"#
+        );
+        let attributes = json!({ "QueueUrl": url, "Attributes": { "Policy": policy } });
+        call(&server, "AmazonSQS.SetQueueAttributes", &attributes);
+        let header = json_headers("AmazonSQS.SendMessage") + user_agent;
+        let answer = ask(&server.endpoint, "/", &header, &json!({ "QueueUrl": url, "MessageBody": "m" }));
+        assert_eq!(answer.contains("AccessDenied"), denied, "{condition}: {answer}");
+        assert_eq!(answer.starts_with("HTTP/1.1 200"), !denied, "{condition}: {answer}");
+    }
 }
 
 #[test]

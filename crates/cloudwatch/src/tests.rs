@@ -36,16 +36,7 @@ pub(super) const NOON: &str = "2026-01-31T12:00:00Z";
 impl Bench {
     pub(super) fn new() -> Self {
         let account: Account = "111111111111".parse().unwrap();
-        let caller = Caller {
-            principal: Principal::Account(account),
-            account,
-            source_arn: None,
-            identity: None,
-            request_id: "r".into(),
-            endpoint: "http://127.0.0.1:4566".into(),
-            traces: None,
-            depth: 0,
-        };
+        let caller = Caller::of_account(account, "r", "http://127.0.0.1:4566");
         Self {
             cloudwatch: CloudWatch::default(),
             store: pontoon_store::memory(),

@@ -25,7 +25,7 @@ pub use scope::{Account, Arn, Region, Scope};
 pub use service::{Inspect, LoadError, Service};
 pub use shape::{OperationSchema, Output, Request, ServiceSchema};
 pub use step::{
-    Caller, Dispatch, Hop, ParkId, Principal, Reply, ServiceId, Settled, SnapshotRead, Step, Ticket,
+    Caller, Dispatch, Hop, Origin, ParkId, Principal, Reply, ServiceId, Settled, SnapshotRead, Step, Ticket,
 };
 pub use store::{Batch, Direction, KeyRange, Seq, Space, Store, StoreError, StoreRead};
 pub use time::{Clock, Timestamp};

@@ -27,7 +27,7 @@ pub enum PolicyMode {
     Warn,
 }
 
-/// The policies attached to a user or role. The default allows nothing.
+/// What IAM has of a user or role: the policies attached to it, and its tags. The default allows nothing.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct IdentityPolicies {
     /// Inline and attached documents, of which one must allow.
@@ -36,6 +36,17 @@ pub struct IdentityPolicies {
     pub boundary: Option<Document>,
     /// The policies handed over when the role was assumed, of which one must allow too if there are any.
     pub session: Option<Vec<Document>>,
+    /// The tags of the user or role, by key, which conditions know as `aws:PrincipalTag/KEY`.
+    pub tags: Vec<(String, String)>,
+}
+
+impl IdentityPolicies {
+    /// The value of the tag with this key, whose case does not matter.
+    #[must_use]
+    pub fn tag(&self, key: &str) -> Option<&str> {
+        let mut tags = self.tags.iter();
+        tags.find(|(name, _)| name.eq_ignore_ascii_case(key)).map(|(_, value)| &**value)
+    }
 }
 
 /// An access that a policy may allow or deny.

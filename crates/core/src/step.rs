@@ -6,6 +6,7 @@
 //! and writes everything as one atomic batch; replies and work leave only when that batch is durable.
 
 use std::any::Any;
+use std::net::IpAddr;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
@@ -117,6 +118,35 @@ pub struct Caller {
     pub traces: TraceIds,
     /// How many hops led here; bounds loops.
     pub depth: u8,
+    /// Where the request came from; `None` if it did not come over the network. Hops keep it, but say nothing of their own origin by it.
+    pub origin: Option<Origin>,
+}
+
+impl Caller {
+    /// The account itself, calling within this process.
+    #[must_use]
+    pub fn of_account(account: Account, request_id: &str, endpoint: impl Into<Arc<str>>) -> Self {
+        Self {
+            principal: Principal::Account(account),
+            account,
+            source_arn: None,
+            identity: None,
+            request_id: request_id.into(),
+            endpoint: endpoint.into(),
+            traces: None,
+            depth: 0,
+            origin: None,
+        }
+    }
+}
+
+/// Where a request came from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Origin {
+    /// `aws:SourceIp`.
+    pub source_ip: IpAddr,
+    /// `aws:UserAgent`: the header, if there is one and it is text.
+    pub user_agent: Option<Arc<str>>,
 }
 
 /// A call from one service to another: exactly the operation that the public API calls.
@@ -353,6 +383,7 @@ impl<'a> Step<'a> {
             endpoint: Arc::clone(&self.ground.settings.endpoint),
             traces,
             depth: self.caller.depth.saturating_add(1),
+            origin: None,
         }
     }
 

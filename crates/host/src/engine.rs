@@ -144,16 +144,7 @@ impl Engine {
             by_schema.extend(service.schemas().iter().map(|schema| (schema.id, service.id())));
         }
         let traces = Traces::load(store.as_ref())?;
-        let service_caller = Caller {
-            principal: Principal::Account(Scope::default().account),
-            account: Scope::default().account,
-            source_arn: None,
-            identity: None,
-            request_id: "".into(),
-            endpoint: Arc::clone(&settings.endpoint),
-            traces: None,
-            depth: 0,
-        };
+        let service_caller = Caller::of_account(Scope::default().account, "", Arc::clone(&settings.endpoint));
         Ok(Self {
             services,
             by_schema,

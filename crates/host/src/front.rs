@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use http::StatusCode;
 use pontoon_core::shape::Violations;
-use pontoon_core::{ApiError, Caller, OperationSchema, Output, Principal, Scope, ServiceSchema, Timestamp};
+use pontoon_core::{
+    ApiError, Caller, OperationSchema, Origin, Output, Principal, Scope, ServiceSchema, Timestamp,
+};
 use pontoon_identity::{Directory, Identified};
 use pontoon_sns::Certificates;
 use pontoon_wire::{Backend, Call, Credentials, PlainRequest, PlainResponse, Secret};
@@ -51,6 +53,7 @@ impl Front {
     /// credentials of an account.
     fn identified(&self, access_key: &str) -> Option<Identified> {
         if let Some(function) = self.host.dispatcher().session(access_key) {
+            // A role that is not in IAM may do nothing, whoever asks: see docs/policies.md.
             let policies = self.directory.policies_of_role(&function.role).unwrap_or_default();
             return Some(Identified {
                 principal: Principal::Role { arn: function.role, session: function.session },
@@ -103,7 +106,17 @@ impl Backend for Front {
     }
 
     async fn call(&self, call: Call) -> Result<Box<dyn Output>, ApiError> {
-        let Call { request, scope, access_key, request_id, endpoint, trace_header, .. } = call;
+        let Call {
+            request,
+            scope,
+            access_key,
+            request_id,
+            endpoint,
+            trace_header,
+            source_ip,
+            user_agent,
+            ..
+        } = call;
         // Who needs a signature elsewhere and has none here is nobody in particular, and may do nothing that is guarded.
         let is_nobody = access_key.is_none() && !self.anonymous();
         let (principal, account, identity) = match access_key.and_then(|key| self.identified(&key)) {
@@ -121,6 +134,7 @@ impl Backend for Front {
             endpoint,
             traces: continued.and_then(|continued| continued.traces),
             depth: 0,
+            origin: Some(Origin { source_ip: source_ip.to_canonical(), user_agent }),
         };
         let request = match &trace_header {
             Some(header) => pontoon_sqs::with_trace_header(request, header),

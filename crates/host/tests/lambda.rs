@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use pontoon_api::{lambda, logs, sqs};
-use pontoon_core::{Account, ApiError, Caller, Principal, Request, Scope};
+use pontoon_core::{Account, ApiError, Caller, Request, Scope};
 use pontoon_host::engine::Call;
 use pontoon_host::server::{Config, Server};
 use serde_json::{Value, json};
@@ -29,16 +29,11 @@ impl Bench {
     }
 
     async fn call<T: 'static>(&self, request: impl Request) -> Result<T, ApiError> {
-        let caller = Caller {
-            principal: Principal::Account(Account::DEFAULT),
-            account: Account::DEFAULT,
-            source_arn: None,
-            identity: None,
-            request_id: "11111111-2222-4333-8444-555555555555".into(),
-            endpoint: self.server.endpoint().into(),
-            traces: None,
-            depth: 0,
-        };
+        let caller = Caller::of_account(
+            Account::DEFAULT,
+            "11111111-2222-4333-8444-555555555555",
+            self.server.endpoint(),
+        );
         let call = Call { scope: Scope::default(), caller, request: Box::new(request) };
         let output = Arc::clone(self.server.host()).call(call).await?;
         Ok(*output.into_any().downcast::<T>().unwrap())

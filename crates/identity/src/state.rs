@@ -64,7 +64,7 @@ impl AccountState {
         }
     }
 
-    /// All that a role is allowed by its own policies.
+    /// All that a role is allowed by its own policies, and its tags.
     #[must_use]
     pub fn policies_of(&self, account: Account, role: &Role) -> IdentityPolicies {
         let inline = role.inline.values().map(|policy| &policy.document);
@@ -72,7 +72,13 @@ impl AccountState {
         // A boundary that cannot be found bounds everything away.
         let boundary =
             role.boundary.as_deref().map(|arn| self.document(account, arn).cloned().unwrap_or_default());
-        IdentityPolicies { documents: inline.chain(attached).cloned().collect(), boundary, session: None }
+        let tags = role.tags.iter().map(|tag| (tag.key.clone(), tag.value.clone())).collect();
+        IdentityPolicies {
+            documents: inline.chain(attached).cloned().collect(),
+            boundary,
+            session: None,
+            tags,
+        }
     }
 }
 

@@ -269,16 +269,7 @@ fn service_under_test() -> Lambda {
 }
 
 fn account() -> Caller {
-    Caller {
-        principal: Principal::Account(Account::DEFAULT),
-        account: Account::DEFAULT,
-        source_arn: None,
-        identity: None,
-        request_id: "11111111-2222-4333-8444-555555555555".into(),
-        endpoint: "http://127.0.0.1:4566".into(),
-        traces: None,
-        depth: 0,
-    }
+    Caller::of_account(Account::DEFAULT, "11111111-2222-4333-8444-555555555555", "http://127.0.0.1:4566")
 }
 
 fn service(principal: &'static str, source_arn: &str) -> Caller {
@@ -953,4 +944,17 @@ fn functions_call_in_the_name_of_their_role_which_must_exist() {
     let (_, hop) = bench.poll().unwrap();
     assert_eq!(hop.caller.principal, Principal::Role { arn: ROLE.into(), session: "f".into() });
     assert!(hop.caller.identity.is_some());
+}
+
+#[test]
+fn where_policies_only_warn_a_function_calls_in_the_name_of_a_role_that_is_not_there() {
+    let mut bench = Bench::new();
+    bench.settings.policies = PolicyMode::Warn;
+    let role = ROLE.replace("/r", "/other");
+    let input = api::CreateFunctionInput { role: role.clone(), ..creation("f") };
+    let _: api::CreateFunctionOutput = bench.ready(api::Request::CreateFunction(input));
+    bench.map(|_| {}).unwrap();
+    let (_, hop) = bench.poll().unwrap();
+    assert_eq!(hop.caller.principal, Principal::Role { arn: role.into(), session: "f".into() });
+    assert!(hop.caller.identity.is_none());
 }

@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use pontoon_core::step::Settings;
 use pontoon_core::{
-    ApiError, Caller, Direction, Dispatch, KeyRange, Output, ParkId, PolicyMode, Principal, Request, Scope,
-    Seq, Settled, Space, Store, StoreError, Timestamp, Work, WorkOutcome,
+    ApiError, Caller, Direction, Dispatch, KeyRange, Output, ParkId, PolicyMode, Request, Scope, Seq,
+    Settled, Space, Store, StoreError, Timestamp, Work, WorkOutcome,
 };
 use pontoon_host::engine::{Answer, Applied, Call, Engine, Released};
 use pontoon_host::services;
@@ -57,16 +57,7 @@ fn load(store: &Arc<FaultyStore>, seed: u64) -> Result<Engine, Down> {
 
 fn caller() -> Caller {
     let account = Scope::default().account;
-    Caller {
-        principal: Principal::Account(account),
-        account,
-        source_arn: None,
-        identity: None,
-        request_id: "simulated".into(),
-        endpoint: ENDPOINT.into(),
-        traces: None,
-        depth: 0,
-    }
+    Caller::of_account(account, "simulated", ENDPOINT)
 }
 
 impl World {

@@ -97,6 +97,8 @@ pub struct Call {
     pub endpoint: Arc<str>,
     /// The `X-Amzn-Trace-Id` header.
     pub trace_header: Option<Arc<str>>,
+    /// The `User-Agent` header.
+    pub user_agent: Option<Arc<str>>,
     /// The address that the request came from.
     pub source_ip: IpAddr,
 }

@@ -235,6 +235,7 @@ impl<B: Backend> Front<B> {
             request_id: Arc::clone(&exchange.request_id),
             endpoint: endpoint(exchange.head),
             trace_header: exchange.header("x-amzn-trace-id").map(Arc::from),
+            user_agent: exchange.header("user-agent").map(Arc::from),
             source_ip: exchange.source_ip,
         };
         let output = self.backend.call(call).await.map_err(fail)?;

@@ -281,6 +281,7 @@ pub(crate) fn hop_caller(step: &mut Step<'_>, stack: &Stack) -> Caller {
         endpoint: requester.map_or("", |requester| &requester.endpoint).into(),
         traces: None,
         depth: step.caller.depth.saturating_add(1),
+        origin: None,
     }
 }
 

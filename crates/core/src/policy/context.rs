@@ -6,7 +6,7 @@ use std::borrow::Cow;
 
 use super::Access;
 use crate::scope::Scope;
-use crate::step::{Caller, Principal};
+use crate::step::{Caller, Origin, Principal};
 use crate::time::Timestamp;
 
 /// What is known of a condition key.
@@ -98,6 +98,9 @@ impl<'a> Context<'a> {
 
     fn of_principal(&self, key: &str) -> Fact<'a> {
         let caller = self.caller;
+        if let Some(tag) = key.strip_prefix("principaltag/") {
+            return Fact::present(caller.identity.as_deref().and_then(|identity| identity.tag(tag)));
+        }
         match (key, &caller.principal) {
             ("principalisawsservice", Principal::Service(_)) => Fact::of("true"),
             ("principalisawsservice", _) => Fact::of("false"),
@@ -120,9 +123,20 @@ impl<'a> Context<'a> {
             ("userid", Principal::Account(account)) => Fact::of(account.as_str()),
             ("username", Principal::User(arn)) => Fact::present(arn.rsplit_once('/').map(|(_, name)| name)),
             ("username", _) => Fact::Absent,
+            ("sourceip", _) => {
+                self.origin().map_or(Fact::Unknown, |origin| Fact::One(origin.source_ip.to_string().into()))
+            }
+            ("useragent", _) => {
+                self.origin().map_or(Fact::Unknown, |origin| Fact::present(origin.user_agent.as_deref()))
+            }
             ("tokenissuetime", Principal::Account(_) | Principal::User(_)) => Fact::Absent,
             _ => Fact::Unknown,
         }
+    }
+
+    /// Where the request came from, if it is the caller's own: what a service calls in somebody's name comes from AWS's addresses.
+    fn origin(&self) -> Option<&'a Origin> {
+        self.caller.origin.as_ref().filter(|_| self.caller.depth == 0)
     }
 
     /// Whether nobody on a network can have read the request: it came from a service, over TLS, or never left the machine.

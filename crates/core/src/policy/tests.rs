@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::scope::Account;
-use crate::trace::TraceIds;
+use crate::step::Origin;
 
 const QUEUE: &str = "arn:aws:sqs:us-east-1:000000000000:orders";
 const RULE: &str = "arn:aws:events:us-east-1:000000000000:rule/orders-bus/created";
@@ -18,16 +18,8 @@ fn caller(principal: Principal) -> Caller {
         Principal::Account(account) => *account,
         Principal::Service(_) => Account::DEFAULT,
     };
-    Caller {
-        source_arn: matches!(principal, Principal::Service(_)).then(|| RULE.into()),
-        principal,
-        account,
-        identity: None,
-        request_id: "".into(),
-        endpoint: "http://127.0.0.1:4566".into(),
-        traces: TraceIds::default(),
-        depth: 0,
-    }
+    let source_arn = matches!(principal, Principal::Service(_)).then(|| RULE.into());
+    Caller { source_arn, principal, ..Caller::of_account(account, "", "http://127.0.0.1:4566") }
 }
 
 fn role() -> Principal {
@@ -186,6 +178,7 @@ fn boundaries_and_session_policies_limit_what_others_allow() {
             documents: vec![Document::parse_identity(ALLOW_SEND).unwrap()],
             boundary: boundary.map(|json| Document::parse_identity(json).unwrap()),
             session: session.map(|json| vec![Document::parse_identity(json).unwrap()]),
+            ..IdentityPolicies::default()
         };
         Caller { identity: Some(Arc::new(identity)), ..caller(role()) }
     };
@@ -327,7 +320,9 @@ fn missing_keys_and_several_values_follow_the_quantifier() {
 #[test]
 fn what_cannot_be_judged_never_allows_and_always_denies() {
     for condition in [
-        r#"{"StringEquals":{"aws:PrincipalTag/team":"x"}}"#,
+        r#"{"StringEquals":{"aws:ResourceTag/team":"x"}}"#,
+        r#"{"IpAddress":{"aws:SourceIp":"0.0.0.0/0"}}"#,
+        r#"{"StringLike":{"aws:UserAgent":"*"}}"#,
         r#"{"StringNotEquals":{"sqs:Unheard":"x"}}"#,
         r#"{"StringEqualsIfExists":{"aws:Unheard":"x"}}"#,
         r#"{"ForAllValues:StringEquals":{"aws:TagKeys":"x"}}"#,
@@ -337,6 +332,51 @@ fn what_cannot_be_judged_never_allows_and_always_denies() {
         let owner = caller(Principal::Account(Account::DEFAULT));
         let deny = statement("Deny", r#""*""#, condition);
         assert!(denied(&owner, Some(&deny), &[]).is_some(), "{condition} spared");
+    }
+}
+
+#[test]
+fn requests_come_from_an_address_and_a_program() {
+    let origin = |source_ip: &str, user_agent: Option<&str>| Origin {
+        source_ip: source_ip.parse().unwrap(),
+        user_agent: user_agent.map(Arc::from),
+    };
+    let outside = Caller { origin: Some(origin("198.51.100.7", Some("aws-cli/2.1"))), ..caller(role()) };
+    let v6 = Caller { origin: Some(origin("2001:db8::7", None)), ..caller(role()) };
+    let passed_on = Caller { depth: 1, ..outside.clone() };
+    let service = caller(Principal::Service("events.amazonaws.com"));
+    for (condition, expected) in [
+        (r#"{"IpAddress":{"aws:SourceIp":"198.51.100.0/24"}}"#, [true, false, false, false]),
+        (r#"{"NotIpAddress":{"aws:SourceIp":"198.51.100.0/24"}}"#, [false, true, false, true]),
+        (r#"{"IpAddress":{"aws:SourceIp":["10.0.0.0/8","2001:db8::/32"]}}"#, [false, true, false, false]),
+        (r#"{"Null":{"aws:SourceIp":"true"}}"#, [false, false, false, true]),
+        (r#"{"StringLike":{"aws:UserAgent":"aws-cli/*"}}"#, [true, false, false, false]),
+        (r#"{"Null":{"aws:UserAgent":"true"}}"#, [false, true, false, true]),
+    ] {
+        let allowed = [&outside, &v6, &passed_on, &service]
+            .map(|caller| denied(caller, Some(&statement("Allow", r#""*""#, condition)), &[]).is_none());
+        assert_eq!(allowed, expected, "{condition}");
+    }
+}
+
+#[test]
+fn a_role_s_tags_are_its_principal_tags() {
+    let tags = vec![("Team".to_owned(), "blue".to_owned())];
+    let identity = IdentityPolicies { tags, ..IdentityPolicies::default() };
+    let tagged = Caller { identity: Some(Arc::new(identity)), ..caller(role()) };
+    let untagged = with_policies(role(), &[]);
+    let unknown = caller(role());
+    for (condition, expected) in [
+        (r#"{"StringEquals":{"aws:PrincipalTag/Team":"blue"}}"#, [true, false, false]),
+        (r#"{"StringEquals":{"aws:principaltag/team":["red","blue"]}}"#, [true, false, false]),
+        (r#"{"StringNotEquals":{"aws:PrincipalTag/Team":"blue"}}"#, [false, true, true]),
+        (r#"{"Null":{"aws:PrincipalTag/Other":"true"}}"#, [true, true, true]),
+        (r#"{"StringEquals":{"k":"${aws:PrincipalTag/team}"}}"#, [true, false, false]),
+    ] {
+        let allowed = [&tagged, &untagged, &unknown].map(|caller| {
+            denied(caller, Some(&statement("Allow", r#""*""#, condition)), &[("k", "blue")]).is_none()
+        });
+        assert_eq!(allowed, expected, "{condition}");
     }
 }
 

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use pontoon_core::step::{Effects, Ground, Settings};
 use pontoon_core::{
-    ApiError, Batch, Caller, Datum, Ids, Output, PolicyMode, Principal, Reply, Scope, Service, Settled, Step,
-    Store, Timestamp,
+    ApiError, Batch, Caller, Datum, Ids, Output, PolicyMode, Reply, Scope, Service, Settled, Step, Store,
+    Timestamp,
 };
 use pontoon_dynamodb::DynamoDb;
 use pontoon_wire::protocol::json::{self, writer::JsonWriter};
@@ -36,16 +36,7 @@ impl Tables {
             store: pontoon_store::memory(),
             ids: Ids::from_seed(7),
             next_park: 0,
-            caller: Caller {
-                principal: Principal::Account(Scope::default().account),
-                account: Scope::default().account,
-                source_arn: None,
-                identity: None,
-                request_id: "request".into(),
-                endpoint: "http://127.0.0.1:4566".into(),
-                traces: None,
-                depth: 0,
-            },
+            caller: Caller::of_account(Scope::default().account, "request", "http://127.0.0.1:4566"),
             settings: Settings { policies: PolicyMode::Enforce, endpoint: "http://127.0.0.1:4566".into() },
             now: START,
             metrics: Vec::new(),

@@ -42,16 +42,7 @@ impl Bench {
     }
 
     fn owner() -> Caller {
-        Caller {
-            principal: Principal::Account(Account::DEFAULT),
-            account: Account::DEFAULT,
-            source_arn: None,
-            identity: None,
-            request_id: "r".into(),
-            endpoint: "http://127.0.0.1:4566".into(),
-            traces: None,
-            depth: 0,
-        }
+        Caller::of_account(Account::DEFAULT, "r", "http://127.0.0.1:4566")
     }
 
     fn step<T>(&mut self, caller: &Caller, run: impl FnOnce(&mut Identity, &mut Step<'_>) -> T) -> T {
@@ -246,6 +237,25 @@ fn a_role_with_policies_is_not_deleted() {
     bench.iam::<iam::DeleteRolePolicyOutput>(iam::Request::DeleteRolePolicy(input)).unwrap();
     bench.delete_role().unwrap();
     assert!(bench.identity.directory().policies_of_role(ROLE).is_none());
+}
+
+#[test]
+fn a_role_s_tags_are_known_to_policies_as_they_are_now() {
+    let mut bench = Bench::new();
+    bench.create_role(TRUST).unwrap();
+    let team = |bench: &Bench| {
+        let policies = bench.identity.directory().policies_of_role(ROLE).unwrap();
+        policies.tag("team").map(str::to_owned)
+    };
+    let tags = vec![iam::Tag { key: "Team".into(), value: "blue".into() }];
+    let input = iam::TagRoleInput { role_name: "worker".into(), tags };
+    bench.iam::<iam::TagRoleOutput>(iam::Request::TagRole(input)).unwrap();
+    assert_eq!(team(&bench).as_deref(), Some("blue"));
+    bench.restart();
+    assert_eq!(team(&bench).as_deref(), Some("blue"));
+    let input = iam::UntagRoleInput { role_name: "worker".into(), tag_keys: vec!["Team".into()] };
+    bench.iam::<iam::UntagRoleOutput>(iam::Request::UntagRole(input)).unwrap();
+    assert_eq!(team(&bench), None);
 }
 
 #[test]

@@ -13,8 +13,8 @@ use bytes::Bytes;
 use pontoon_api::lambda as api;
 use pontoon_core::work::{FunctionCall, FunctionResult, FunctionSpec};
 use pontoon_core::{
-    Caller, Dispatch, Hop, ParkId, PolicyMode, Principal, Request, Scope, ServiceId, Settled, Step, Ticket,
-    TraceIds, Work,
+    Caller, Dispatch, Hop, ParkId, Principal, Request, Scope, ServiceId, Settled, Step, Ticket, TraceIds,
+    Work,
 };
 
 use crate::error::Throttle;
@@ -196,19 +196,14 @@ impl Lambda {
         }
     }
 
-    /// Calls another service in the name of a function's execution role, as AWS does. A role that does not exist, which AWS does not let happen, is
-    /// not held against the function unless policies are enforced.
+    /// Calls another service in the name of a function's execution role, as AWS does. A role that is not in IAM may do nothing.
     pub(crate) fn hop(&self, step: &mut Step<'_>, call: FunctionHop) {
         let FunctionHop { to, role, source_arn, request, resource, traces, traced, token } = call;
-        let identity = (self.roles)(&role.arn);
-        let known = identity.is_some() || step.settings().policies == PolicyMode::Enforce;
-        let principal = if known {
-            Principal::Role { arn: role.arn.into(), session: role.function.into() }
-        } else {
-            Principal::Account(step.scope.account)
+        let caller = Caller {
+            identity: (self.roles)(&role.arn),
+            principal: Principal::Role { arn: role.arn.into(), session: role.function.into() },
+            ..step.hop_caller("lambda.amazonaws.com", &source_arn, traces)
         };
-        let caller =
-            Caller { principal, identity, ..step.hop_caller("lambda.amazonaws.com", &source_arn, traces) };
         let ticket =
             token.map(|token| Ticket { owner: ServiceId::Lambda, scope: step.scope, token: Box::new(token) });
         step.hop(Hop { to, caller, request, resource, attempt: 1, traced, ticket });

@@ -27,16 +27,7 @@ struct Bench {
 impl Bench {
     /// With a bucket called `bucket`.
     fn new() -> Self {
-        let caller = Caller {
-            principal: Principal::Account(Account::DEFAULT),
-            account: Account::DEFAULT,
-            source_arn: None,
-            identity: None,
-            request_id: "r".into(),
-            endpoint: "http://127.0.0.1:4566".into(),
-            traces: None,
-            depth: 0,
-        };
+        let caller = Caller::of_account(Account::DEFAULT, "r", "http://127.0.0.1:4566");
         let mut bench = Self {
             s3: S3::default(),
             store: pontoon_store::memory(),

@@ -6,8 +6,8 @@ use std::time::Duration;
 use pontoon_core::shape::Decoded;
 use pontoon_core::step::{Effects, Ground, ParkId, Settings};
 use pontoon_core::{
-    ApiError, Batch, Caller, Datum, Ids, OperationSchema, Output, PolicyMode, Principal, Reply, Scope,
-    Service, Settled, Step, Store, Timestamp,
+    ApiError, Batch, Caller, Datum, Ids, OperationSchema, Output, PolicyMode, Reply, Scope, Service, Settled,
+    Step, Store, Timestamp,
 };
 use pontoon_sqs::Sqs;
 use pontoon_wire::protocol::json::{self, writer::JsonWriter};
@@ -54,16 +54,7 @@ impl Queues {
             store: pontoon_store::memory(),
             ids: Ids::from_seed(7),
             next_park: 0,
-            caller: Caller {
-                principal: Principal::Account(scope().account),
-                account: scope().account,
-                source_arn: None,
-                identity: None,
-                request_id: "request".into(),
-                endpoint: Arc::clone(&endpoint),
-                traces: None,
-                depth: 0,
-            },
+            caller: Caller::of_account(scope().account, "request", Arc::clone(&endpoint)),
             settings: Settings { policies: PolicyMode::Enforce, endpoint },
             now: START,
             trace_header: None,

@@ -7,8 +7,8 @@ use pontoon_api::{cloudformation as api, dynamodb, sqs};
 use pontoon_core::policy::PolicyMode;
 use pontoon_core::step::{Ground, Settings};
 use pontoon_core::{
-    ApiError, Batch, Caller, Ids, Output, Principal, Reply, Request, Scope, Service, Settled, Step, Store,
-    Ticket, Timestamp,
+    ApiError, Batch, Caller, Ids, Output, Reply, Request, Scope, Service, Settled, Step, Store, Ticket,
+    Timestamp,
 };
 
 use crate::CloudFormation;
@@ -161,16 +161,7 @@ impl World {
     }
 
     pub(super) fn caller() -> Caller {
-        Caller {
-            principal: Principal::Account(Scope::default().account),
-            account: Scope::default().account,
-            source_arn: None,
-            identity: None,
-            request_id: "request".into(),
-            endpoint: "http://localhost:4566".into(),
-            traces: None,
-            depth: 0,
-        }
+        Caller::of_account(Scope::default().account, "request", "http://localhost:4566")
     }
 
     /// One command: a step, and everything that follows from it, as the engine does it.
