@@ -98,6 +98,12 @@ impl VirtualClock {
         Self { state: Mutex::new(State { standing, last: standing.now() }) }
     }
 
+    /// A frozen clock that shows `at`, for tests and simulation.
+    #[must_use]
+    pub fn frozen_at(at: Timestamp) -> Self {
+        Self::at(Standing::FrozenAt(at.millis()))
+    }
+
     /// Where it stands.
     #[must_use]
     pub fn standing(&self) -> Standing {
@@ -163,7 +169,7 @@ mod tests {
 
     #[test]
     fn a_frozen_clock_moves_only_when_told_and_never_back() {
-        let clock = VirtualClock::at(Standing::FrozenAt(1000));
+        let clock = VirtualClock::frozen_at(Timestamp::from_millis(1000));
         assert_eq!(clock.now().millis(), 1000);
         clock.step_to(Timestamp::from_millis(6000));
         assert_eq!(clock.step_to(Timestamp::from_millis(1000)), Standing::FrozenAt(6000));

@@ -11,7 +11,7 @@ use aws_smithy_async::rt::sleep::TokioSleep;
 use aws_smithy_async::time::TimeSource;
 use parking_lot::Mutex;
 use pontoon_core::policy::PolicyMode;
-use pontoon_core::{ApiError, Caller, Output, Principal, Request, Scope, Store, Timestamp};
+use pontoon_core::{ApiError, Caller, Output, Request, Scope, Store, Timestamp};
 use pontoon_host::clock::VirtualClock;
 use pontoon_host::engine::Call;
 use pontoon_host::host::{Host, HostClock};
@@ -356,16 +356,7 @@ impl Pontoon {
     /// Calls an operation in the account's own name, past the wire.
     pub(crate) async fn call<O: Output>(&self, request: impl Request) -> Result<O, ApiError> {
         let scope = Scope::default();
-        let caller = Caller {
-            principal: Principal::Account(scope.account),
-            account: scope.account,
-            source_arn: None,
-            identity: None,
-            request_id: "test".into(),
-            endpoint: self.endpoint().into(),
-            traces: None,
-            depth: 0,
-        };
+        let caller = Caller::of_account(scope.account, "test", self.endpoint());
         let output = self.host().call(Call { scope, caller, request: Box::new(request) }).await?;
         let output = output.into_any().downcast::<O>();
         Ok(*output.unwrap_or_else(|_| panic!("an operation answers with its own output type")))
