@@ -171,7 +171,7 @@ mod tests {
     fn check(input: &str, expected: std::result::Result<(), &str>) {
         let input: DeriveInput = syn::parse_str(input).unwrap_or_else(|error| panic!("{input}: {error}"));
         let got = domain_event(&input).map(|_| ()).map_err(|error| error.to_string());
-        assert_eq!(got.as_ref().map(|()| ()).map_err(String::as_str), expected, "{}", quote!(#input));
+        assert_eq!(got.as_ref().copied().map_err(String::as_str), expected, "{}", quote!(#input));
     }
 
     #[test]

@@ -26,11 +26,16 @@
 // The derive macro names this crate; so do the examples and tests within it.
 extern crate self as pontoon;
 
+#[cfg(feature = "aws")]
+pub mod aws;
+pub mod claim;
 pub mod context;
 pub mod envelope;
 pub mod event;
 pub mod event_store;
 pub mod forms;
+pub mod publish;
+pub mod schema;
 
 pub use pontoon_derive::DomainEvent;
 

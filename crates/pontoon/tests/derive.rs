@@ -61,7 +61,7 @@ fn line() -> Line {
 }
 
 fn raw(event_type: &str, version: u32, payload: &Value) -> Envelope<RawPayload> {
-    let payload = serde_json::value::to_raw_value(payload).unwrap();
+    let payload = serde_json::value::to_raw_value(payload).expect("a value is JSON");
     let envelope = Envelope::bare(
         "1".into(),
         event_type.to_owned(),
