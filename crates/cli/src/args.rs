@@ -15,6 +15,7 @@ use crate::client::Target;
 use crate::clock::Clock;
 use crate::demo::Demo;
 use crate::operations::Operations;
+use crate::queues::Queues;
 use crate::trace::Trace;
 use crate::up::Up;
 
@@ -40,6 +41,8 @@ pub enum Command {
     Trace(Trace),
     /// Freeze, advance or resume the clock of a server started with --virtual-clock.
     Clock(Clock),
+    /// Look at queues and their messages without receiving them.
+    Sqs(Queues),
     /// List the supported operations.
     Operations(Operations),
     /// Say what a server runs.

@@ -8,6 +8,7 @@ mod deploy;
 mod health;
 mod local;
 mod operations;
+mod queues;
 mod serve;
 mod show;
 mod trace;
@@ -44,6 +45,7 @@ fn main() -> ExitCode {
             Command::Demo(demo) => demo::run(demo).await,
             Command::Trace(trace) => trace::run(trace).await,
             Command::Clock(clock) => clock::run(clock).await,
+            Command::Sqs(queues) => queues::run(queues).await,
             Command::Operations(asked) => operations::run(&asked),
             Command::Health(target) => health::run(&target).await,
             Command::Reset(target) => health::reset(&target).await,

@@ -308,3 +308,28 @@ fn supported_operations_are_listed() {
     assert!(operations.iter().any(|name| name == "StartMessageMoveTask"));
     assert!(!pontoon(&["operations", "ec2"]).status.success());
 }
+
+#[test]
+fn queues_can_be_looked_at_without_receiving() {
+    let server = Pontoon::start(&["--memory"]);
+    let sqs = |operation: &str, body: Value| call(&server, &format!("AmazonSQS.{operation}"), &body);
+    let url = sqs("CreateQueue", json!({"QueueName": "orders"}))["QueueUrl"].clone();
+    sqs("SendMessage", json!({"QueueUrl": url, "MessageBody": "first"}));
+    let look = |args: &[&str]| {
+        let output = pontoon(&[&["sqs"], args, &["--endpoint", &server.endpoint]].concat());
+        (output.status.success(), stdout(&output), String::from_utf8_lossy(&output.stderr).into_owned())
+    };
+    let json_of =
+        |args: &[&str]| -> Value { serde_json::from_str(&look(&[args, &["--json"]].concat()).1).unwrap() };
+    for _ in 0..2 {
+        assert_eq!(json_of(&["peek", "orders"])[0]["body"], "first");
+        assert_eq!(json_of(&["ls"])[0]["visible"], 1);
+        assert_eq!(json_of(&["stats", "orders"])["attributes"]["VisibilityTimeout"], "30");
+    }
+    let (_, listed, _) = look(&["ls"]);
+    assert!(listed.contains("orders  standard  1"), "{listed}");
+    assert!(look(&["peek", "orders"]).1.contains("received 0 times"));
+    assert!(look(&["stats", "orders"]).1.contains("VisibilityTimeout"));
+    let (ok, _, why) = look(&["peek", "nothing"]);
+    assert!(!ok && why.contains("there is no queue of that name"), "{why}");
+}

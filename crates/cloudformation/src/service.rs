@@ -103,7 +103,7 @@ impl Service for CloudFormation {
                 let live = stacks.filter(|stack| stack.status != StackStatus::DeleteComplete).count();
                 Some(serde_json::json!({ "stacks": live }))
             }
-            Inspect::ExplainEvent { .. } => None,
+            _ => None,
         }
     }
 }

@@ -90,7 +90,7 @@ impl Service for CloudWatch {
                 let alarms: usize = self.alarms.values().map(std::collections::BTreeMap::len).sum();
                 Some(serde_json::json!({ "alarms": alarms, "metrics": self.metrics.count() }))
             }
-            Inspect::ExplainEvent { .. } => None,
+            _ => None,
         }
     }
 }

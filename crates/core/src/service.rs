@@ -112,4 +112,20 @@ pub enum Inspect<'a> {
     },
     /// How many resources of each kind there are (`{"queues": 3}`).
     Counts,
+    /// SQS: every queue of the scope with its counts, by name.
+    Queues {
+        /// The present instant.
+        now: Timestamp,
+    },
+    /// SQS: a queue of the scope, what it holds and remembers, and its first `max` messages, without receiving them. `None` if there is none.
+    Queue {
+        /// The queue's name.
+        name: &'a str,
+        /// How many messages to show.
+        max: usize,
+        /// The present instant.
+        now: Timestamp,
+        /// Where contents are read.
+        store: &'a dyn StoreRead,
+    },
 }

@@ -94,7 +94,7 @@ impl Service for DynamoDb {
                 let tables: usize = self.regions.values().map(std::collections::BTreeMap::len).sum();
                 Some(serde_json::json!({ "tables": tables }))
             }
-            Inspect::ExplainEvent { .. } => None,
+            _ => None,
         }
     }
 }

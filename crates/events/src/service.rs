@@ -104,6 +104,7 @@ impl Service for Events {
                     "deliveries waiting": self.outbox.len(),
                 }))
             }
+            _ => None,
         }
     }
 }

@@ -15,6 +15,9 @@ const FOLLOW_WAIT: Duration = Duration::from_secs(20);
 /// How far the clock can be advanced at once: ten years, in milliseconds.
 const ADVANCE_MILLIS_MAX: u64 = 10 * 366 * 86_400_000;
 
+/// How many messages of a queue are shown at once.
+const PEEK_MAX: usize = 1_000;
+
 /// What is allowed beside AWS's APIs.
 #[derive(Debug, Clone, Copy)]
 pub struct Admin {
@@ -44,6 +47,8 @@ impl Admin {
             (false, ["traces"]) => follow(host, &query).await,
             (false, ["logs"]) => logs(host, &query).await,
             (false, ["traces", id]) => trace(host, home, id),
+            (false, ["queues"]) => queues(host, home),
+            (false, ["queues", name]) => queue(host, home, name, &query),
             _ => error(StatusCode::NOT_FOUND, "no such path; see docs/api.md"),
         }
     }
@@ -198,6 +203,28 @@ fn trace(host: &Host, home: Scope, id: &str) -> PlainResponse {
         Ok(Some((records, rules))) => ok(&shape(id, &records, rules)),
         Ok(None) => error(StatusCode::NOT_FOUND, "no trace of that id is kept"),
         Err(failed) => error(StatusCode::INTERNAL_SERVER_ERROR, &failed.message),
+    }
+}
+
+fn queues(host: &Host, home: Scope) -> PlainResponse {
+    let now = host.now();
+    match host.look(|engine| engine.inspect(home, &Inspect::Queues { now })) {
+        Some(queues) => ok(&queues),
+        None => error(StatusCode::NOT_FOUND, "no service has queues"),
+    }
+}
+
+/// A queue and its first `?max=N` messages (ten, a thousand at most), which is no receive.
+fn queue(host: &Host, home: Scope, name: &str, query: &str) -> PlainResponse {
+    let Ok(max) = parameter(query, "max").unwrap_or("10").parse::<usize>() else {
+        return error(StatusCode::BAD_REQUEST, "?max= takes a number of messages");
+    };
+    let (now, max) = (host.now(), max.min(PEEK_MAX));
+    let found =
+        host.look(|engine| engine.inspect(home, &Inspect::Queue { name, max, now, store: engine.store() }));
+    match found {
+        Some(queue) => ok(&queue),
+        None => error(StatusCode::NOT_FOUND, "there is no queue of that name"),
     }
 }
 

@@ -102,7 +102,7 @@ impl Service for Identity {
                     "users": count(|state| state.users.len()),
                 }))
             }
-            Inspect::ExplainEvent { .. } => None,
+            _ => None,
         }
     }
 }

@@ -110,7 +110,7 @@ impl Service for Lambda {
                 "eventSourceMappings": self.mappings.len(),
                 "asynchronousInvocations": self.outbox.len(),
             })),
-            Inspect::ExplainEvent { .. } => None,
+            _ => None,
         }
     }
 }

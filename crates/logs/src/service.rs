@@ -104,7 +104,7 @@ impl Service for Logs {
                     groups.fold((0, 0), |(count, streams), group| (count + 1, streams + group.streams.len()));
                 Some(serde_json::json!({ "logGroups": groups, "logStreams": streams }))
             }
-            Inspect::ExplainEvent { .. } => None,
+            _ => None,
         }
     }
 }

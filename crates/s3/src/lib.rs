@@ -66,7 +66,7 @@ impl Service for S3 {
                 let buckets = self.buckets.values().filter(|bucket| bucket.owner == scope.account).count();
                 Some(serde_json::json!({ "buckets": buckets }))
             }
-            Inspect::ExplainEvent { .. } => None,
+            _ => None,
         }
     }
 }

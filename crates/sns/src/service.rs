@@ -109,7 +109,7 @@ impl Service for Sns {
                     serde_json::json!({ "topics": topics, "subscriptions": subscriptions, "deliveries": self.outbox.len() }),
                 )
             }
-            Inspect::ExplainEvent { .. } => None,
+            _ => None,
         }
     }
 }

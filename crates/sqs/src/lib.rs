@@ -10,6 +10,7 @@
 //! It follows the API reference and the developer guide of Amazon SQS, and the recordings in `sqs/`.
 
 mod error;
+mod inspect;
 mod metrics;
 mod ops;
 mod records;

@@ -121,8 +121,10 @@ impl Service for Sqs {
         }
     }
 
-    fn inspect(&self, _scope: Scope, question: &Inspect<'_>) -> Option<serde_json::Value> {
+    fn inspect(&self, scope: Scope, question: &Inspect<'_>) -> Option<serde_json::Value> {
         match question {
+            Inspect::Queues { now } => Some(self.show_queues(scope, *now)),
+            Inspect::Queue { name, max, now, store } => self.queue(scope, name)?.show(*now, *max, *store),
             Inspect::Counts => {
                 let queues: usize = self.regions.values().map(std::collections::HashMap::len).sum();
                 Some(serde_json::json!({ "queues": queues }))

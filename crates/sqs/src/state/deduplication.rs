@@ -98,6 +98,18 @@ impl Deduplication {
         std::mem::take(&mut self.order).into_iter().map(|(_, number, _)| number)
     }
 
+    /// How many sends are remembered.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.recent.len()
+    }
+
+    /// Whether nothing is remembered.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.recent.is_empty()
+    }
+
     /// When [`Deduplication::forget`] is to be called next.
     #[must_use]
     pub fn next_due(&self) -> Option<Timestamp> {

@@ -236,24 +236,32 @@ impl Fair {
         [self.ungrouped.first().copied(), quiet].into_iter().flatten().min()
     }
 
+    /// How many groups have messages.
+    #[must_use]
+    pub fn groups(&self) -> usize {
+        self.tenants.len()
+    }
+
     /// Whether a message's tenant is noisy.
     #[must_use]
     pub fn is_noisy(&self, group: Option<GroupId>) -> bool {
         group.is_some_and(|id| self.tenants[id].noisy)
     }
 
-    /// Every visible message in the order in which they were sent, quiet tenants' before those of noisy ones.
-    pub fn visible(&self) -> impl Iterator<Item = u64> {
+    /// The first visible messages in the order in which they were sent, quiet tenants' before those of noisy ones.
+    #[must_use]
+    pub fn visible(&self, max: usize) -> Vec<u64> {
         let of = |noisy: bool| {
             let tenants = self.tenants.states().filter(move |tenant| tenant.noisy == noisy);
-            let mut numbers: Vec<u64> = tenants.flat_map(|tenant| tenant.visible.iter().copied()).collect();
+            let mut numbers: Vec<u64> =
+                tenants.flat_map(|tenant| tenant.visible.iter().take(max).copied()).collect();
             if !noisy {
-                numbers.extend(&self.ungrouped);
+                numbers.extend(self.ungrouped.iter().take(max));
             }
             numbers.sort_unstable();
             numbers
         };
-        of(false).into_iter().chain(of(true))
+        of(false).into_iter().chain(of(true)).take(max).collect()
     }
 
     fn end(&mut self, id: GroupId, ended: Ended) {

@@ -99,6 +99,12 @@ impl Fifo {
         self.groups.leave(group);
     }
 
+    /// How many groups have messages.
+    #[must_use]
+    pub fn groups(&self) -> usize {
+        self.groups.len()
+    }
+
     /// How many groups have messages in flight.
     #[must_use]
     pub fn groups_in_flight(&self) -> usize {

@@ -308,12 +308,46 @@ impl Messages {
         }
     }
 
+    /// How many messages stand where at `now`, though nobody called [`Messages::advance`].
+    #[must_use]
+    pub fn counts_at(&self, now: Timestamp) -> Counts {
+        let mut counts = self.counts();
+        for (_, number) in self.timed.range(..=(now, u64::MAX)) {
+            counts.visible += 1;
+            match self.all.get(number).map(|message| message.place) {
+                Some(Place::InFlight) => counts.in_flight -= 1,
+                _ => counts.delayed -= 1,
+            }
+        }
+        counts
+    }
+
+    /// Messages in about the order in which they would be received: those that can be received now, then those that become visible next.
+    pub fn upcoming(&self, max: usize) -> impl Iterator<Item = (u64, &Message)> {
+        let receivable: Vec<u64> = match &self.line {
+            Line::Standard(fair) => fair.visible(max),
+            Line::Fifo(fifo) => fifo.receivable().take(max).collect(),
+        };
+        let timed = self.timed.iter().map(|(_, number)| *number);
+        let numbers = receivable.into_iter().chain(timed).take(max);
+        numbers.filter_map(|number| self.all.get(&number).map(|message| (number, message)))
+    }
+
     /// How many groups of a FIFO queue have messages in flight; `None` for a standard queue.
     #[must_use]
     pub fn groups_in_flight(&self) -> Option<usize> {
         match &self.line {
             Line::Fifo(fifo) => Some(fifo.groups_in_flight()),
             Line::Standard(_) => None,
+        }
+    }
+
+    /// How many groups have messages.
+    #[must_use]
+    pub fn groups(&self) -> usize {
+        match &self.line {
+            Line::Fifo(fifo) => fifo.groups(),
+            Line::Standard(fair) => fair.groups(),
         }
     }
 

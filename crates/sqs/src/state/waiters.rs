@@ -59,6 +59,18 @@ impl<P> Waiters<P> {
         self.remove(park).is_some()
     }
 
+    /// How many wait.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.waiting.len()
+    }
+
+    /// Whether nobody waits.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.waiting.is_empty()
+    }
+
     /// When the next of them stops to wait; `None` if nobody waits.
     #[must_use]
     pub fn next_deadline(&self) -> Option<Timestamp> {

@@ -279,6 +279,12 @@ impl Queues {
         .unwrap();
     }
 
+    /// A queue and its first messages as Pontoon's own API shows them.
+    pub fn look(&self, name: &str, max: usize) -> Value {
+        let question = pontoon_core::Inspect::Queue { name, max, now: self.now, store: &*self.store };
+        self.service.inspect(scope(), &question).unwrap()
+    }
+
     /// How many keys the store holds of messages.
     pub fn keys_stored(&self) -> usize {
         let mut keys = 0;

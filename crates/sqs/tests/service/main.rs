@@ -4,6 +4,7 @@
 
 mod fifo;
 mod harness;
+mod inspect;
 mod metrics;
 mod model;
 mod model_fifo;
