@@ -7,6 +7,7 @@
 
 mod bus;
 mod client;
+mod fifo;
 mod pending;
 mod queue;
 mod table;
@@ -62,8 +63,12 @@ fn whatever_was_acknowledged_survives_kills_under_load() {
     let (crashes, seed) = (setting("PONTOON_CRASHES", CRASHES), setting("PONTOON_SEED", 1));
     let mut random = fastrand::Rng::with_seed(seed);
     let dir = tempfile::tempdir().unwrap();
-    let loads: [Box<dyn Load>; 3] =
-        [Box::<queue::Messages>::default(), Box::<bus::Published>::default(), Box::<table::Items>::default()];
+    let loads: [Box<dyn Load>; 4] = [
+        Box::<queue::Messages>::default(),
+        Box::<fifo::Ordered>::default(),
+        Box::<bus::Published>::default(),
+        Box::<table::Items>::default(),
+    ];
     let first = Server::start(dir.path());
     loads.iter().for_each(|load| load.create(&mut first.client()));
     first.kill();
