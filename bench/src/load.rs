@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use futures_util::future::join_all;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
@@ -122,7 +123,7 @@ where
         }
         Ok::<_, String>((times, begun.elapsed()))
     };
-    let results = join_all((0..connections).map(worker).collect()).await;
+    let results = join_all((0..connections).map(worker)).await;
     let mut times = Vec::new();
     let mut rate = 0.0;
     for result in results {
@@ -138,22 +139,4 @@ where
 pub fn percentile(sorted: &[Duration], rank: f64) -> f64 {
     let at = ((sorted.len() as f64 * rank) as usize).min(sorted.len().saturating_sub(1));
     sorted.get(at).map_or(f64::NAN, |time| time.as_secs_f64() * 1000.0)
-}
-
-/// Drives futures together on this thread.
-async fn join_all<F: Future>(futures: Vec<F>) -> Vec<F::Output> {
-    let mut futures: Vec<_> = futures.into_iter().map(Box::pin).collect();
-    let mut done: Vec<Option<F::Output>> = futures.iter().map(|_| None).collect();
-    std::future::poll_fn(|context| {
-        for (future, slot) in futures.iter_mut().zip(done.iter_mut()) {
-            if slot.is_none()
-                && let std::task::Poll::Ready(output) = future.as_mut().poll(context)
-            {
-                *slot = Some(output);
-            }
-        }
-        if done.iter().all(Option::is_some) { std::task::Poll::Ready(()) } else { std::task::Poll::Pending }
-    })
-    .await;
-    done.into_iter().flatten().collect()
 }

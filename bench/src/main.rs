@@ -7,6 +7,7 @@
 mod constant;
 mod disk;
 mod load;
+mod queues;
 mod report;
 mod scenarios;
 mod server;
@@ -33,6 +34,9 @@ struct Cli {
     /// Only scenarios whose name contains this.
     #[arg(long, value_name = "TEXT")]
     only: Option<String>,
+    /// Measure SQS alone: every kind of request over 1, 32 and 256 connections, in memory and on disk.
+    #[arg(long, conflicts_with_all = ["only", "connections"])]
+    sqs: bool,
     /// Print JSON.
     #[arg(long)]
     json: bool,
@@ -75,7 +79,9 @@ fn run(cli: &Cli) -> Result<(), String> {
     };
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|e| e.to_string())?;
-    let figures = runtime.block_on(scenarios::run(&settings))?;
+    let figures = runtime.block_on(async {
+        if cli.sqs { queues::run(&settings).await } else { scenarios::run(&settings).await }
+    })?;
     report::print(&figures, cli.json);
     Ok(())
 }

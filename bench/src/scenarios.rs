@@ -27,7 +27,7 @@ const DURABLE_SENDERS: usize = 64;
 /// How many events the latency scenario sends.
 const LATENCY_EVENTS: usize = 500;
 /// About 600 bytes, as an order event's detail has.
-fn order(number: u64) -> String {
+pub fn order(number: u64) -> String {
     let padding = "x".repeat(380);
     format!(
         r#"{{"orderId":"{number:08x}-0000-4000-8000-000000000000","customerId":"c-{number}","status":"pending","amount":99.99,"note":"{padding}"}}"#
@@ -47,7 +47,7 @@ impl Settings {
 pub async fn run(settings: &Settings) -> Result<Vec<Figure>, String> {
     let mut figures = Vec::new();
     eprintln!("constant server …");
-    let limit = constant(settings).await?;
+    let limit = constant(settings, settings.connections).await?;
     figures.push(figure("constant answer", limit, None, ""));
     if settings.wants("start") {
         start(settings, &mut figures).await?;
@@ -87,13 +87,17 @@ fn figure(name: &str, measured: Throughput, ratio: Option<(f64, &'static str)>, 
     Figure { name: name.to_owned(), value: measured.per_second, unit: "/s", ratio, note }
 }
 
-async fn constant(settings: &Settings) -> Result<Throughput, String> {
+/// What the constant server answers over so many connections.
+///
+/// # Errors
+/// If it fails.
+pub async fn constant(settings: &Settings, connections: usize) -> Result<Throughput, String> {
     let server = Server::constant().await?;
     let body = request(
         "AmazonSQS.SendMessage",
         &json!({ "QueueUrl": "/000000000000/q", "MessageBody": order(1) }).to_string(),
     );
-    throughput(&server.address, settings.connections, settings.duration, async |connection, _| {
+    throughput(&server.address, connections, settings.duration, async |connection, _| {
         connection.call(&body).await.map(drop)
     })
     .await
@@ -146,7 +150,11 @@ async fn send(connection: &mut Connection, url: &str, number: u64) -> Result<(),
     has(answer, "MessageId")
 }
 
-fn has(answer: &[u8], name: &str) -> Result<(), String> {
+/// Checks that an answer has `name` in it.
+///
+/// # Errors
+/// The answer, if it has not.
+pub fn has(answer: &[u8], name: &str) -> Result<(), String> {
     let text = String::from_utf8_lossy(answer);
     if text.contains(name) { Ok(()) } else { Err(format!("no {name} in {text}")) }
 }
