@@ -3,6 +3,8 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod cases;
+mod concurrent;
+mod proxy;
 mod server;
 
 use pontoon::event_store::MemoryEventStore;

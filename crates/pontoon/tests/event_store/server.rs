@@ -1,5 +1,6 @@
 //! Pontoon in the test's own process.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use aws_sdk_dynamodb::Client;
@@ -22,6 +23,10 @@ impl Server {
 
     pub fn endpoint(&self) -> String {
         self.host.endpoint()
+    }
+
+    pub fn address(&self) -> SocketAddr {
+        self.host.address()
     }
 
     /// A store on a new table.
