@@ -26,6 +26,7 @@
 // The derive macro names this crate; so do the examples and tests within it.
 extern crate self as pontoon;
 
+pub mod aggregate;
 #[cfg(feature = "aws")]
 pub mod aws;
 pub mod claim;
@@ -34,6 +35,8 @@ pub mod envelope;
 pub mod event;
 pub mod event_store;
 pub mod forms;
+pub mod outbox;
+pub mod projection;
 pub mod publish;
 pub mod schema;
 

@@ -2,9 +2,12 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod aggregates;
 mod cases;
 mod concurrent;
+mod faulty;
 mod proxy;
+mod readers;
 mod server;
 
 use pontoon::event_store::MemoryEventStore;
