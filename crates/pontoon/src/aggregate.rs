@@ -262,7 +262,7 @@ where
 /// # #[derive(Debug, serde::Serialize, serde::Deserialize, schemars::JsonSchema, DomainEvent)]
 /// # #[event(source = "shop")]
 /// # struct ItemSold { count: u64 }
-/// #[derive(Default)]
+/// #[derive(Debug, Default)]
 /// struct Stock { sold: u64 }
 ///
 /// struct Sell(u64);

@@ -266,7 +266,7 @@ async fn concurrent_writers_in_memory_lose_double_skip_and_reorder_nothing() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn concurrent_writers_that_crash_and_lose_replies_lose_double_skip_and_reorder_nothing() {
-    let (seed, appends) = (seed(), appends(960));
+    let (seed, appends) = (seed(), appends(480));
     let server = Server::start().await;
     let calm = server.store().await;
     let proxy = LossyProxy::start(server.address(), 20, seed).await;
