@@ -7,9 +7,10 @@ use std::sync::Arc;
 
 use crate::event_store::{CheckpointStore, EventStore, Filter, Position, Recorded, StreamId};
 use crate::projection::{Projection, Projector, ProjectorError};
+use crate::publish::{Destination, Publisher};
 use crate::{Envelope, RawPayload};
 
-/// Where events are published to: a bus, a topic, a queue.
+/// Where events are published to: a bus, a topic, a queue. Every [`Publisher`] is one.
 ///
 /// ```
 /// use pontoon::outbox::{EventSink, SinkError};
@@ -46,6 +47,21 @@ impl<T: EventSink + ?Sized> EventSink for Arc<T> {
         events: &[&Envelope<RawPayload>],
     ) -> impl Future<Output = Vec<Result<(), SinkError>>> + Send {
         T::send(self, events)
+    }
+}
+
+/// A publisher sends events as they are stored, to its bus, topic or queue.
+impl<D: Destination> EventSink for Publisher<D> {
+    async fn send(&self, events: &[&Envelope<RawPayload>]) -> Vec<Result<(), SinkError>> {
+        let events: Vec<_> = events.iter().map(|event| Envelope::clone(event)).collect();
+        let results = self.publish_encoded(events).await.into_iter();
+        results
+            .map(|result| match result {
+                Ok(_) => Ok(()),
+                Err(error) if error.is_transient() => Err(SinkError::Later(error.into())),
+                Err(error) => Err(SinkError::Refused(error.into())),
+            })
+            .collect()
     }
 }
 

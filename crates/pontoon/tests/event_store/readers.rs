@@ -9,7 +9,8 @@ use pontoon::event_store::{
 };
 use pontoon::outbox::{EventSink, Outbox, OutboxError, SinkError};
 use pontoon::projection::{Projection, Projector, ProjectorError};
-use pontoon::{Envelope, RawPayload};
+use pontoon::publish::{EventBus, Publisher};
+use pontoon::{Envelope, RawPayload, aws};
 
 use super::deposit;
 use super::server::Server;
@@ -354,5 +355,37 @@ async fn an_outbox_with_a_filter_publishes_only_that() {
     assert_eq!(bus.accepted.lock().unwrap().len(), 2);
     let checkpoint = store.load_checkpoint("outbox/bus").await.unwrap();
     assert_eq!(checkpoint, Some(Checkpoint::at(end)));
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn stored_events_go_over_a_bus_into_a_queue_as_they_are() {
+    let server = Server::start().await;
+    let config = aws::config_for(server.endpoint());
+    let bus = aws_sdk_eventbridge::Client::new(&config);
+    let sqs = aws_sdk_sqs::Client::new(&config);
+    let queue = sqs.create_queue().queue_name("ledger").send().await.unwrap().queue_url.unwrap();
+    let rule = bus.put_rule().name("ledger").event_pattern(r#"{ "source": ["ledger"] }"#);
+    let arn = rule.send().await.unwrap().rule_arn.unwrap().replace(":events:", ":sqs:").replace("rule/", "");
+    let target = aws_sdk_eventbridge::types::Target::builder().id("queue").arn(arn).build().unwrap();
+    bus.put_targets().rule("ledger").targets(target).send().await.unwrap();
+
+    let store = server.store().await;
+    append(&store, 1, 12).await;
+    append(&store, 2, 3).await;
+    let publisher = Publisher::new(EventBus::new(bus, "default"));
+    let mut outbox = Outbox::new("bus", store.clone(), store.clone(), publisher);
+    outbox.publish_pending().await.unwrap();
+
+    let mut received = Vec::new();
+    while received.len() < 15 {
+        let messages =
+            sqs.receive_message().queue_url(&queue).max_number_of_messages(10).send().await.unwrap();
+        let messages = messages.messages.unwrap();
+        assert!(!messages.is_empty());
+        let events = messages.iter().map(|it| Envelope::from_message(it.body().unwrap()).unwrap());
+        received.extend(events);
+    }
+    check_published(&store, &received).await;
     server.stop().await;
 }
