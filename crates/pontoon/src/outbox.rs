@@ -53,7 +53,7 @@ impl<T: EventSink + ?Sized> EventSink for Arc<T> {
 /// A publisher sends events as they are stored, to its bus, topic or queue.
 impl<D: Destination> EventSink for Publisher<D> {
     async fn send(&self, events: &[&Envelope<RawPayload>]) -> Vec<Result<(), SinkError>> {
-        let events: Vec<_> = events.iter().map(|event| Envelope::clone(event)).collect();
+        let events: Vec<_> = events.iter().copied().cloned().collect();
         let results = self.publish_encoded(events).await.into_iter();
         results
             .map(|result| match result {
