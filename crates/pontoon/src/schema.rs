@@ -25,6 +25,7 @@
 //! );
 //! ```
 
+pub mod compatibility;
 mod dialect;
 mod validate;
 
