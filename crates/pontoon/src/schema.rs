@@ -27,7 +27,11 @@
 
 pub mod compatibility;
 mod dialect;
+#[cfg(feature = "schemas")]
+mod registry;
 mod validate;
 
 pub use dialect::{draft_04, draft_07};
+#[cfg(feature = "schemas")]
+pub use registry::{PublishedSchema, RegistryError, SchemaRegistry};
 pub use validate::{EventSchemas, Invalid, SchemaError, Validator, Violation};

@@ -42,6 +42,9 @@ const SIZE_BOUNDS: [(u8, Bound); 6] = [
     (types::OBJECT, Bound::Upper("maxProperties", "")),
 ];
 
+/// What is written (the parts and the types) and what reads it, by address.
+type Pair = (Vec<*const Map<String, Value>>, u8, *const Value);
+
 /// One direction of a comparison.
 pub(super) struct Comparison<'a> {
     direction: Direction,
@@ -49,8 +52,8 @@ pub(super) struct Comparison<'a> {
     reader: &'a Value,
     writers: Writers,
     steps: usize,
-    /// The pairs being compared, by address: a recursive schema meets itself, and is compared already then.
-    under_way: Vec<(Vec<*const Map<String, Value>>, u8, *const Value)>,
+    /// The pairs being compared: a recursive schema meets itself, and is compared already then.
+    under_way: Vec<Pair>,
     breaks: Vec<Break>,
 }
 
