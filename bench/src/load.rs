@@ -10,6 +10,7 @@ use tokio::net::TcpStream;
 pub struct Connection {
     stream: TcpStream,
     buffer: Vec<u8>,
+    composed: Vec<u8>,
 }
 
 /// A request's bytes for one of the JSON protocols.
@@ -21,6 +22,46 @@ pub fn request(target: &str, body: &str) -> Vec<u8> {
     [head.as_bytes(), body.as_bytes()].concat()
 }
 
+/// What a template's number is written in place of.
+pub const NUMBER: &str = "################";
+
+/// What a template's second number, such as a message group's, is written in place of.
+pub const SECOND: &str = "%%%%%%%%%%%%%%%%";
+
+/// A request that is composed once and sent with another number each time: what the load generator does between two requests is then the same for
+/// every operation and for the constant answer that they are compared with.
+pub struct Template {
+    bytes: Vec<u8>,
+    numbers: Vec<usize>,
+    seconds: Vec<usize>,
+}
+
+impl Template {
+    /// Of a request whose body holds [`NUMBER`] wherever the number belongs.
+    pub fn new(target: &str, body: &str) -> Self {
+        let bytes = request(target, body);
+        let numbers = memchr::memmem::find_iter(&bytes, NUMBER).collect();
+        let seconds = memchr::memmem::find_iter(&bytes, SECOND).collect();
+        Self { bytes, numbers, seconds }
+    }
+
+    /// The request with these numbers, sixteen hexadecimal digits each, into `buffer`.
+    fn write(&self, (number, second): (u64, u64), buffer: &mut Vec<u8>) {
+        buffer.clear();
+        buffer.extend_from_slice(&self.bytes);
+        for (number, places) in [(number, &self.numbers), (second, &self.seconds)] {
+            let digits = hexadecimal(number);
+            for &at in places {
+                buffer[at..at + NUMBER.len()].copy_from_slice(&digits);
+            }
+        }
+    }
+}
+
+fn hexadecimal(number: u64) -> [u8; NUMBER.len()] {
+    std::array::from_fn(|i| b"0123456789abcdef"[(number >> (60 - 4 * i) & 15) as usize])
+}
+
 impl Connection {
     /// Connects.
     ///
@@ -29,7 +70,27 @@ impl Connection {
     pub async fn open(address: &str) -> Result<Self, String> {
         let stream = TcpStream::connect(address).await.map_err(|e| format!("{address}: {e}"))?;
         stream.set_nodelay(true).map_err(|e| e.to_string())?;
-        Ok(Self { stream, buffer: Vec::with_capacity(64 * 1024) })
+        Ok(Self { stream, buffer: Vec::with_capacity(64 * 1024), composed: Vec::new() })
+    }
+
+    /// Sends a template's request with this number and gives the body of its answer.
+    ///
+    /// # Errors
+    /// As [`Connection::call`].
+    pub async fn send(&mut self, template: &Template, number: u64) -> Result<&[u8], String> {
+        self.send_both(template, (number, 0)).await
+    }
+
+    /// As [`Connection::send`], with both numbers.
+    ///
+    /// # Errors
+    /// As [`Connection::call`].
+    pub async fn send_both(&mut self, template: &Template, numbers: (u64, u64)) -> Result<&[u8], String> {
+        let mut composed = std::mem::take(&mut self.composed);
+        template.write(numbers, &mut composed);
+        let answered = self.exchange(&composed).await;
+        self.composed = composed;
+        self.body(answered?)
     }
 
     /// Sends a request and gives the body of its answer, which must have status 200.
@@ -37,18 +98,28 @@ impl Connection {
     /// # Errors
     /// If the answer is another, or none.
     pub async fn call(&mut self, request: &[u8]) -> Result<&[u8], String> {
+        let answered = self.exchange(request).await?;
+        self.body(answered)
+    }
+
+    /// Sends a request and receives its answer; where its body is.
+    async fn exchange(&mut self, request: &[u8]) -> Result<std::ops::Range<usize>, String> {
         self.stream.write_all(request).await.map_err(|e| e.to_string())?;
         self.buffer.clear();
         let (head_end, length) = loop {
             self.read().await?;
-            if let Some(end) = find(&self.buffer, b"\r\n\r\n") {
+            if let Some(end) = memchr::memmem::find(&self.buffer, b"\r\n\r\n") {
                 break (end + 4, content_length(&self.buffer[..end])?);
             }
         };
         while self.buffer.len() < head_end + length {
             self.read().await?;
         }
-        let body = &self.buffer[head_end..head_end + length];
+        Ok(head_end..head_end + length)
+    }
+
+    fn body(&self, body: std::ops::Range<usize>) -> Result<&[u8], String> {
+        let body = &self.buffer[body];
         if self.buffer.starts_with(b"HTTP/1.1 200") {
             return Ok(body);
         }
@@ -68,16 +139,15 @@ impl Connection {
     }
 }
 
-fn find(bytes: &[u8], what: &[u8]) -> Option<usize> {
-    bytes.windows(what.len()).position(|window| window == what)
-}
-
 fn content_length(head: &[u8]) -> Result<usize, String> {
-    let head = String::from_utf8_lossy(head).to_ascii_lowercase();
-    let value = head.split("content-length:").nth(1).and_then(|rest| rest.split("\r\n").next());
+    const NAME: &[u8] = b"content-length:";
+    let value = head.split(|byte| *byte == b'\n').find_map(|line| {
+        let (name, value) = line.split_at_checked(NAME.len())?;
+        name.eq_ignore_ascii_case(NAME).then_some(value)
+    });
     value
-        .and_then(|value| value.trim().parse().ok())
-        .ok_or_else(|| format!("an answer without length: {head}"))
+        .and_then(|value| std::str::from_utf8(value).ok()?.trim().parse().ok())
+        .ok_or_else(|| format!("an answer without length: {}", String::from_utf8_lossy(head)))
 }
 
 /// What a throughput scenario measured.

@@ -1,10 +1,10 @@
 //! SQS: each kind of request over several numbers of connections, in memory and on disk.
 
-use serde_json::{Value, json};
+use serde_json::json;
 
-use crate::load::{Connection, Throughput, request, throughput};
+use crate::load::{Connection, Template, Throughput, request, throughput};
 use crate::report::Figure;
-use crate::scenarios::{Settings, constant, has, order};
+use crate::scenarios::{Cycle, Settings, constant, has, order, send_template, string_field};
 use crate::server::Server;
 
 /// How many connections each kind of request is made over.
@@ -95,16 +95,6 @@ fn figure(
     }
 }
 
-async fn call(connection: &mut Connection, operation: &str, input: &Value) -> Result<Value, String> {
-    let answer = connection.call(&request(&format!("AmazonSQS.{operation}"), &input.to_string())).await?;
-    // Deletions answer with nothing.
-    if answer.is_empty() {
-        Ok(Value::Null)
-    } else {
-        serde_json::from_slice(answer).map_err(|e| e.to_string())
-    }
-}
-
 /// A queue of its own for each run, so that no run finds what another left.
 async fn prepare(server: &Server, kind: Kind, connections: usize) -> Result<String, String> {
     let mut setup = Connection::open(&server.address).await?;
@@ -115,11 +105,12 @@ async fn prepare(server: &Server, kind: Kind, connections: usize) -> Result<Stri
     } else {
         json!({ "QueueName": name })
     };
-    let url = call(&mut setup, "CreateQueue", &input).await?["QueueUrl"].as_str().map(str::to_owned);
-    let url = url.ok_or("no queue URL")?;
+    let answer = setup.call(&request("AmazonSQS.CreateQueue", &input.to_string())).await?;
+    let url = string_field(answer, r#""QueueUrl":""#).ok_or("no queue URL")?.to_owned();
     if matches!(kind, Kind::Receive) {
+        let send = batch(&url);
         for number in 0..STANDING / 10 {
-            call(&mut setup, "SendMessageBatch", &batch(&url, number)).await?;
+            setup.send(&send, number).await?;
         }
     }
     Ok(url)
@@ -132,51 +123,40 @@ async fn measure(
     connections: usize,
 ) -> Result<Throughput, String> {
     let url = prepare(server, kind, connections).await?;
-    let url = url.as_str();
-    let run = async |connection: &mut Connection, number: u64| match kind {
+    let (address, duration) = (server.address.as_str(), settings.duration);
+    match kind {
         Kind::Send => {
-            let body = json!({ "QueueUrl": url, "MessageBody": order(number) }).to_string();
-            has(connection.call(&request("AmazonSQS.SendMessage", &body)).await?, "MessageId")
+            let send = send_template(&url);
+            let run = async |c: &mut Connection, n| has(c.send(&send, n).await?, "MessageId");
+            throughput(address, connections, duration, run).await
         }
         Kind::SendBatch => {
-            let body = request("AmazonSQS.SendMessageBatch", &batch(url, number).to_string());
-            has(connection.call(&body).await?, r#""Id":"9""#)
+            let send = batch(&url);
+            let run = async |c: &mut Connection, n| has(c.send(&send, n).await?, r#""Id":"9""#);
+            throughput(address, connections, duration, run).await
         }
         Kind::Receive => {
             let body = json!({ "QueueUrl": url, "MaxNumberOfMessages": 10, "VisibilityTimeout": 0 });
-            has(
-                connection.call(&request("AmazonSQS.ReceiveMessage", &body.to_string())).await?,
-                "ReceiptHandle",
-            )
+            let receive = request("AmazonSQS.ReceiveMessage", &body.to_string());
+            let run = async |c: &mut Connection, _| has(c.call(&receive).await?, "ReceiptHandle");
+            throughput(address, connections, duration, run).await
         }
-        Kind::Cycle => cycle(connection, json!({ "QueueUrl": url, "MessageBody": order(number) })).await,
+        Kind::Cycle => {
+            let cycle = Cycle::new(url);
+            throughput(address, connections, duration, async |c, n| cycle.run(c, (n, 0)).await).await
+        }
         Kind::FifoCycle(groups) => {
+            let cycle = Cycle::fifo(url);
             // Numbers differ in their high bits between connections, and in their low ones within.
-            let group = (number ^ (number >> 40)) % groups;
-            let message = json!({
-                "QueueUrl": url, "MessageBody": order(number),
-                "MessageGroupId": group.to_string(), "MessageDeduplicationId": number.to_string(),
-            });
-            cycle(connection, message).await
+            let run = async |c: &mut Connection, n: u64| cycle.run(c, (n, (n ^ (n >> 40)) % groups)).await;
+            throughput(address, connections, duration, run).await
         }
-    };
-    throughput(&server.address, connections, settings.duration, run).await
-}
-
-fn batch(url: &str, number: u64) -> Value {
-    let entry = |id: u64| json!({ "Id": id.to_string(), "MessageBody": order(number * 10 + id) });
-    json!({ "QueueUrl": url, "Entries": (0..10).map(entry).collect::<Vec<_>>() })
-}
-
-/// Sends a message, and receives and deletes one: there is always one for who has sent one.
-async fn cycle(connection: &mut Connection, message: Value) -> Result<(), String> {
-    let url = message["QueueUrl"].clone();
-    call(connection, "SendMessage", &message).await?;
-    let received =
-        call(connection, "ReceiveMessage", &json!({ "QueueUrl": url, "WaitTimeSeconds": 20 })).await?;
-    let handle = &received["Messages"][0]["ReceiptHandle"];
-    if handle.is_null() {
-        return Err(format!("nothing received: {received}"));
     }
-    call(connection, "DeleteMessage", &json!({ "QueueUrl": url, "ReceiptHandle": handle })).await.map(drop)
+}
+
+/// A send of ten orders.
+fn batch(url: &str) -> Template {
+    let entry = |id: u64| json!({ "Id": id.to_string(), "MessageBody": order() });
+    let body = json!({ "QueueUrl": url, "Entries": (0..10).map(entry).collect::<Vec<_>>() });
+    Template::new("AmazonSQS.SendMessageBatch", &body.to_string())
 }

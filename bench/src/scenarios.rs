@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 use crate::disk;
-use crate::load::{Connection, Throughput, percentile, request, throughput};
+use crate::load::{Connection, NUMBER, SECOND, Template, Throughput, percentile, request, throughput};
 use crate::report::Figure;
 use crate::server::Server;
 
@@ -27,11 +27,22 @@ const DURABLE_SENDERS: usize = 64;
 /// How many events the latency scenario sends.
 const LATENCY_EVENTS: usize = 500;
 /// About 600 bytes, as an order event's detail has.
-pub fn order(number: u64) -> String {
+pub fn order() -> String {
     let padding = "x".repeat(380);
     format!(
-        r#"{{"orderId":"{number:08x}-0000-4000-8000-000000000000","customerId":"c-{number}","status":"pending","amount":99.99,"note":"{padding}"}}"#
+        r#"{{"orderId":"00000000-0000-4000-8000-{NUMBER}","customerId":"c-{NUMBER}","status":"pending","amount":99.99,"note":"{padding}"}}"#
     )
+}
+
+/// Items that the table scenarios write and read.
+const ITEMS: u64 = 10_000;
+
+/// One in-memory scenario.
+struct Measured {
+    name: &'static str,
+    /// How many requests a round is: the constant server answers as many.
+    requests: f64,
+    run: Throughput,
 }
 
 impl Settings {
@@ -54,13 +65,9 @@ pub async fn run(settings: &Settings) -> Result<Vec<Figure>, String> {
     }
     let memory = Server::pontoon(&settings.pontoon, &["--memory"]).await?;
     eprintln!("in memory …");
-    for (name, measured) in in_memory(settings, &memory).await? {
-        figures.push(figure(
-            name,
-            measured,
-            Some((measured.per_second / limit.per_second, "constant answers")),
-            "",
-        ));
+    for Measured { name, requests, run } in in_memory(settings, &memory).await? {
+        let ratio = run.per_second * requests / limit.per_second;
+        figures.push(figure(name, run, Some((ratio, "constant answers")), ""));
     }
     if settings.wants("events") {
         events(settings, &memory, &mut figures).await?;
@@ -93,12 +100,9 @@ fn figure(name: &str, measured: Throughput, ratio: Option<(f64, &'static str)>, 
 /// If it fails.
 pub async fn constant(settings: &Settings, connections: usize) -> Result<Throughput, String> {
     let server = Server::constant().await?;
-    let body = request(
-        "AmazonSQS.SendMessage",
-        &json!({ "QueueUrl": "/000000000000/q", "MessageBody": order(1) }).to_string(),
-    );
-    throughput(&server.address, connections, settings.duration, async |connection, _| {
-        connection.call(&body).await.map(drop)
+    let send = send_template("/000000000000/q");
+    throughput(&server.address, connections, settings.duration, async |c, n| {
+        has(c.send(&send, n).await?, "MessageId")
     })
     .await
 }
@@ -143,11 +147,9 @@ async fn create_queue(connection: &mut Connection, name: &str) -> Result<String,
     answer["QueueUrl"].as_str().map(str::to_owned).ok_or_else(|| format!("no queue URL in {answer}"))
 }
 
-/// Sends one message; the answer must carry its id.
-async fn send(connection: &mut Connection, url: &str, number: u64) -> Result<(), String> {
-    let body = json!({ "QueueUrl": url, "MessageBody": order(number) }).to_string();
-    let answer = connection.call(&request("AmazonSQS.SendMessage", &body)).await?;
-    has(answer, "MessageId")
+/// A send of one order.
+pub fn send_template(url: &str) -> Template {
+    Template::new("AmazonSQS.SendMessage", &json!({ "QueueUrl": url, "MessageBody": order() }).to_string())
 }
 
 /// Checks that an answer has `name` in it.
@@ -155,48 +157,87 @@ async fn send(connection: &mut Connection, url: &str, number: u64) -> Result<(),
 /// # Errors
 /// The answer, if it has not.
 pub fn has(answer: &[u8], name: &str) -> Result<(), String> {
-    let text = String::from_utf8_lossy(answer);
-    if text.contains(name) { Ok(()) } else { Err(format!("no {name} in {text}")) }
+    if memchr::memmem::find(answer, name.as_bytes()).is_some() {
+        return Ok(());
+    }
+    Err(format!("no {name} in {}", String::from_utf8_lossy(answer)))
 }
 
-async fn cycle(connection: &mut Connection, url: &str, number: u64) -> Result<(), String> {
-    send(connection, url, number).await?;
-    let answer = connection
-        .call(&request("AmazonSQS.ReceiveMessage", &json!({ "QueueUrl": url }).to_string()))
-        .await?;
-    let answer: Value = serde_json::from_slice(answer).map_err(|e| e.to_string())?;
-    let handle = answer["Messages"][0]["ReceiptHandle"]
-        .as_str()
-        .ok_or_else(|| format!("nothing received: {answer}"))?;
-    let delete = json!({ "QueueUrl": url, "ReceiptHandle": handle }).to_string();
-    connection.call(&request("AmazonSQS.DeleteMessage", &delete)).await.map(drop)
+/// Sends a message, receives one and deletes it.
+pub struct Cycle {
+    url: String,
+    send: Template,
+    receive: Vec<u8>,
 }
 
-async fn in_memory(settings: &Settings, server: &Server) -> Result<Vec<(&'static str, Throughput)>, String> {
+impl Cycle {
+    /// How many requests a cycle is.
+    pub const REQUESTS: f64 = 3.0;
+
+    /// On a standard queue: who has sent a message always finds one.
+    pub fn new(url: String) -> Self {
+        let receive = request("AmazonSQS.ReceiveMessage", &json!({ "QueueUrl": url }).to_string());
+        Self { send: send_template(&url), receive, url }
+    }
+
+    /// On a FIFO queue, the second number being the group: who finds all groups blocked waits.
+    pub fn fifo(url: String) -> Self {
+        let send = json!({
+            "QueueUrl": url, "MessageBody": order(), "MessageGroupId": SECOND, "MessageDeduplicationId": NUMBER,
+        });
+        let receive = json!({ "QueueUrl": url, "WaitTimeSeconds": 20 });
+        let send = Template::new("AmazonSQS.SendMessage", &send.to_string());
+        Self { send, receive: request("AmazonSQS.ReceiveMessage", &receive.to_string()), url }
+    }
+
+    /// One cycle.
+    ///
+    /// # Errors
+    /// If an answer is wrong, or nothing is received.
+    pub async fn run(&self, connection: &mut Connection, numbers: (u64, u64)) -> Result<(), String> {
+        has(connection.send_both(&self.send, numbers).await?, "MessageId")?;
+        let answer = connection.call(&self.receive).await?;
+        let handle = string_field(answer, r#""ReceiptHandle":""#)
+            .ok_or_else(|| format!("nothing received: {}", String::from_utf8_lossy(answer)))?;
+        let delete = format!(r#"{{"QueueUrl":"{}","ReceiptHandle":"{handle}"}}"#, self.url);
+        connection.call(&request("AmazonSQS.DeleteMessage", &delete)).await.map(drop)
+    }
+}
+
+/// The text between `begin` and the next quote: enough for strings that need no escapes, as receipt handles.
+pub fn string_field<'a>(answer: &'a [u8], begin: &str) -> Option<&'a str> {
+    let rest = &answer[memchr::memmem::find(answer, begin.as_bytes())? + begin.len()..];
+    std::str::from_utf8(&rest[..memchr::memchr(b'"', rest)?]).ok()
+}
+
+async fn in_memory(settings: &Settings, server: &Server) -> Result<Vec<Measured>, String> {
     let mut measured = Vec::new();
     let (address, connections, duration) = (&server.address, settings.connections, settings.duration);
     let mut setup = Connection::open(address).await?;
     if settings.wants("sqs") {
         let url = create_queue(&mut setup, "sends").await?;
-        let sends = throughput(address, connections, duration, async |c, n| send(c, &url, n).await).await?;
-        measured.push(("sqs send", sends));
+        let send = send_template(&url);
+        let sends = throughput(address, connections, duration, async |c, n| {
+            has(c.send(&send, n).await?, "MessageId")
+        })
+        .await?;
+        measured.push(Measured { name: "sqs send", requests: 1.0, run: sends });
         let url = create_queue(&mut setup, "cycles").await?;
-        let cycles = throughput(address, connections, duration, async |c, n| cycle(c, &url, n).await).await?;
-        measured.push(("sqs send, receive, delete", cycles));
+        let cycle = Cycle::new(url);
+        let cycles =
+            throughput(address, connections, duration, async |c, n| cycle.run(c, (n, 0)).await).await?;
+        measured.push(Measured { name: "sqs send, receive, delete", requests: Cycle::REQUESTS, run: cycles });
     }
     if settings.wants("dynamodb") {
         create_table(&mut setup).await?;
-        for (name, operation) in [
-            ("dynamodb put", put as fn(u64) -> (&'static str, String)),
-            ("dynamodb get", get),
-            ("dynamodb conditional update", update),
-        ] {
+        for (name, operation) in
+            [("dynamodb put", put()), ("dynamodb get", get()), ("dynamodb conditional update", update())]
+        {
             let run = throughput(address, connections, duration, async |c, n| {
-                let (target, body) = operation(n);
-                c.call(&request(target, &body)).await.map(drop)
+                c.send(&operation, n % ITEMS).await.map(drop)
             })
             .await?;
-            measured.push((name, run));
+            measured.push(Measured { name, requests: 1.0, run });
         }
     }
     Ok(measured)
@@ -220,20 +261,20 @@ async fn create_table(connection: &mut Connection) -> Result<(), String> {
     Err("the table did not become active within two seconds".to_owned())
 }
 
-fn put(number: u64) -> (&'static str, String) {
-    let item = json!({ "orderId": { "S": format!("o-{}", number % 10_000) }, "status": { "S": "pending" }, "order": { "S": order(number) } });
-    ("DynamoDB_20120810.PutItem", json!({ "TableName": "orders", "Item": item }).to_string())
+fn put() -> Template {
+    let item = json!({ "orderId": { "S": NUMBER }, "status": { "S": "pending" }, "order": { "S": order() } });
+    Template::new("DynamoDB_20120810.PutItem", &json!({ "TableName": "orders", "Item": item }).to_string())
 }
 
-fn get(number: u64) -> (&'static str, String) {
-    let key = json!({ "orderId": { "S": format!("o-{}", number % 10_000) } });
-    ("DynamoDB_20120810.GetItem", json!({ "TableName": "orders", "Key": key }).to_string())
+fn get() -> Template {
+    let key = json!({ "orderId": { "S": NUMBER } });
+    Template::new("DynamoDB_20120810.GetItem", &json!({ "TableName": "orders", "Key": key }).to_string())
 }
 
-fn update(number: u64) -> (&'static str, String) {
+fn update() -> Template {
     let body = json!({
         "TableName": "orders",
-        "Key": { "orderId": { "S": format!("u-{}", number % 10_000) } },
+        "Key": { "orderId": { "S": format!("u-{NUMBER}") } },
         "UpdateExpression": "SET #s = :s, version = if_not_exists(version, :zero) + :one",
         "ConditionExpression": "attribute_not_exists(#s) OR #s <> :done",
         "ExpressionAttributeNames": { "#s": "status" },
@@ -241,7 +282,7 @@ fn update(number: u64) -> (&'static str, String) {
             ":s": { "S": "processing" }, ":done": { "S": "completed" }, ":zero": { "N": "0" }, ":one": { "N": "1" }
         },
     });
-    ("DynamoDB_20120810.UpdateItem", body.to_string())
+    Template::new("DynamoDB_20120810.UpdateItem", &body.to_string())
 }
 
 /// A bus with `rules` rules, of which one matches and sends to a queue; gives the queue's URL.
@@ -260,9 +301,9 @@ async fn bus(connection: &mut Connection, name: &str, rules: usize) -> Result<St
     Ok(url)
 }
 
-fn put_events(bus: &str, entries: usize, number: u64) -> Vec<u8> {
-    let entry = json!({ "EventBusName": bus, "Source": "order-service", "DetailType": "OrderCreated", "Detail": order(number) });
-    request("AWSEvents.PutEvents", &json!({ "Entries": vec![entry; entries] }).to_string())
+fn put_events(bus: &str, entries: usize) -> Template {
+    let entry = json!({ "EventBusName": bus, "Source": "order-service", "DetailType": "OrderCreated", "Detail": order() });
+    Template::new("AWSEvents.PutEvents", &json!({ "Entries": vec![entry; entries] }).to_string())
 }
 
 async fn events(settings: &Settings, server: &Server, figures: &mut Vec<Figure>) -> Result<(), String> {
@@ -272,8 +313,9 @@ async fn events(settings: &Settings, server: &Server, figures: &mut Vec<Figure>)
         eprintln!("PutEvents with {rules} rules …");
         let name = format!("bus-{rules}");
         bus(&mut setup, &name, rules).await?;
+        let put = put_events(&name, 10);
         let run = throughput(&server.address, settings.connections, settings.duration, async |c, n| {
-            has(c.call(&put_events(&name, 10, n)).await?, r#""FailedEntryCount":0"#)
+            has(c.send(&put, n).await?, r#""FailedEntryCount":0"#)
         })
         .await?;
         let events = run.per_second * 10.0;
@@ -297,9 +339,9 @@ async fn latency(server: &Server) -> Result<(f64, f64), String> {
     let url = bus(&mut sender, "latency", 1).await?;
     let receive =
         request("AmazonSQS.ReceiveMessage", &json!({ "QueueUrl": url, "WaitTimeSeconds": 20 }).to_string());
+    let event = put_events("latency", 1);
     let mut times = Vec::with_capacity(LATENCY_EVENTS);
     for number in 0..LATENCY_EVENTS as u64 {
-        let event = put_events("latency", 1, number);
         let waiting = async {
             has(receiver.call(&receive).await?, "ReceiptHandle")?;
             Ok::<_, String>(Instant::now())
@@ -308,7 +350,7 @@ async fn latency(server: &Server) -> Result<(f64, f64), String> {
             // Long enough for the receiver to be parked.
             tokio::time::sleep(Duration::from_millis(2)).await;
             let begun = Instant::now();
-            sender.call(&event).await?;
+            sender.send(&event, number).await?;
             Ok::<_, String>(begun)
         };
         let (received, begun) = tokio::try_join!(waiting, sending)?;
@@ -326,15 +368,13 @@ async fn durable(settings: &Settings, limit: Throughput, figures: &mut Vec<Figur
     let server = Server::pontoon(&settings.pontoon, &["--data", &data]).await?;
     let mut setup = Connection::open(&server.address).await?;
     let url = create_queue(&mut setup, "durable").await?;
-    let sends =
-        throughput(&server.address, DURABLE_SENDERS, settings.duration, async |c, n| send(c, &url, n).await)
-            .await?;
-    let url = create_queue(&mut setup, "durable-cycles").await?;
-    let cycles =
-        throughput(&server.address, DURABLE_SENDERS, settings.duration, async |c, n| cycle(c, &url, n).await)
-            .await?;
-    let lone =
-        throughput(&server.address, 1, settings.duration / 2, async |c, n| send(c, &url, n).await).await?;
+    let send = send_template(&url);
+    let send = async |c: &mut Connection, n| has(c.send(&send, n).await?, "MessageId");
+    let sends = throughput(&server.address, DURABLE_SENDERS, settings.duration, send).await?;
+    let cycle = Cycle::new(create_queue(&mut setup, "durable-cycles").await?);
+    let run = async |c: &mut Connection, n| cycle.run(c, (n, 0)).await;
+    let cycles = throughput(&server.address, DURABLE_SENDERS, settings.duration, run).await?;
+    let lone = throughput(&server.address, 1, settings.duration / 2, send).await?;
     let syncs = (before + disk::syncs_per_second(dir.path(), settings.duration / 2)?) / 2.0;
     let plain = Throughput { per_second: syncs, p50_ms: 1000.0 / syncs, p99_ms: f64::NAN };
     figures.push(Figure {

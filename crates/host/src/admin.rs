@@ -53,7 +53,7 @@ impl Admin {
         }
     }
 
-    fn health(&self, host: &Host, home: Scope) -> Value {
+    fn health(&self, host: &Arc<Host>, home: Scope) -> Value {
         let services: Vec<Value> = pontoon_api::SERVICES
             .iter()
             .map(|schema| json!({ "name": schema.title, "operations": schema.operations.len() }))
@@ -104,7 +104,7 @@ fn parameter<'q>(query: &'q str, name: &str) -> Option<&'q str> {
         .find_map(|pair| pair.split_once('=').filter(|(key, _)| *key == name).map(|(_, value)| value))
 }
 
-fn clock(host: &Host) -> Value {
+fn clock(host: &Arc<Host>) -> Value {
     let (kind, frozen) = match host.clock() {
         HostClock::System(_) => ("system", false),
         HostClock::Virtual(clock) => ("virtual", clock.is_frozen()),
@@ -170,7 +170,7 @@ async fn logs(host: &Arc<Host>, query: &str) -> PlainResponse {
     }
 }
 
-fn latest(host: &Host, query: &str) -> PlainResponse {
+fn latest(host: &Arc<Host>, query: &str) -> PlainResponse {
     let limit = parameter(query, "limit").and_then(|limit| limit.parse().ok()).unwrap_or(20_usize).min(1000);
     let traces: Vec<Value> = host.look(|engine| {
         let latest = engine.traces().latest(limit);
@@ -190,7 +190,7 @@ fn latest(host: &Host, query: &str) -> PlainResponse {
     ok(&json!({ "traces": traces, "cursor": host.look(|engine| engine.traces().since(u64::MAX).1) }))
 }
 
-fn trace(host: &Host, home: Scope, id: &str) -> PlainResponse {
+fn trace(host: &Arc<Host>, home: Scope, id: &str) -> PlainResponse {
     let Some(bytes) = pontoon_core::ids::parse_uuid(id) else {
         return error(StatusCode::BAD_REQUEST, "a trace's id is its event's or message's: a UUID");
     };

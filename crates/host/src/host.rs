@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher, Hasher};
-use std::sync::atomic::{AtomicI64, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, AtomicUsize, Ordering, fence};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
@@ -75,8 +75,14 @@ pub type MakeServices = Box<dyn Fn() -> Vec<Box<dyn Service>> + Send + Sync>;
 pub type FailStop = Arc<dyn Fn(&str) + Send + Sync>;
 
 /// The running engine. Shared by the front, the timer and the dispatcher.
+///
+/// Calls never block their thread for the engine: a call that finds it locked is queued, and whoever holds the lock applies what is queued before
+/// leaving. So a thread that could decode the next request is not put to sleep, and one turn with the engine serves many calls.
 pub struct Host {
     engine: Mutex<Engine>,
+    queued: Mutex<Vec<Queued>>,
+    /// How many calls are queued, to be looked at without the lock.
+    queued_len: AtomicUsize,
     store: Arc<dyn Store>,
     durability: GroupCommit,
     clock: HostClock,
@@ -123,6 +129,25 @@ impl Drop for Panicking<'_> {
     }
 }
 
+/// A call that found the engine locked, and who waits for what it comes to.
+struct Queued {
+    call: Call,
+    tell: oneshot::Sender<Result<Begun, ApiError>>,
+}
+
+/// A call that has been applied: what it comes to, and what leaves when the engine is unlocked.
+struct Called {
+    begun: Result<Begun, ApiError>,
+    leaving: Leaving,
+}
+
+/// What leaves once `seq` is durable.
+#[derive(Default)]
+struct Leaving {
+    seq: Seq,
+    released: Released,
+}
+
 /// What a host is made of.
 pub struct Parts {
     /// The store, open and locked.
@@ -162,6 +187,8 @@ impl Host {
             GroupCommit::start(Arc::clone(&store), move |error: StoreError| stop(&error.message))?;
         let host = Arc::new(Self {
             engine: Mutex::new(engine),
+            queued: Mutex::default(),
+            queued_len: AtomicUsize::new(0),
             store,
             durability,
             clock,
@@ -222,8 +249,10 @@ impl Host {
     }
 
     /// Looks at the engine between commands.
-    pub fn look<T>(&self, look: impl FnOnce(&Engine) -> T) -> T {
-        look(&self.engine.lock())
+    pub fn look<T>(self: &Arc<Self>, look: impl FnOnce(&Engine) -> T) -> T {
+        let seen = look(&self.engine.lock());
+        self.help();
+        seen
     }
 
     /// Applies a call and answers it when it is durable.
@@ -231,7 +260,7 @@ impl Host {
     /// # Errors
     /// The operation's error.
     pub async fn call(self: &Arc<Self>, call: Call) -> Settled {
-        match self.apply_call(call)? {
+        match self.begin(call).await? {
             Begun::Settled(seq, settled) => {
                 self.durable(seq).await?;
                 settled
@@ -252,11 +281,61 @@ impl Host {
         }
     }
 
-    fn apply_call(self: &Arc<Self>, call: Call) -> Result<Begun, ApiError> {
-        let mut engine = self.engine.lock();
+    /// Applies a call, or has whoever holds the engine apply it.
+    async fn begin(self: &Arc<Self>, call: Call) -> Result<Begun, ApiError> {
+        let Some(mut engine) = self.engine.try_lock() else {
+            let (tell, told) = oneshot::channel();
+            self.queued.lock().push(Queued { call, tell });
+            self.queued_len.fetch_add(1, Ordering::SeqCst);
+            self.help();
+            return told.await.unwrap_or_else(|_| Err(stopping()));
+        };
         let guard = Panicking(&self.fail_stop);
-        let applied = engine.call(self.clock.now(), call);
-        let Applied { seq, released, value } = self.trust(applied)?;
+        let Called { begun, leaving } = self.apply(&mut engine, call);
+        self.unlock(engine, guard, std::slice::from_ref(&leaving));
+        self.release(leaving);
+        self.help();
+        begun
+    }
+
+    /// Applies the calls that are queued, unless somebody holds the engine: whoever does comes here after unlocking it.
+    fn help(self: &Arc<Self>) {
+        loop {
+            // Who queues raises the length and then tries the lock; who holds the lock unlocks and then reads the length. Of the two, one sees what
+            // the other did, so no call is left in the queue.
+            fence(Ordering::SeqCst);
+            if self.queued_len.load(Ordering::SeqCst) == 0 {
+                return;
+            }
+            let Some(mut engine) = self.engine.try_lock() else { return };
+            let guard = Panicking(&self.fail_stop);
+            let queued = std::mem::take(&mut *self.queued.lock());
+            self.queued_len.fetch_sub(queued.len(), Ordering::SeqCst);
+            let (mut leaving, mut told) =
+                (Vec::with_capacity(queued.len()), Vec::with_capacity(queued.len()));
+            for Queued { call, tell } in queued {
+                let called = self.apply(&mut engine, call);
+                leaving.push(called.leaving);
+                told.push((tell, called.begun));
+            }
+            self.unlock(engine, guard, &leaving);
+            leaving.into_iter().for_each(|leaving| self.release(leaving));
+            for (tell, begun) in told {
+                // Whoever hung up meanwhile is one whose reply is lost on the way, but a call that is parked must not stay so.
+                if let Err(Ok(Begun::Parked(id, _))) = tell.send(begun) {
+                    self.abandon(id);
+                }
+            }
+        }
+    }
+
+    /// Applies a call to the engine, which the caller has locked.
+    fn apply(&self, engine: &mut Engine, call: Call) -> Called {
+        let applied = match self.trust(engine.call(self.clock.now(), call)) {
+            Ok(applied) => applied,
+            Err(error) => return Called { begun: Err(error), leaving: Leaving::default() },
+        };
+        let Applied { seq, released, value } = applied;
         let begun = match value {
             Answer::Settled(settled) => Begun::Settled(seq, settled),
             Answer::Read(read) => Begun::Read(seq, self.store.snapshot(), read),
@@ -266,8 +345,7 @@ impl Host {
                 Begun::Parked(id, told)
             }
         };
-        self.unlock(engine, guard, seq, released);
-        Ok(begun)
+        Called { begun: Ok(begun), leaving: Leaving { seq, released } }
     }
 
     /// Runs a command of the engine's that nobody waits for.
@@ -279,33 +357,30 @@ impl Host {
         let guard = Panicking(&self.fail_stop);
         let applied = run(&mut engine, self.clock.now());
         let Applied { seq, released, value } = self.trust(applied).ok()?;
-        self.unlock(engine, guard, seq, released);
+        let leaving = Leaving { seq, released };
+        self.unlock(engine, guard, std::slice::from_ref(&leaving));
+        self.release(leaving);
+        self.help();
         Some(value)
     }
 
-    /// Ends a command: wakes the timer if something is due before what it sleeps towards, and releases what the command released.
-    fn unlock(
-        self: &Arc<Self>,
-        engine: MutexGuard<'_, Engine>,
-        guard: Panicking<'_>,
-        seq: Seq,
-        released: Released,
-    ) {
-        self.under_way.fetch_add(released.dispatches.len(), Ordering::AcqRel);
+    /// Ends a turn with the engine: wakes the timer if something is due before what it sleeps towards.
+    fn unlock(&self, engine: MutexGuard<'_, Engine>, guard: Panicking<'_>, leaving: &[Leaving]) {
+        let dispatches = leaving.iter().map(|leaving| leaving.released.dispatches.len()).sum();
+        self.under_way.fetch_add(dispatches, Ordering::AcqRel);
         let due = engine.next_due();
         drop(guard);
         drop(engine);
         if due.is_some_and(|at| at.millis() < self.timer_at.load(Ordering::Acquire)) {
             self.timer.notify_one();
         }
-        self.release(seq, released);
     }
 
     /// A store that failed stops the process; where it does not (tests), nothing is acknowledged.
     fn trust<T>(&self, applied: Result<Applied<T>, StoreError>) -> Result<Applied<T>, ApiError> {
         applied.map_err(|error| {
             (self.fail_stop)(&error.message);
-            ApiError::server("InternalFailure", "The server failed and is stopping.")
+            stopping()
         })
     }
 
@@ -314,11 +389,11 @@ impl Host {
             return Ok(());
         }
         let waited = self.durability.wait(seq).await;
-        waited.map_err(|_| ApiError::server("InternalFailure", "The server failed and is stopping."))
+        waited.map_err(|_| stopping())
     }
 
     /// Lets replies and work go once `seq` is durable.
-    fn release(self: &Arc<Self>, seq: Seq, released: Released) {
+    fn release(self: &Arc<Self>, Leaving { seq, released }: Leaving) {
         if released.traced {
             self.traced.notify_waiters();
         }
@@ -490,6 +565,7 @@ impl Host {
         }
         *engine = engine.emptied((self.services)())?;
         drop(engine);
+        // Starting ends in a turn of its own, which serves what was queued meanwhile.
         self.waiting.lock().clear();
         self.command(Engine::start);
         Ok(())
@@ -530,6 +606,10 @@ enum Begun {
     Settled(Seq, Settled),
     Parked(ParkId, oneshot::Receiver<Settled>),
     Read(Seq, Box<dyn StoreRead>, SnapshotRead<Box<dyn Output>>),
+}
+
+fn stopping() -> ApiError {
+    ApiError::server("InternalFailure", "The server failed and is stopping.")
 }
 
 /// The clock is the machine's and cannot be set: the server was not started with `--virtual-clock`.
