@@ -16,6 +16,9 @@ pub mod time;
 pub mod trace;
 pub mod work;
 
+/// A hash map with a hash that is fast for the short keys of the engine's hot paths and seeded per process, so that nobody outside can make keys collide.
+pub type HashMap<K, V> = std::collections::HashMap<K, V, foldhash::fast::RandomState>;
+
 pub use delivery::{GivenUp, Outbox, RetryPolicy, Verdict};
 pub use error::{ApiError, Fault};
 pub use ids::Ids;

@@ -1,9 +1,9 @@
 //! What services tell CloudWatch about themselves.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
 use std::time::Duration;
 
+use crate::HashMap;
 use crate::scope::Scope;
 use crate::time::Timestamp;
 

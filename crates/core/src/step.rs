@@ -158,7 +158,7 @@ pub struct Hop {
     /// The typed input.
     pub request: Box<dyn Request>,
     /// ARN (or name) of the resource that is called, for the trace.
-    pub resource: String,
+    pub resource: Arc<str>,
     /// Which attempt this is, from one, for the trace.
     pub attempt: u32,
     /// Whether the hop is recorded in the traces (a poll that finds nothing is not).

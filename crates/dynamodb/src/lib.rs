@@ -20,10 +20,10 @@ pub mod records;
 mod service;
 pub mod state;
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use pontoon_core::{Access, Arn, Scope, Space, Step, Timestamp};
+use pontoon_core::{Access, Arn, HashMap, Scope, Space, Step, Timestamp};
 
 pub use error::{Error, Reason};
 use metrics::Counters;

@@ -65,7 +65,7 @@ enum Token {
 struct Asked {
     to: Scope,
     request: Box<dyn Request>,
-    resource: String,
+    resource: Arc<str>,
 }
 
 impl Delivery {
@@ -106,7 +106,7 @@ impl Delivery {
     }
 
     fn ask(&self, endpoint: &str, destination: &Destination) -> Asked {
-        let resource = self.target.arn.clone();
+        let resource: Arc<str> = self.target.arn.as_str().into();
         match destination {
             Destination::Queue(scope, name) => Asked {
                 to: *scope,
@@ -184,8 +184,8 @@ impl Delivery {
         }
     }
 
-    fn note(&self, step: &mut Step<'_>, what: &str, to: &str, attempt: u32, outcome: (TraceOutcome, String)) {
-        let mut record = TraceRecord::delivered(step.now, what, &*self.rule_arn, to);
+    fn note(&self, step: &mut Step<'_>, what: &'static str, to: &str, attempt: u32, outcome: (TraceOutcome, String)) {
+        let mut record = TraceRecord::delivered(step.now, what, Arc::clone(&self.rule_arn), to);
         record.attempt = attempt;
         let record = record.with_outcome(outcome.0, outcome.1);
         step.note(TraceNote { traces: one(TraceId(self.event_id)), record });
@@ -329,7 +329,7 @@ impl Events {
             ..Default::default()
         });
         let caller = delivery.caller(step, None);
-        let resource = queue.clone();
+        let resource = queue.as_str().into();
         let hop =
             Hop { to, caller, request: Box::new(request), resource, attempt: 1, traced: true, ticket: None };
         send(step, hop, delivery.scope(), Token::DeadLetter(Box::new(delivery.clone())));
@@ -348,7 +348,7 @@ fn attempt(step: &mut Step<'_>, delivery: &Delivery, attempt: u32) -> Hop {
             log_stream_name: delivery.log_stream(),
         });
         let caller = delivery.caller(step, principal.clone());
-        let (to, resource) = (*to, delivery.target.arn.clone());
+        let (to, resource) = (*to, delivery.target.arn.as_str().into());
         step.hop(Hop {
             to,
             caller,

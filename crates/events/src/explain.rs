@@ -6,12 +6,11 @@ use serde_json::{Value, json};
 
 use crate::Events;
 use crate::state::bus::{Bus, Rule};
-use crate::state::kept::KeptEvent;
 
 impl Events {
     /// The kept event of this id, and how each rule of the buses that it came to judges it, as the rules are now.
     pub(crate) fn explain(&self, store: &dyn StoreRead, id: TraceId) -> Option<Value> {
-        let kept = KeptEvent::read(store, id).ok()??;
+        let kept = self.kept.read(store, id).ok()??;
         let event = Event::parse(kept.event.as_bytes()).ok()?;
         let came = Timestamp::from_millis(kept.at_millis);
         let buses = kept.buses.iter().filter_map(|arn| self.by_arn(arn));

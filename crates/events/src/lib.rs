@@ -19,10 +19,10 @@ mod records;
 mod service;
 pub mod state;
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use pontoon_core::{Access, Arn, Outbox, Scope, ServiceId, Space, Step, Timestamp};
+use pontoon_core::{Access, Arn, HashMap, Outbox, Scope, ServiceId, Space, Step, Timestamp};
 
 use crate::deliver::Delivery;
 use crate::metrics::Metrics;
@@ -49,7 +49,7 @@ pub struct Events {
 impl Default for Events {
     fn default() -> Self {
         Self {
-            buses: HashMap::new(),
+            buses: HashMap::default(),
             outbox: Outbox::new(ServiceId::Events),
             kept: Kept::default(),
             metrics: Metrics::default(),

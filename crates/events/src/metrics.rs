@@ -3,11 +3,11 @@
 //! <https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-monitoring.html>. Metrics of the default bus's rules name the rule only, those of
 //! other buses the bus too. What the running minute has counted is lost in a crash: metrics are observations, not acknowledged writes.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use pontoon_core::metric::Dimensions;
-use pontoon_core::{Datum, MetricBook, Scope, Timestamp, Unit};
+use pontoon_core::{Datum, HashMap, MetricBook, Scope, Timestamp, Unit};
 
 use crate::state::bus::DEFAULT;
 

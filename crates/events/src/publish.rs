@@ -23,7 +23,7 @@ pub(crate) struct Published {
     /// The event, JSON.
     pub event: Arc<str>,
     /// What it came from, for the trace.
-    pub from: String,
+    pub from: Arc<str>,
     /// How many hops led here.
     pub depth: u8,
     /// X-Ray header that was put with it.
@@ -42,7 +42,12 @@ impl Events {
         parsed: &Event<'_>,
     ) {
         let Some(found) = self.bus_mut(step.now, scope, bus) else { return };
-        let record = TraceRecord::delivered(step.now, "PutEvents", &published.from, &*found.arn);
+        let record = TraceRecord::delivered(
+            step.now,
+            "PutEvents",
+            Arc::clone(&published.from),
+            Arc::clone(&found.arn),
+        );
         step.note(TraceNote { traces: one(TraceId(published.id)), record });
         let arn = Arc::clone(&found.arn);
         let of_bus = Series { scope, bus: Some(Arc::clone(&found.name)), rule: None };
@@ -50,7 +55,12 @@ impl Events {
         let mut matched = Vec::new();
         for name in found.matcher.matches(parsed) {
             let Some(rule) = found.rules.get(name) else { continue };
-            let record = TraceRecord::delivered(step.now, "rule matched", &*found.arn, &*rule.arn);
+            let record = TraceRecord::delivered(
+                step.now,
+                "rule matched",
+                Arc::clone(&found.arn),
+                Arc::clone(&rule.arn),
+            );
             step.note(TraceNote { traces: one(TraceId(published.id)), record });
             deliveries.extend(deliveries_of(step.now, (&found.name, name), rule, published));
             matched.push(Arc::clone(name));
@@ -99,7 +109,7 @@ impl Events {
         let published = Published {
             id,
             event,
-            from: rule.arn.to_string(),
+            from: Arc::clone(&rule.arn),
             depth: 0,
             trace_header: None,
             is_relayed: false,

@@ -140,7 +140,7 @@ impl Bench {
         let (content, attributes) = content_of(request.as_ref());
         let sent = Sent {
             what,
-            resource,
+            resource: resource.to_string(),
             principal: caller.principal.clone(),
             source_arn: caller.source_arn.as_deref().unwrap_or_default().to_owned(),
             attempt,

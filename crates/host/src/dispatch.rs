@@ -146,7 +146,7 @@ impl Dispatcher {
 
 fn note_of(call: &FunctionCall, result: &FunctionResult, now: pontoon_core::Timestamp) -> Option<TraceNote> {
     call.traces.as_ref()?;
-    let mut record = TraceRecord::delivered(now, "Invoke", "", &call.spec.arn);
+    let mut record = TraceRecord::delivered(now, "Invoke", "", call.spec.arn.as_str());
     record.duration_ms = Some(result.duration_ms);
     if result.function_error.is_some() {
         let text = String::from_utf8_lossy(&result.payload);

@@ -4,15 +4,15 @@
 //! Invariant: what a command releases (replies, work) leaves only when its sequence number is durable; the shell sees to it.
 
 use std::any::Any;
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use pontoon_core::policy::{Denial, PolicyMode};
 use pontoon_core::shape::Violations;
 use pontoon_core::step::{Effects, Ground, Settings};
 use pontoon_core::{
-    ApiError, Batch, Caller, Datum, Dispatch, Hop, Ids, Inspect, LoadError, OperationSchema, Output, ParkId,
-    Principal, Reply, Request, Scope, Seq, Service, ServiceId, Settled, SnapshotRead, Step, Store,
+    ApiError, Batch, Caller, Datum, Dispatch, HashMap, Hop, Ids, Inspect, LoadError, OperationSchema, Output,
+    ParkId, Principal, Reply, Request, Scope, Seq, Service, ServiceId, Settled, SnapshotRead, Step, Store,
     StoreError, StoreRead, Ticket, Timestamp, TraceNote, TraceOutcome, TraceRecord, WorkOutcome,
 };
 
@@ -74,8 +74,8 @@ enum Waiter {
 struct HopLabel {
     traces: pontoon_core::TraceIds,
     what: &'static str,
-    from: String,
-    to: String,
+    from: Arc<str>,
+    to: Arc<str>,
     attempt: u32,
     traced: bool,
     made_at: Timestamp,
@@ -138,7 +138,7 @@ impl Engine {
         seed: u64,
     ) -> Result<Self, LoadError> {
         services.sort_by_key(|service| service.id());
-        let mut by_schema = HashMap::new();
+        let mut by_schema = HashMap::default();
         for service in &mut services {
             service.load(store.as_ref())?;
             by_schema.extend(service.schemas().iter().map(|schema| (schema.id, service.id())));
@@ -152,7 +152,7 @@ impl Engine {
             settings,
             ids: Ids::from_seed(seed),
             next_park: 0,
-            parked: HashMap::new(),
+            parked: HashMap::default(),
             traces,
             last_seq: Seq(0),
             service_caller,
@@ -518,7 +518,7 @@ impl Engine {
             traces: caller.traces.clone(),
             what: operation.name,
             from: source_of(caller),
-            to: operation.service.title.to_owned(),
+            to: operation.service.title.into(),
             attempt: 1,
             traced: true,
             made_at: now,
@@ -574,13 +574,13 @@ impl Command {
 }
 
 /// What the trace names as a call's origin: the resource on whose behalf it is made, else the principal.
-fn source_of(caller: &Caller) -> String {
+fn source_of(caller: &Caller) -> Arc<str> {
     match (&caller.source_arn, &caller.principal) {
-        (Some(arn), _) => arn.to_string(),
-        (None, Principal::Service(name)) => (*name).to_owned(),
+        (Some(arn), _) => Arc::clone(arn),
+        (None, Principal::Service(name)) => (*name).into(),
         // A function's session bears the function's name.
-        (None, Principal::Role { session, .. }) => session.to_string(),
-        (None, Principal::User(arn)) => arn.to_string(),
-        (None, Principal::Account(account)) => account.to_string(),
+        (None, Principal::Role { session, .. }) => Arc::clone(session),
+        (None, Principal::User(arn)) => Arc::clone(arn),
+        (None, Principal::Account(account)) => account.as_str().into(),
     }
 }

@@ -1,6 +1,5 @@
 //! The shell around the engine: takes calls from the front, waits for durability, tells time, carries work out.
 
-use std::collections::HashMap;
 use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher, Hasher};
 use std::sync::atomic::{AtomicI64, AtomicU64, AtomicUsize, Ordering, fence};
@@ -10,8 +9,8 @@ use std::time::Duration;
 use parking_lot::{Mutex, MutexGuard};
 use pontoon_core::step::Settings;
 use pontoon_core::{
-    ApiError, Clock, Dispatch, Ids, LoadError, Output, ParkId, Seq, Service, Settled, SnapshotRead, Store,
-    StoreError, StoreRead, Timestamp, TraceNote, WorkOutcome,
+    ApiError, Clock, Dispatch, HashMap, Ids, LoadError, Output, ParkId, Seq, Service, Settled, SnapshotRead,
+    Store, StoreError, StoreRead, Timestamp, TraceNote, WorkOutcome,
 };
 use pontoon_store::GroupCommit;
 use tokio::runtime::Handle;

@@ -1,10 +1,11 @@
 //! Where traces are kept: in the store, a bounded number of them, beside an index in memory.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeSet, VecDeque};
 use std::ops::ControlFlow;
 
 use pontoon_core::{
-    Batch, Direction, KeyRange, LoadError, Space, StoreRead, Timestamp, TraceId, TraceNote, TraceRecord,
+    Batch, Direction, HashMap, KeyRange, LoadError, Space, StoreRead, Timestamp, TraceId, TraceNote,
+    TraceRecord,
 };
 use serde::Serialize;
 
@@ -16,7 +17,11 @@ pub const RECORDS_MAX: u32 = 1_000;
 pub const FEED_MAX: usize = 4_096;
 
 /// The records of one command for one trace: one value in the store. Key: begin of the trace, its id, number of the chunk.
-type Chunk = Vec<TraceRecord>;
+#[derive(Default)]
+struct Chunk {
+    bytes: Vec<u8>,
+    records: u32,
+}
 
 #[derive(Debug, Clone, Copy)]
 struct Entry {
@@ -41,9 +46,10 @@ pub struct Followed {
 #[derive(Debug, Default)]
 pub struct Traces {
     entries: HashMap<TraceId, Entry>,
-    order: BTreeMap<(Timestamp, TraceId), ()>,
+    order: BTreeSet<(Timestamp, TraceId)>,
     gathered: Vec<(TraceId, TraceRecord)>,
-    feed: VecDeque<Followed>,
+    /// The latest records; the last has the cursor before `next_cursor`.
+    feed: VecDeque<(TraceId, TraceRecord)>,
     next_cursor: u64,
 }
 
@@ -73,7 +79,7 @@ impl Traces {
             let entry = traces.entries.entry(TraceId(id)).or_insert(Entry { begin, chunks: 0, records: 0 });
             entry.chunks += 1;
             entry.records += 1;
-            traces.order.insert((begin, TraceId(id)), ());
+            traces.order.insert((begin, TraceId(id)));
             ControlFlow::Continue(())
         })?;
         if malformed {
@@ -107,49 +113,44 @@ impl Traces {
         if self.gathered.is_empty() {
             return;
         }
+        let gathered = std::mem::take(&mut self.gathered);
         let mut chunks: Vec<(TraceId, Chunk)> = Vec::new();
-        for (id, record) in self.gathered.drain(..) {
-            self.feed.push_back(Followed {
-                cursor: self.next_cursor,
-                trace: pontoon_core::ids::format_uuid(id.0),
-                record: record.clone(),
-            });
-            self.next_cursor += 1;
-            match chunks.iter_mut().rev().find(|(other, _)| *other == id) {
-                Some((_, chunk)) => chunk.push(record),
-                None => chunks.push((id, vec![record])),
-            }
-        }
-        while self.feed.len() > FEED_MAX {
-            self.feed.pop_front();
+        for (id, record) in &gathered {
+            let chunk = match chunks.iter_mut().rev().find(|(other, _)| other == id) {
+                Some((_, chunk)) => chunk,
+                None => &mut chunks.push_mut((*id, Chunk::default())).1,
+            };
+            record.encode(&mut chunk.bytes);
+            chunk.records += 1;
         }
         for (id, chunk) in chunks {
-            self.append(now, id, &chunk, batch);
+            self.append(now, id, chunk, batch);
         }
         while self.entries.len() > TRACES_MAX {
             self.drop_oldest(batch);
         }
+        self.next_cursor += gathered.len() as u64;
+        self.feed.extend(gathered);
+        let over = self.feed.len().saturating_sub(FEED_MAX);
+        self.feed.drain(..over);
     }
 
-    fn append(&mut self, now: Timestamp, id: TraceId, chunk: &Chunk, batch: &mut Batch) {
-        let entry = self.entries.entry(id).or_insert(Entry { begin: now, chunks: 0, records: 0 });
+    fn append(&mut self, now: Timestamp, id: TraceId, chunk: Chunk, batch: &mut Batch) {
+        let order = &mut self.order;
+        let entry = self.entries.entry(id).or_insert_with(|| {
+            order.insert((now, id));
+            Entry { begin: now, chunks: 0, records: 0 }
+        });
         if entry.records >= RECORDS_MAX {
             return;
         }
-        let bytes = serde_json::to_vec(chunk);
-        assert!(
-            bytes.is_ok(),
-            "trace records are plain data, which always has a JSON form: {:?}",
-            bytes.err()
-        );
-        batch.put(Space::Trace, key(entry.begin, id, entry.chunks), bytes.unwrap_or_default());
+        batch.put(Space::Trace, key(entry.begin, id, entry.chunks), chunk.bytes);
         entry.chunks += 1;
-        entry.records += chunk.len() as u32;
-        self.order.insert((entry.begin, id), ());
+        entry.records += chunk.records;
     }
 
     fn drop_oldest(&mut self, batch: &mut Batch) {
-        let Some(((begin, id), ())) = self.order.pop_first() else { return };
+        let Some((begin, id)) = self.order.pop_first() else { return };
         if let Some(entry) = self.entries.remove(&id) {
             for chunk in 0..entry.chunks {
                 batch.delete(Space::Trace, key(begin, id, chunk));
@@ -166,29 +167,40 @@ impl Traces {
         let mut prefix = key(entry.begin, id, 0);
         prefix.truncate(24);
         let mut records = Vec::new();
-        let mut bad = None;
+        let mut malformed = false;
         store.scan(Space::Trace, &KeyRange::prefix(&prefix), Direction::Ascending, &mut |_, value| {
-            match serde_json::from_slice::<Chunk>(value) {
-                Ok(chunk) => records.extend(chunk),
-                Err(error) => bad = Some(error),
+            let mut rest = &value[..];
+            while !rest.is_empty() {
+                let Some(record) = TraceRecord::decode(&mut rest) else {
+                    malformed = true;
+                    return ControlFlow::Break(());
+                };
+                records.push(record);
             }
             ControlFlow::Continue(())
         })?;
-        match bad {
-            Some(error) => Err(LoadError::new(format!("a trace record cannot be read: {error}"))),
-            None => Ok(Some(records)),
+        if malformed {
+            return Err(LoadError::new("a trace record cannot be read"));
         }
+        Ok(Some(records))
     }
 
     /// The latest `limit` traces, the newest first.
     pub fn latest(&self, limit: usize) -> impl Iterator<Item = (Timestamp, TraceId)> {
-        self.order.keys().rev().take(limit).copied()
+        self.order.iter().rev().take(limit).copied()
     }
 
     /// The records after `cursor` that are still held, and the cursor to go on from.
     #[must_use]
     pub fn since(&self, cursor: u64) -> (Vec<Followed>, u64) {
-        let found: Vec<_> = self.feed.iter().filter(|followed| followed.cursor > cursor).cloned().collect();
-        (found, self.next_cursor.saturating_sub(1))
+        let last = self.next_cursor.saturating_sub(1);
+        let skipped = (self.feed.len() as u64).saturating_sub(last.saturating_sub(cursor)) as usize;
+        let first = self.next_cursor - self.feed.len() as u64;
+        let followed = |(at, (id, record)): (usize, &(TraceId, TraceRecord))| Followed {
+            cursor: first + at as u64,
+            trace: pontoon_core::ids::format_uuid(id.0),
+            record: record.clone(),
+        };
+        (self.feed.iter().enumerate().skip(skipped).map(followed).collect(), last)
     }
 }

@@ -369,7 +369,7 @@ fn hop(
         to,
         caller,
         request,
-        resource: target.to_owned(),
+        resource: target.into(),
         attempt,
         traced: true,
         ticket: Some(ticket),

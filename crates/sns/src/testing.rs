@@ -133,7 +133,7 @@ impl Bench {
         self.take_up(effects, &mut hops, &mut work);
         while let Some(hop) = hops.pop_front() {
             let Hop { ticket, request, caller, resource, attempt, .. } = hop;
-            let sent = Sent::of(request, &caller, resource, attempt, self.now);
+            let sent = Sent::of(request, &caller, resource.to_string(), attempt, self.now);
             let settled: Settled = match (self.failures)(&sent) {
                 Some(error) => Err(error),
                 None => Ok(Box::new(sqs::SendMessageOutput::default()) as Box<dyn Output>),

@@ -17,12 +17,12 @@ mod records;
 mod service;
 pub mod state;
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use pontoon_core::policy::Document;
-use pontoon_core::{Access, Arn, Scope, Space, Step, Timestamp};
+use pontoon_core::{Access, Arn, HashMap, Scope, Space, Step, Timestamp};
 
 pub use error::Error;
 use metrics::Counters;

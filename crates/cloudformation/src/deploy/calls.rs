@@ -65,7 +65,7 @@ impl Deployment<'_, '_> {
             to: scope,
             caller,
             request,
-            resource: task.logical.clone(),
+            resource: task.logical.as_str().into(),
             attempt: task.attempts + 1,
             traced: false,
             ticket: Some(Ticket { owner: ServiceId::CloudFormation, scope, token: Box::new(token) }),

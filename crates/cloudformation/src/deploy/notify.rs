@@ -28,7 +28,7 @@ pub(super) fn publish(step: &mut Step<'_>, stack: &Stack, event: &Event) {
                 to,
                 caller,
                 request,
-                resource: arn.clone(),
+                resource: arn.as_str().into(),
                 attempt: 1,
                 traced: false,
                 ticket: None,

@@ -36,7 +36,7 @@ impl CloudFormation {
             to: scope,
             caller,
             request: Box::new(s3::Request::GetObject(input)),
-            resource: url.to_owned(),
+            resource: url.into(),
             attempt: 1,
             traced: false,
             ticket: Some(Ticket {

@@ -138,8 +138,8 @@ fn accept(
 }
 
 /// What the trace names as an event's origin: the resource on whose behalf it was put, else its source.
-fn origin_of(step: &Step<'_>, source: &str) -> String {
-    step.caller.source_arn.as_ref().map_or_else(|| source.to_owned(), ToString::to_string)
+fn origin_of(step: &Step<'_>, source: &str) -> Arc<str> {
+    step.caller.source_arn.as_ref().map_or_else(|| source.into(), Arc::clone)
 }
 
 /// What an event keeps on its way from bus to bus: its id, and where it was first put.

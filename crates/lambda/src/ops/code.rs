@@ -130,7 +130,7 @@ impl Lambda {
         step.hop(Hop {
             to: step.scope,
             caller,
-            resource: format!("arn:aws:s3:::{}/{}", object.bucket, object.key),
+            resource: format!("arn:aws:s3:::{}/{}", object.bucket, object.key).into(),
             request: Box::new(s3::Request::GetObject(*object)),
             attempt: 1,
             traced: true,

@@ -253,7 +253,7 @@ impl Lambda {
             role: self.role_of(&(step.scope, wait.config.function.clone()), wait.config.qualifier.as_deref()),
             source_arn: mapping_arn(&(step.scope, wait.config.uuid.clone())),
             request: Box::new(sqs::Request::GetQueueAttributes(input)),
-            resource: wait.config.queue_arn.clone(),
+            resource: wait.config.queue_arn.as_str().into(),
             traces: None,
             traced: false,
             token: Some(Token::Queue(Box::new(wait))),

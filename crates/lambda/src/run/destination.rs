@@ -188,7 +188,7 @@ impl Lambda {
             role: self.role_of(&key, event.qualifier.as_deref()),
             source_arn: function_arn(step.scope, &event.function),
             request,
-            resource: arn,
+            resource: arn.into(),
             traces: event.traces(),
             traced: true,
             token: Some(token),

@@ -53,7 +53,7 @@ impl LogBatch {
             role: self.role.clone(),
             source_arn: self.function_arn.clone(),
             request: Box::new(request),
-            resource: self.input.log_group_name.clone(),
+            resource: self.input.log_group_name.as_str().into(),
             traces: None,
             traced: false,
             token,

@@ -236,7 +236,7 @@ pub(crate) struct FunctionHop {
     pub(crate) source_arn: String,
     pub(crate) request: Box<dyn Request>,
     /// What is called, for the trace.
-    pub(crate) resource: String,
+    pub(crate) resource: Arc<str>,
     pub(crate) traces: TraceIds,
     pub(crate) traced: bool,
     pub(crate) token: Option<Token>,

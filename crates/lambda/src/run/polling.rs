@@ -233,7 +233,7 @@ impl Lambda {
             role: role.clone(),
             source_arn: mapping_arn(key),
             request: Box::new(request),
-            resource: queue_arn.to_owned(),
+            resource: queue_arn.into(),
             traces: None,
             traced: false,
             token,

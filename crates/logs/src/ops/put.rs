@@ -157,7 +157,7 @@ fn publish_embedded(
         }
         for (namespace, data) in by_namespace {
             assert!(data.len() <= emf::DATA_MAX, "an event gives no more data than PutMetricData takes");
-            let resource = namespace.clone();
+            let resource = namespace.as_str().into();
             let input =
                 PutMetricDataInput { namespace, metric_data: Some(data), ..PutMetricDataInput::default() };
             let caller = step.hop_caller(PRINCIPAL, arn, step.caller.traces.clone());

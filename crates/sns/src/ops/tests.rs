@@ -589,7 +589,7 @@ fn what_a_client_error_stops_goes_to_the_dead_letter_queue_at_once() {
         assert_eq!(dead.attributes.len(), usize::from(raw == "true"));
         let note = bench.notes.last().unwrap();
         assert_eq!(
-            (note.what.as_str(), note.outcome),
+            (&*note.what, note.outcome),
             ("dead letter", pontoon_core::TraceOutcome::DeadLettered)
         );
         assert_eq!(bench.counted("NumberOfNotificationsFailed"), 1.0);
