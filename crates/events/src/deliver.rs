@@ -184,7 +184,14 @@ impl Delivery {
         }
     }
 
-    fn note(&self, step: &mut Step<'_>, what: &'static str, to: &str, attempt: u32, outcome: (TraceOutcome, String)) {
+    fn note(
+        &self,
+        step: &mut Step<'_>,
+        what: &'static str,
+        to: &str,
+        attempt: u32,
+        outcome: (TraceOutcome, String),
+    ) {
         let mut record = TraceRecord::delivered(step.now, what, Arc::clone(&self.rule_arn), to);
         record.attempt = attempt;
         let record = record.with_outcome(outcome.0, outcome.1);

@@ -59,12 +59,12 @@ impl KeptEvent {
 /// # Errors
 /// If the store fails.
 pub fn all(store: &dyn StoreRead) -> Result<Vec<KeptEvent>, StoreError> {
-    let mut ids = Vec::new();
-    store.scan(Space::Event, &KeyRange::prefix(b"o"), Direction::Ascending, &mut |key, _| {
-        ids.extend(key.get(9..).and_then(|id| id.try_into().ok()).map(TraceId));
+    let mut kept = Vec::new();
+    store.scan(Space::Event, &KeyRange::all(), Direction::Ascending, &mut |_, value| {
+        kept.extend(KeptEvent::decode(value));
         ControlFlow::Continue(())
     })?;
-    ids.into_iter().filter_map(|id| KeptEvent::read(store, id).transpose()).collect()
+    Ok(kept)
 }
 
 /// Which events are kept, in the order in which they came.

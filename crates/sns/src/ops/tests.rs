@@ -588,10 +588,7 @@ fn what_a_client_error_stops_goes_to_the_dead_letter_queue_at_once() {
         assert_eq!((dead.resource.as_str(), &dead.content), (DEAD, &failed.content));
         assert_eq!(dead.attributes.len(), usize::from(raw == "true"));
         let note = bench.notes.last().unwrap();
-        assert_eq!(
-            (&*note.what, note.outcome),
-            ("dead letter", pontoon_core::TraceOutcome::DeadLettered)
-        );
+        assert_eq!((&*note.what, note.outcome), ("dead letter", pontoon_core::TraceOutcome::DeadLettered));
         assert_eq!(bench.counted("NumberOfNotificationsFailed"), 1.0);
         assert_eq!(bench.counted("NumberOfNotificationsRedrivenToDlq"), 1.0);
         assert!(bench.sns.outbox.is_empty(), "nothing waits");
