@@ -2,15 +2,15 @@
 
 use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher, Hasher};
-use std::sync::atomic::{AtomicI64, AtomicU64, AtomicUsize, Ordering, fence};
+use std::sync::atomic::{AtomicI64, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use parking_lot::{Mutex, MutexGuard};
+use parking_lot::Mutex;
 use pontoon_core::step::Settings;
 use pontoon_core::{
-    ApiError, Clock, Dispatch, HashMap, Ids, LoadError, Output, ParkId, Seq, Service, Settled, SnapshotRead,
-    Store, StoreError, StoreRead, Timestamp, TraceNote, WorkOutcome,
+    ApiError, Clock, Dispatch, HashMap, Ids, LoadError, ParkId, Seq, Service, Settled, Store, StoreError,
+    Timestamp, TraceNote, WorkOutcome,
 };
 use pontoon_store::GroupCommit;
 use tokio::runtime::Handle;
@@ -19,8 +19,12 @@ use tokio::sync::{Notify, oneshot};
 
 use crate::clock::{Standing, SystemClock, VirtualClock};
 use crate::dispatch::Dispatcher;
-use crate::engine::{Answer, Applied, Call, Engine, Released};
+use crate::engine::{Applied, Call, Engine, Released};
+
+mod turns;
+
 use crate::intercept::Intercept;
+use turns::{Begun, Leaving, Panicking, Queued};
 
 /// Which clock the engine runs on.
 #[derive(Clone, Debug)]
@@ -101,50 +105,6 @@ pub struct Host {
     runtime: Handle,
     fail_stop: FailStop,
     started: std::time::Instant,
-}
-
-/// Wakes the abandonment of a parked call if its future is dropped before it was answered.
-struct Abandon {
-    host: Arc<Host>,
-    id: Option<ParkId>,
-}
-
-impl Drop for Abandon {
-    fn drop(&mut self) {
-        if let Some(id) = self.id.take() {
-            self.host.abandon(id);
-        }
-    }
-}
-
-/// Ends the process if the engine panics while it is locked: its state may be half changed.
-struct Panicking<'h>(&'h FailStop);
-
-impl Drop for Panicking<'_> {
-    fn drop(&mut self) {
-        if std::thread::panicking() {
-            (self.0)("the engine panicked; its state cannot be trusted any more");
-        }
-    }
-}
-
-/// A call that found the engine locked, and who waits for what it comes to.
-struct Queued {
-    call: Call,
-    tell: oneshot::Sender<Result<Begun, ApiError>>,
-}
-
-/// A call that has been applied: what it comes to, and what leaves when the engine is unlocked.
-struct Called {
-    begun: Result<Begun, ApiError>,
-    leaving: Leaving,
-}
-
-/// What leaves once `seq` is durable.
-#[derive(Default)]
-struct Leaving {
-    seq: Seq,
-    released: Released,
 }
 
 /// What a host is made of.
@@ -269,82 +229,14 @@ impl Host {
                 self.durable(seq).await?;
                 output
             }
-            Begun::Parked(id, answer) => {
-                let mut abandon = Abandon { host: Arc::clone(self), id: Some(id) };
+            Begun::Parked(mut parked, answer) => {
                 let outcome = answer.await;
-                abandon.id = None;
+                parked.answered();
                 outcome.unwrap_or_else(|_| {
                     Err(ApiError::server("ServiceUnavailable", "Pontoon was reset.").with_status(503))
                 })
             }
         }
-    }
-
-    /// Applies a call, or has whoever holds the engine apply it.
-    async fn begin(self: &Arc<Self>, call: Call) -> Result<Begun, ApiError> {
-        let Some(mut engine) = self.engine.try_lock() else {
-            let (tell, told) = oneshot::channel();
-            self.queued.lock().push(Queued { call, tell });
-            self.queued_len.fetch_add(1, Ordering::SeqCst);
-            self.help();
-            return told.await.unwrap_or_else(|_| Err(stopping()));
-        };
-        let guard = Panicking(&self.fail_stop);
-        let Called { begun, leaving } = self.apply(&mut engine, call);
-        self.unlock(engine, guard, std::slice::from_ref(&leaving));
-        self.release(leaving);
-        self.help();
-        begun
-    }
-
-    /// Applies the calls that are queued, unless somebody holds the engine: whoever does comes here after unlocking it.
-    fn help(self: &Arc<Self>) {
-        loop {
-            // Who queues raises the length and then tries the lock; who holds the lock unlocks and then reads the length. Of the two, one sees what
-            // the other did, so no call is left in the queue.
-            fence(Ordering::SeqCst);
-            if self.queued_len.load(Ordering::SeqCst) == 0 {
-                return;
-            }
-            let Some(mut engine) = self.engine.try_lock() else { return };
-            let guard = Panicking(&self.fail_stop);
-            let queued = std::mem::take(&mut *self.queued.lock());
-            self.queued_len.fetch_sub(queued.len(), Ordering::SeqCst);
-            let (mut leaving, mut told) =
-                (Vec::with_capacity(queued.len()), Vec::with_capacity(queued.len()));
-            for Queued { call, tell } in queued {
-                let called = self.apply(&mut engine, call);
-                leaving.push(called.leaving);
-                told.push((tell, called.begun));
-            }
-            self.unlock(engine, guard, &leaving);
-            leaving.into_iter().for_each(|leaving| self.release(leaving));
-            for (tell, begun) in told {
-                // Whoever hung up meanwhile is one whose reply is lost on the way, but a call that is parked must not stay so.
-                if let Err(Ok(Begun::Parked(id, _))) = tell.send(begun) {
-                    self.abandon(id);
-                }
-            }
-        }
-    }
-
-    /// Applies a call to the engine, which the caller has locked.
-    fn apply(&self, engine: &mut Engine, call: Call) -> Called {
-        let applied = match self.trust(engine.call(self.clock.now(), call)) {
-            Ok(applied) => applied,
-            Err(error) => return Called { begun: Err(error), leaving: Leaving::default() },
-        };
-        let Applied { seq, released, value } = applied;
-        let begun = match value {
-            Answer::Settled(settled) => Begun::Settled(seq, settled),
-            Answer::Read(read) => Begun::Read(seq, self.store.snapshot(), read),
-            Answer::Parked(id) => {
-                let (tell, told) = oneshot::channel();
-                self.waiting.lock().insert(id, tell);
-                Begun::Parked(id, told)
-            }
-        };
-        Called { begun: Ok(begun), leaving: Leaving { seq, released } }
     }
 
     /// Runs a command of the engine's that nobody waits for.
@@ -361,18 +253,6 @@ impl Host {
         self.release(leaving);
         self.help();
         Some(value)
-    }
-
-    /// Ends a turn with the engine: wakes the timer if something is due before what it sleeps towards.
-    fn unlock(&self, engine: MutexGuard<'_, Engine>, guard: Panicking<'_>, leaving: &[Leaving]) {
-        let dispatches = leaving.iter().map(|leaving| leaving.released.dispatches.len()).sum();
-        self.under_way.fetch_add(dispatches, Ordering::AcqRel);
-        let due = engine.next_due();
-        drop(guard);
-        drop(engine);
-        if due.is_some_and(|at| at.millis() < self.timer_at.load(Ordering::Acquire)) {
-            self.timer.notify_one();
-        }
     }
 
     /// A store that failed stops the process; where it does not (tests), nothing is acknowledged.
@@ -599,12 +479,6 @@ impl Drop for Host {
     fn drop(&mut self) {
         self.timer.notify_one();
     }
-}
-
-enum Begun {
-    Settled(Seq, Settled),
-    Parked(ParkId, oneshot::Receiver<Settled>),
-    Read(Seq, Box<dyn StoreRead>, SnapshotRead<Box<dyn Output>>),
 }
 
 fn stopping() -> ApiError {

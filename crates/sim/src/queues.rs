@@ -175,19 +175,16 @@ impl Queues {
         self.queue(name).messages.retain(|_, message| message.key != key || message.receives != receives);
     }
 
-    /// Changes when a message in flight becomes visible; whether the receipt is that of its last receive, and if so whether it is in flight.
+    /// Changes when a message in flight becomes visible; `None` if there is no such message, else whether it is in flight.
     pub fn change_visibility(
         &mut self,
         name: &'static str,
-        (key, receives): (&str, u32),
+        key: &str,
         now: Timestamp,
         to: Duration,
     ) -> Option<bool> {
         let mut messages = self.queue(name).messages.values_mut();
         let message = messages.find(|message| message.key == key)?;
-        if message.receives != receives {
-            return None;
-        }
         let in_flight = message.visible_at > now;
         if in_flight {
             message.visible_at = now.after(to);

@@ -297,15 +297,14 @@ impl Simulation {
     }
 
     fn change_visibility(&mut self) -> Result<(), Down> {
-        let Some(Receipt { queue, key, receives, handle }) = self.some_receipt() else { return Ok(()) };
+        let Some(Receipt { queue, key, handle, .. }) = self.some_receipt() else { return Ok(()) };
         let (secs, now) = (self.random.u64(..100), self.world.now());
         let asked =
             json!({"QueueUrl": system::url(queue), "ReceiptHandle": handle, "VisibilityTimeout": secs});
         let Called::Done(answer) = self.world.call("sqs", "ChangeMessageVisibility", &asked)? else {
             panic!("ChangeMessageVisibility waits")
         };
-        let changed =
-            self.model.queues.change_visibility(queue, (&key, receives), now, Duration::from_secs(secs));
+        let changed = self.model.queues.change_visibility(queue, &key, now, Duration::from_secs(secs));
         assert_eq!(answer.is_ok(), changed.is_some(), "{asked} of {key}: {answer:?}");
         Ok(())
     }
