@@ -206,7 +206,7 @@ fn trace(host: &Arc<Host>, home: Scope, id: &str) -> PlainResponse {
     }
 }
 
-fn queues(host: &Host, home: Scope) -> PlainResponse {
+fn queues(host: &Arc<Host>, home: Scope) -> PlainResponse {
     let now = host.now();
     match host.look(|engine| engine.inspect(home, &Inspect::Queues { now })) {
         Some(queues) => ok(&queues),
@@ -215,7 +215,7 @@ fn queues(host: &Host, home: Scope) -> PlainResponse {
 }
 
 /// A queue and its first `?max=N` messages (ten, a thousand at most), which is no receive.
-fn queue(host: &Host, home: Scope, name: &str, query: &str) -> PlainResponse {
+fn queue(host: &Arc<Host>, home: Scope, name: &str, query: &str) -> PlainResponse {
     let Ok(max) = parameter(query, "max").unwrap_or("10").parse::<usize>() else {
         return error(StatusCode::BAD_REQUEST, "?max= takes a number of messages");
     };
