@@ -144,7 +144,7 @@ impl Ordered {
         let messages = receive(client)?;
         let keys = self.ledger.lock().unwrap().check_received(&messages, asked_at);
         for (message, key) in messages.iter().zip(keys) {
-            if key.1 % 16 == 0 && asked_at.elapsed().as_nanos() % 2 == 0 {
+            if key.1 % 16 == 0 && asked_at.elapsed().as_nanos().is_multiple_of(2) {
                 break;
             }
             *self.ledger.lock().unwrap().doubtful.entry(key).or_default() += 1;
