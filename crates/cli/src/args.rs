@@ -16,6 +16,7 @@ use crate::clock::Clock;
 use crate::demo::Demo;
 use crate::operations::Operations;
 use crate::queues::Queues;
+use crate::schema::Schema;
 use crate::trace::Trace;
 use crate::up::Up;
 
@@ -43,6 +44,8 @@ pub enum Command {
     Clock(Clock),
     /// Look at queues and their messages without receiving them.
     Sqs(Queues),
+    /// Compare two versions of an event's JSON Schema, or hold events to one.
+    Schema(Schema),
     /// List the supported operations.
     Operations(Operations),
     /// Say what a server runs.

@@ -9,6 +9,7 @@ mod health;
 mod local;
 mod operations;
 mod queues;
+mod schema;
 mod serve;
 mod show;
 mod trace;
@@ -46,6 +47,7 @@ fn main() -> ExitCode {
             Command::Trace(trace) => trace::run(trace).await,
             Command::Clock(clock) => clock::run(clock).await,
             Command::Sqs(queues) => queues::run(queues).await,
+            Command::Schema(asked) => schema::run(&asked),
             Command::Operations(asked) => operations::run(&asked),
             Command::Health(target) => health::run(&target).await,
             Command::Reset(target) => health::reset(&target).await,

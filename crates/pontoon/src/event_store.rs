@@ -204,6 +204,7 @@ impl Position {
     }
 
     /// Behind every event of the append that took `slot`.
+    #[cfg(any(feature = "dynamodb", test))]
     pub(crate) fn end_of(slot: u64) -> Self {
         Self((slot << INDEX_BITS) | INDEX_MAX)
     }
@@ -214,6 +215,7 @@ impl Position {
     }
 
     /// The first slot that may have events behind this position.
+    #[cfg(any(feature = "dynamodb", test))]
     pub(crate) fn next_slot(self) -> u64 {
         if self.0 & INDEX_MAX == INDEX_MAX || self == Self::START { self.slot() + 1 } else { self.slot() }
     }
