@@ -31,14 +31,22 @@ pub mod aggregate;
 pub mod aws;
 pub mod claim;
 pub mod context;
+#[cfg(feature = "sqs")]
+pub mod dead_letters;
 pub mod envelope;
 pub mod event;
 pub mod event_store;
 pub mod forms;
+pub mod function;
+pub mod handler;
 pub mod outbox;
 pub mod projection;
 pub mod publish;
+#[cfg(feature = "sqs")]
+mod queue;
 pub mod schema;
+#[cfg(feature = "sqs")]
+pub mod worker;
 
 pub use pontoon_derive::DomainEvent;
 

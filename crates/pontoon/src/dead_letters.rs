@@ -1,0 +1,5 @@
+//! Dead letters.
+
+mod burial;
+
+pub use burial::Burial;
