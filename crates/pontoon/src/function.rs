@@ -184,7 +184,9 @@ where
         let mut input = Input::parse(event, self.handling.assumed(), deadline)?;
         let lanes = input.lanes(self.handling.fifo_lanes());
         let verdicts = self.handling.handle_batch(std::mem::take(&mut input.items), lanes).await;
-        self.answer(input, verdicts).await
+        let answer = self.answer(input, verdicts).await;
+        self.handling.flush_metrics().await;
+        answer
     }
 
     async fn answer(&self, input: Input, verdicts: Vec<Verdict>) -> Result<Answer, InvokeError> {

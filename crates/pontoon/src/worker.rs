@@ -221,6 +221,7 @@ where
             lanes.shutdown().await;
         }
         taker.deletes.flush().await;
+        self.handling.flush_metrics().await;
         polled.map(|()| worked)
     }
 
@@ -242,6 +243,7 @@ where
         loop {
             let messages = taker.poll(BATCH_MAX, Duration::ZERO).await?;
             if messages.is_empty() {
+                self.handling.flush_metrics().await;
                 return Ok(worked);
             }
             let mut lanes = JoinSet::new();

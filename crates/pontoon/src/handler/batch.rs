@@ -11,6 +11,7 @@ use tower::Service;
 use super::attend::{Handled, attend};
 use super::{Backoff, BoxError, Delivery, HandleError};
 use crate::event::{DomainEvent, EventType};
+use crate::metrics::{MetricSink, record_handled};
 
 /// How many events of a batch are handled at once unless said otherwise.
 const CONCURRENCY: usize = 10;
@@ -48,6 +49,7 @@ pub struct Handling<S> {
     backoff: Backoff,
     assumed: Option<&'static EventType>,
     observers: Vec<Observer>,
+    metrics: Option<Arc<dyn MetricSink>>,
 }
 
 type Observer = Arc<dyn Fn(&Handled) + Send + Sync>;
@@ -67,6 +69,7 @@ impl<S> Handling<S> {
             backoff: Backoff::default(),
             assumed: None,
             observers: Vec::new(),
+            metrics: None,
         }
     }
 
@@ -119,7 +122,19 @@ impl<S> Handling<S> {
         Self { assumed: T::TYPES.first(), ..self }
     }
 
-    /// Tells `observer` of every event handled; metrics are taken there.
+    /// Measures every event handled; see [`metrics`](crate::metrics) for what. A function flushes `sink` with each invocation, a worker when it ends.
+    ///
+    /// ```
+    /// use pontoon::handler::{Handling, Router};
+    /// use pontoon::metrics::Emf;
+    /// let handling = Handling::new(Router::new()).metrics(Emf::stdout("Orders"));
+    /// ```
+    #[must_use]
+    pub fn metrics(self, sink: impl MetricSink) -> Self {
+        Self { metrics: Some(Arc::new(sink)), ..self }
+    }
+
+    /// Tells `observer` of every event handled.
     ///
     /// ```
     /// use pontoon::handler::{Handling, Router};
@@ -141,6 +156,15 @@ impl<S> Handling<S> {
 
     pub(crate) fn concurrency_of(&self) -> usize {
         self.concurrency
+    }
+
+    /// Sends what was measured; a failure is told in the log.
+    pub(crate) async fn flush_metrics(&self) {
+        if let Some(sink) = &self.metrics
+            && let Err(reason) = sink.flush().await
+        {
+            tracing::warn!(%reason, "metrics are not sent");
+        }
     }
 
     /// In which lanes the events of a FIFO queue are handled.
@@ -190,6 +214,9 @@ where
     pub(crate) async fn handle(&self, delivery: Result<Delivery, HandleError>) -> Result<(), HandleError> {
         let (handled, outcome) = attend(self.service.clone(), delivery?).await;
         self.observers.iter().for_each(|observer| observer(&handled));
+        if let Some(sink) = &self.metrics {
+            record_handled(sink.as_ref(), &handled);
+        }
         outcome
     }
 
