@@ -38,6 +38,10 @@ pub mod event;
 pub mod event_store;
 pub mod forms;
 pub mod function;
+#[cfg_attr(
+    not(feature = "sqs"),
+    allow(dead_code, reason = "only queues have receipts, backoff and dead letters")
+)]
 pub mod handler;
 pub mod idempotency;
 pub mod metrics;

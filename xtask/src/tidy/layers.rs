@@ -67,7 +67,7 @@ fn allowed(from: &str, to: &str, for_tests: bool) -> Result<(), &'static str> {
     let layer = |name: &str| LAYERS.iter().position(|row| row.contains(&name));
     if let Some((_, may_use)) = BESIDE.iter().find(|(name, _)| *name == from) {
         // Its tests may start Pontoon, and turn its own features on.
-        let in_tests = for_tests && (to == "pontoon-host" || to == from);
+        let in_tests = for_tests && (to == "pontoon-host" || to == "pontoon-test" || to == from);
         return if may_use.contains(&to) || in_tests { Ok(()) } else { Err("it stands beside the layers") };
     }
     match (layer(from), layer(to)) {
@@ -99,6 +99,8 @@ mod tests {
             ("pontoon-sqs", "pontoon-host", true, false),
             ("pontoon", "pontoon-host", false, false),
             ("pontoon", "pontoon-host", true, true),
+            ("pontoon", "pontoon-test", true, true),
+            ("pontoon", "pontoon-test", false, false),
             ("pontoon-new", "pontoon-core", false, false),
         ] {
             assert_eq!(allowed(from, to, for_tests).is_ok(), expected, "{from} -> {to}");
