@@ -16,7 +16,7 @@ use base64::engine::general_purpose::STANDARD;
 use pontoon_core::{Ids, Timestamp};
 use rsa::RsaPrivateKey;
 use rsa::pkcs1v15::SigningKey;
-use rsa::pkcs8::{DecodePrivateKey, EncodePrivateKey};
+use rsa::pkcs8::DecodePrivateKey;
 use rsa::rand_core::{TryCryptoRng, TryRng};
 use rsa::signature::{SignatureEncoding, Signer};
 use serde::{Deserialize, Serialize};
@@ -30,8 +30,8 @@ use x509_cert::serial_number::SerialNumber;
 use x509_cert::spki::SubjectPublicKeyInfo;
 use x509_cert::time::{Time, Validity};
 
-/// Size of the key, as of AWS's own.
-const KEY_BITS: usize = 2048;
+use super::private_key::PrivateKey;
+
 /// How long the certificate is valid.
 const VALID_FOR: Duration = Duration::from_secs(10 * 365 * 86_400);
 /// What the certificate's path begins with, as at AWS.
@@ -73,7 +73,7 @@ impl Certificates {
 /// What is stored of the key.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct KeyRecord {
-    /// The private key, PKCS #8, in base64.
+    /// The private key in base64: its primes, or, of older versions, PKCS #8.
     pub private_key: String,
     /// Its certificate, PEM.
     pub certificate: String,
@@ -86,8 +86,15 @@ pub struct Signing {
 }
 
 struct Key {
-    private: RsaPrivateKey,
+    private: Private,
     path: Arc<str>,
+}
+
+enum Private {
+    /// As keys are made.
+    Own(PrivateKey),
+    /// As keys were made: of two primes.
+    Older(Box<RsaPrivateKey>),
 }
 
 impl fmt::Debug for Signing {
@@ -110,30 +117,32 @@ impl Signing {
     /// If it cannot be read.
     pub fn load(&mut self, record: &KeyRecord) -> Result<(), String> {
         let der = STANDARD.decode(&record.private_key).map_err(|error| error.to_string())?;
-        let private = RsaPrivateKey::from_pkcs8_der(&der).map_err(|error| error.to_string())?;
+        let private = match PrivateKey::from_bytes(&der) {
+            Some(private) => Private::Own(private),
+            None => {
+                let key = RsaPrivateKey::from_pkcs8_der(&der).map_err(|error| error.to_string())?;
+                Private::Older(Box::new(key))
+            }
+        };
         self.take_up(private, &record.certificate);
         Ok(())
     }
 
-    fn take_up(&mut self, private: RsaPrivateKey, pem: &str) {
+    fn take_up(&mut self, private: Private, pem: &str) {
         let path: Arc<str> = format!("{PATH_PREFIX}{}.pem", fingerprint(pem)).into();
         self.certificates.set(Some(Certificate { path: Arc::clone(&path), pem: pem.into() }));
         self.key = Some(Key { private, path });
     }
 
-    /// Makes the key if there is none yet, and gives back what must be stored then. Takes some 100 ms the first time.
+    /// Makes the key if there is none yet, and gives back what must be stored then. Takes some 20 ms the first time.
     pub fn prepare(&mut self, ids: &mut Ids, now: Timestamp) -> Option<KeyRecord> {
         if self.key.is_some() {
             return None;
         }
         let made = make(ids, now);
-        assert!(
-            made.is_ok(),
-            "a key of {KEY_BITS} bits and its certificate can always be made: {:?}",
-            made.err()
-        );
+        assert!(made.is_ok(), "a key and its certificate can always be made: {:?}", made.err());
         let (private, record) = made.ok()?;
-        self.take_up(private, &record.certificate);
+        self.take_up(Private::Own(private), &record.certificate);
         Some(record)
     }
 
@@ -146,18 +155,14 @@ impl Signing {
     /// Signs a text: version 1 hashes it with SHA-1, version 2 with SHA-256. In base64; `None` if there is no key yet.
     #[must_use]
     pub fn sign(&self, version: u8, text: &str) -> Option<String> {
-        let private = self.key.as_ref()?.private.clone();
-        let signature = if version == 1 {
-            SigningKey::<Sha1>::new(private).try_sign(text.as_bytes())
-        } else {
-            SigningKey::<Sha256>::new(private).try_sign(text.as_bytes())
+        let text = text.as_bytes();
+        let signature = match (&self.key.as_ref()?.private, version) {
+            (Private::Own(key), 1) => key.sign_sha1(text),
+            (Private::Own(key), _) => key.sign_sha256(text),
+            (Private::Older(key), 1) => SigningKey::<Sha1>::new((**key).clone()).sign(text).to_vec(),
+            (Private::Older(key), _) => SigningKey::<Sha256>::new((**key).clone()).sign(text).to_vec(),
         };
-        assert!(
-            signature.is_ok(),
-            "a key of {KEY_BITS} bits has room for any of the hashes: {:?}",
-            signature.err()
-        );
-        Some(STANDARD.encode(signature.ok()?.to_bytes()))
+        Some(STANDARD.encode(signature))
     }
 }
 
@@ -167,9 +172,16 @@ fn fingerprint(pem: &str) -> String {
 
 type Fault = Box<dyn std::error::Error>;
 
-fn make(ids: &mut Ids, now: Timestamp) -> Result<(RsaPrivateKey, KeyRecord), Fault> {
-    let private = RsaPrivateKey::new(&mut Randomness(ids), KEY_BITS)?;
-    let public = SubjectPublicKeyInfo::from_key(&private.to_public_key())?;
+fn make(ids: &mut Ids, now: Timestamp) -> Result<(PrivateKey, KeyRecord), Fault> {
+    let private = PrivateKey::generate(&mut Randomness(ids))?;
+    let certificate = certify(&private.to_rsa()?, ids, now)?;
+    let record = KeyRecord { private_key: STANDARD.encode(private.to_bytes()), certificate };
+    Ok((private, record))
+}
+
+/// A key's certificate, by itself, PEM.
+fn certify(key: &RsaPrivateKey, ids: &mut Ids, now: Timestamp) -> Result<String, Fault> {
+    let public = SubjectPublicKeyInfo::from_key(&key.to_public_key())?;
     let name = Name::from_str("CN=sns.pontoon.local,O=Pontoon,C=US")?;
     let profile = profile::cabf::Root::new(false, name)?;
     let at = |instant: Timestamp| -> Result<Time, Fault> {
@@ -179,14 +191,12 @@ fn make(ids: &mut Ids, now: Timestamp) -> Result<(RsaPrivateKey, KeyRecord), Fau
     let validity = Validity::new(at(now)?, at(now.after(VALID_FOR))?);
     let serial = SerialNumber::from(ids.u64() >> 1);
     let builder = CertificateBuilder::new(profile, serial, validity, public)?;
-    let signer = SigningKey::<Sha256>::new(private.clone());
-    let certificate = builder.build::<_, rsa::pkcs1v15::Signature>(&signer)?.to_pem(LineEnding::LF)?;
-    let record = KeyRecord { private_key: STANDARD.encode(private.to_pkcs8_der()?.as_bytes()), certificate };
-    Ok((private, record))
+    let signer = SigningKey::<Sha256>::new(key.clone());
+    Ok(builder.build::<_, rsa::pkcs1v15::Signature>(&signer)?.to_pem(LineEnding::LF)?)
 }
 
 /// The engine's ids as a source of random numbers.
-struct Randomness<'i>(&'i mut Ids);
+pub(super) struct Randomness<'i>(pub(super) &'i mut Ids);
 
 impl TryRng for Randomness<'_> {
     type Error = Infallible;
@@ -213,8 +223,12 @@ impl TryCryptoRng for Randomness<'_> {}
 
 #[cfg(test)]
 mod tests {
+    use rsa::RsaPublicKey;
     use rsa::pkcs1v15::{Signature, VerifyingKey};
+    use rsa::pkcs8::{DecodePublicKey, EncodePrivateKey};
     use rsa::signature::Verifier;
+    use rsa::traits::PublicKeyParts;
+    use x509_cert::der::{DecodePem, Encode};
 
     use super::*;
 
@@ -230,18 +244,38 @@ mod tests {
         assert_eq!(certificates.pem(&path).as_deref(), Some(record.certificate.as_str()));
         assert_eq!(certificates.pem("/SimpleNotificationService-0.pem"), None);
 
-        let public = signing.key.as_ref().unwrap().private.to_public_key();
-        let bytes = |text: String| STANDARD.decode(text).unwrap();
-        let sha1 = Signature::try_from(&*bytes(signing.sign(1, "text").unwrap())).unwrap();
-        VerifyingKey::<Sha1>::new(public.clone()).verify(b"text", &sha1).unwrap();
-        let sha256 = Signature::try_from(&*bytes(signing.sign(2, "text").unwrap())).unwrap();
-        VerifyingKey::<Sha256>::new(public.clone()).verify(b"text", &sha256).unwrap();
-        assert!(VerifyingKey::<Sha256>::new(public).verify(b"another", &sha256).is_err());
+        check_signatures(&signing, &record.certificate);
 
         let mut again = Signing::new(Certificates::default());
         again.load(&record).unwrap();
         assert_eq!((again.path(), again.sign(1, "text")), (signing.path(), signing.sign(1, "text")));
         assert!(again.load(&KeyRecord { private_key: "AAAA".to_owned(), ..record }).is_err());
+    }
+
+    /// Both versions' signatures hold, by what a certificate says and nothing else.
+    fn check_signatures(signing: &Signing, pem: &str) {
+        let certificate = x509_cert::Certificate::from_pem(pem).unwrap();
+        let public = certificate.tbs_certificate().subject_public_key_info().to_der().unwrap();
+        let public = RsaPublicKey::from_public_key_der(&public).unwrap();
+        assert_eq!(public.size(), 256);
+        let signature = |version| {
+            let text = STANDARD.decode(signing.sign(version, "text").unwrap()).unwrap();
+            Signature::try_from(&*text).unwrap()
+        };
+        VerifyingKey::<Sha1>::new(public.clone()).verify(b"text", &signature(1)).unwrap();
+        let sha256 = VerifyingKey::<Sha256>::new(public);
+        sha256.verify(b"text", &signature(2)).unwrap();
+        assert!(sha256.verify(b"another", &signature(2)).is_err());
+    }
+
+    #[test]
+    fn a_key_of_an_older_version_signs_on() {
+        let private = RsaPrivateKey::new(&mut Randomness(&mut Ids::from_seed(5)), 2048).unwrap();
+        let certificate = certify(&private, &mut Ids::from_seed(6), Timestamp::EPOCH).unwrap();
+        let private_key = STANDARD.encode(private.to_pkcs8_der().unwrap().as_bytes());
+        let mut signing = Signing::new(Certificates::default());
+        signing.load(&KeyRecord { private_key, certificate: certificate.clone() }).unwrap();
+        check_signatures(&signing, &certificate);
     }
 
     #[test]
