@@ -74,6 +74,8 @@ fn the_demo_tells_its_whole_story() {
     for part in [
         "not published",
         "dead-lettered",
+        "process-orders -> dynamodb table/orders",
+        "process-orders -> sns order-notifications",
         "received 3 times; the redrive policy allows 3",
         "ALARM: \"OrderEventsDLQMessages\"",
         "redriven",

@@ -244,6 +244,8 @@ pub struct Effects {
     pub notes: Vec<TraceNote>,
     /// What policies denied, or in [`PolicyMode::Warn`] would have.
     pub denials: Vec<Denial>,
+    /// ARN of the first resource that the caller's right was checked for, if the request came from outside and belongs to a trace.
+    pub resource: Option<Arc<str>>,
 }
 
 /// Engine-wide settings that operations see.
@@ -424,6 +426,10 @@ impl<'a> Step<'a> {
     /// # Errors
     /// The denial, which the service words as its access error, in [`PolicyMode::Enforce`].
     pub fn authorize(&mut self, access: &Access<'_>) -> Result<(), Denial> {
+        let is_told_of = self.caller.traces.is_some() && self.caller.depth == 0;
+        if is_told_of && self.effects.resource.is_none() && access.resource.starts_with("arn:") {
+            self.effects.resource = Some(access.resource.into());
+        }
         let Some(denial) = access.denied(self.caller, self.scope, self.now) else {
             return Ok(());
         };

@@ -123,6 +123,8 @@ struct Command {
     batch: Batch,
     next: VecDeque<Next>,
     hops: usize,
+    /// What the request from outside acted on, if it belongs to a trace.
+    resource: Option<Arc<str>>,
     released: Released,
 }
 
@@ -217,7 +219,7 @@ impl Engine {
             .and_then(|()| self.operate(&mut command, scope, &caller, request));
         let answer = match outcome {
             Ok((Reply::Ready(output), denials)) => {
-                self.note_call(now, &caller, operation, None, &denials);
+                self.note_call(&mut command, &caller, operation, None, &denials);
                 Answer::Settled(Ok(output))
             }
             Ok((Reply::Parked(id), _)) => {
@@ -230,10 +232,13 @@ impl Engine {
                     }
                 }
             }
-            Ok((Reply::Read(read), _)) => Answer::Read(read),
+            Ok((Reply::Read(read), denials)) => {
+                self.note_call(&mut command, &caller, operation, None, &denials);
+                Answer::Read(read)
+            }
             Err(refused) => {
                 let Refused { error, denials } = *refused;
-                self.note_call(now, &caller, operation, Some(&error), &denials);
+                self.note_call(&mut command, &caller, operation, Some(&error), &denials);
                 Answer::Settled(Err(error))
             }
         };
@@ -381,6 +386,7 @@ impl Engine {
         let outcome = service.call(&mut step, request);
         let (batch, mut effects) = step.finish();
         let denials = std::mem::take(&mut effects.denials);
+        command.resource = command.resource.take().or(effects.resource.take());
         let reply = match outcome {
             Ok(reply) => reply,
             Err(error) => return Err(Box::new(Refused { error, denials })),
@@ -391,7 +397,7 @@ impl Engine {
     }
 
     fn take_up(&mut self, command: &mut Command, effects: Effects) {
-        let Effects { hops, dispatches, unparked, metrics, notes, denials: _ } = effects;
+        let Effects { hops, dispatches, unparked, metrics, notes, denials: _, resource: _ } = effects;
         command.next.extend(hops.into_iter().map(Next::Hop));
         command.released.dispatches.extend(dispatches);
         for (id, outcome) in unparked {
@@ -505,7 +511,7 @@ impl Engine {
     /// A request from outside that continues a trace: a function's own calls.
     fn note_call(
         &mut self,
-        now: Timestamp,
+        command: &mut Command,
         caller: &Caller,
         operation: &'static OperationSchema,
         error: Option<&ApiError>,
@@ -518,12 +524,12 @@ impl Engine {
             traces: caller.traces.clone(),
             what: operation.name,
             from: source_of(caller),
-            to: operation.service.title.into(),
+            to: command.resource.take().unwrap_or_else(|| operation.service.title.into()),
             attempt: 1,
             traced: true,
-            made_at: now,
+            made_at: command.now,
         };
-        self.note_hop(now, label, error, denials);
+        self.note_hop(command.now, label, error, denials);
     }
 
     fn note_hop(&mut self, now: Timestamp, label: HopLabel, error: Option<&ApiError>, denials: &[Denial]) {
@@ -569,7 +575,14 @@ impl Engine {
 
 impl Command {
     fn new(now: Timestamp) -> Self {
-        Self { now, batch: Batch::new(), next: VecDeque::new(), hops: 0, released: Released::default() }
+        Self {
+            now,
+            batch: Batch::new(),
+            next: VecDeque::new(),
+            hops: 0,
+            resource: None,
+            released: Released::default(),
+        }
     }
 }
 
