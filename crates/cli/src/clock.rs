@@ -7,6 +7,8 @@ use serde_json::Value;
 
 use crate::client::{Client, Target};
 
+use crate::show::say;
+
 /// `pontoon clock`.
 #[derive(Debug, Args)]
 pub struct Clock {
@@ -72,13 +74,13 @@ pub async fn run(clock: Clock) -> Result<(), String> {
         }
     };
     if clock.target.json {
-        println!("{answer}");
+        say!("{answer}");
         return Ok(());
     }
     let frozen = answer.get("frozen").and_then(Value::as_bool) == Some(true);
     let now = answer.get("now").and_then(Value::as_str).unwrap_or_default();
     let kind = answer.get("kind").and_then(Value::as_str).unwrap_or_default();
-    println!("{now}  {kind} clock, {}", if frozen { "frozen" } else { "running" });
+    say!("{now}  {kind} clock, {}", if frozen { "frozen" } else { "running" });
     Ok(())
 }
 

@@ -9,7 +9,7 @@ use pontoon_cloudformation::template::value::{Map, Value};
 use pontoon_core::ApiError;
 
 use crate::local::Local;
-use crate::show::{Paint, paint, table};
+use crate::show::{Paint, paint, say, table};
 
 /// What is deployed.
 #[derive(Debug, Clone)]
@@ -195,7 +195,7 @@ fn print_event(event: &cfn::StackEvent) {
         return;
     };
     let reason = event.resource_status_reason.as_deref().filter(|_| how == Paint::Bad).unwrap_or_default();
-    println!(
+    say!(
         "  {:<28} {:<30} {} {reason}",
         event.logical_resource_id.as_deref().unwrap_or_default(),
         event.resource_type.as_deref().unwrap_or_default(),

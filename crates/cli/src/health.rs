@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use crate::client::{Client, Target};
-use crate::show::table;
+use crate::show::{say, table};
 
 /// Says what a server runs.
 ///
@@ -12,7 +12,7 @@ use crate::show::table;
 pub async fn run(target: &Target) -> Result<(), String> {
     let answer = Client::new(target).get("health").await?;
     if target.json {
-        println!("{answer}");
+        say!("{answer}");
         return Ok(());
     }
     let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
@@ -36,9 +36,9 @@ pub async fn run(target: &Target) -> Result<(), String> {
 pub async fn reset(target: &Target) -> Result<(), String> {
     let answer = Client::new(target).post("reset").await?;
     if target.json {
-        println!("{answer}");
+        say!("{answer}");
     } else {
-        println!("everything is gone");
+        say!("everything is gone");
     }
     Ok(())
 }

@@ -3,7 +3,7 @@
 use clap::Args;
 use serde_json::{Value, json};
 
-use crate::show::{Paint, paint};
+use crate::show::{Paint, paint, say};
 
 /// `pontoon operations`.
 #[derive(Debug, Args)]
@@ -34,18 +34,18 @@ pub fn run(asked: &Operations) -> Result<(), String> {
                 json!({ "service": schema.id, "title": schema.title, "operations": operations, "unsupported": schema.unsupported })
             })
             .collect();
-        println!("{}", Value::Array(listed));
+        say!("{}", Value::Array(listed));
         return Ok(());
     }
     for schema in chosen {
         let (supported, refused) = (schema.operations.len(), schema.unsupported.len());
-        println!(
+        say!(
             "{} ({}): {supported} supported, {refused} refused by name",
             paint(Paint::Bold, schema.title),
             schema.id
         );
         for operation in schema.operations {
-            println!("  {}", operation.name);
+            say!("  {}", operation.name);
         }
     }
     Ok(())

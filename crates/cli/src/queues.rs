@@ -4,7 +4,7 @@ use clap::{Args, Subcommand};
 use serde_json::Value;
 
 use crate::client::{Client, Target};
-use crate::show::{Paint, paint, table};
+use crate::show::{Paint, paint, say, table};
 
 /// `pontoon sqs`.
 #[derive(Debug, Args)]
@@ -52,7 +52,7 @@ pub async fn run(asked: Queues) -> Result<(), String> {
             Look::Peek { .. } => &answer["messages"],
             Look::Stats { .. } => &answer,
         };
-        println!("{shown}");
+        say!("{shown}");
         return Ok(());
     }
     match asked.look {
@@ -103,7 +103,7 @@ fn list(answer: &Value) {
 fn peek(answer: &Value) {
     let messages = answer["messages"].as_array().map_or(&[][..], Vec::as_slice);
     if messages.is_empty() {
-        println!("{}", paint(Paint::Dim, "no messages"));
+        say!("{}", paint(Paint::Dim, "no messages"));
     }
     for message in messages {
         let mut about = vec![text(&message["sentAt"]), format!("received {} times", message["receives"])];
@@ -114,11 +114,11 @@ fn peek(answer: &Value) {
         }
         about.extend(message["group"].as_str().map(|group| format!("group {group}")));
         about.extend(message["deadLetterSource"].as_str().map(|source| format!("dead letter of {source}")));
-        println!("{}  {}", paint(Paint::Bold, &text(&message["messageId"])), about.join(", "));
+        say!("{}  {}", paint(Paint::Bold, &text(&message["messageId"])), about.join(", "));
         for (name, attribute) in message["attributes"].as_object().into_iter().flatten() {
-            println!("  {} {}", paint(Paint::Dim, &format!("{name}:")), text(&attribute["value"]));
+            say!("  {} {}", paint(Paint::Dim, &format!("{name}:")), text(&attribute["value"]));
         }
-        println!("  {}", text(&message["body"]));
+        say!("  {}", text(&message["body"]));
     }
 }
 

@@ -5,6 +5,8 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::args::ServerArgs;
 
+use crate::show::say;
+
 /// Serves until SIGINT or SIGTERM.
 ///
 /// # Errors
@@ -25,7 +27,7 @@ pub async fn run(args: ServerArgs) -> Result<(), String> {
 pub async fn start(args: &ServerArgs) -> Result<Server, String> {
     let server = Server::start(args.config()?).await.map_err(|error| error.message)?;
     let kept = if args.memory { "in memory".to_owned() } else { format!("in {}", args.data.display()) };
-    println!("pontoon listens on {}, data {kept}", server.endpoint());
+    say!("pontoon listens on {}, data {kept}", server.endpoint());
     Ok(server)
 }
 

@@ -1,6 +1,22 @@
 //! Output for people: aligned columns, colour only on a terminal.
 
-use std::io::IsTerminal;
+use std::fmt;
+use std::io::{ErrorKind, IsTerminal, Write};
+
+/// Prints a line, as `println!` does; where that would panic because nobody reads on (`pontoon trace | head`), the process ends.
+macro_rules! say {
+    () => { $crate::show::line(::std::format_args!("")) };
+    ($($what:tt)*) => { $crate::show::line(::std::format_args!($($what)*)) };
+}
+pub(crate) use say;
+
+/// What [`say!`] does.
+pub fn line(what: fmt::Arguments<'_>) {
+    if let Err(error) = writeln!(std::io::stdout(), "{what}") {
+        // Whoever stopped reading has seen enough; any other error is one.
+        std::process::exit(if error.kind() == ErrorKind::BrokenPipe { 0 } else { 74 });
+    }
+}
 
 /// How a word is painted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,7 +63,7 @@ pub fn table(rows: &[Vec<String>]) {
                 if column == last { cell.clone() } else { format!("{cell:<width$}", width = widths[column]) }
             })
             .collect();
-        println!("{}", cells.join("  "));
+        say!("{}", cells.join("  "));
     }
 }
 

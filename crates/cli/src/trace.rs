@@ -4,7 +4,7 @@ use clap::Args;
 use serde_json::Value;
 
 use crate::client::{Client, Target};
-use crate::show::{Paint, paint, short_arn, table};
+use crate::show::{Paint, paint, say, short_arn, table};
 
 /// `pontoon trace`.
 #[derive(Debug, Args)]
@@ -52,12 +52,12 @@ fn clock_time(record: &Value) -> String {
 async fn list(client: &Client, limit: usize, json: bool) -> Result<(), String> {
     let answer = client.get(&format!("traces?limit={limit}")).await?;
     if json {
-        println!("{answer}");
+        say!("{answer}");
         return Ok(());
     }
     let traces = list_of(&answer, "traces");
     if traces.is_empty() {
-        println!("no traces yet: they begin with PutEvents and Publish");
+        say!("no traces yet: they begin with PutEvents and Publish");
         return Ok(());
     }
     let rows: Vec<Vec<String>> = traces
@@ -80,10 +80,10 @@ async fn follow(client: &Client, json: bool) -> Result<(), String> {
         cursor = answer.get("cursor").and_then(Value::as_u64).unwrap_or(cursor);
         for record in list_of(&answer, "records") {
             if json {
-                println!("{record}");
+                say!("{record}");
             } else {
                 let id = text(record, "trace");
-                println!("{}  {}", paint(Paint::Dim, id.get(..8).unwrap_or(id)), line(record));
+                say!("{}  {}", paint(Paint::Dim, id.get(..8).unwrap_or(id)), line(record));
             }
         }
     }
@@ -123,23 +123,23 @@ pub fn line(record: &Value) -> String {
 async fn show(client: &Client, id: &str, json: bool) -> Result<(), String> {
     let answer = client.get(&format!("traces/{id}")).await?;
     if json {
-        println!("{answer}");
+        say!("{answer}");
         return Ok(());
     }
     for record in list_of(&answer, "records") {
-        println!("{}", line(record));
+        say!("{}", line(record));
     }
     let explained = answer.get("explain").unwrap_or(&Value::Null);
     for rule in list_of(explained, "rules") {
         if rule.get("matched").and_then(Value::as_bool) == Some(true) {
             continue;
         }
-        println!("{} {}", paint(Paint::Dim, "did not match:"), paint(Paint::Bold, text(rule, "rule")));
+        say!("{} {}", paint(Paint::Dim, "did not match:"), paint(Paint::Bold, text(rule, "rule")));
         if let Some(note) = rule.get("note").and_then(Value::as_str) {
-            println!("    {note}");
+            say!("    {note}");
         }
         for failure in list_of(rule, "failures") {
-            println!(
+            say!(
                 "    {}: expected {}, saw {}",
                 text(failure, "path"),
                 text(failure, "expected"),

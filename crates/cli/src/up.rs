@@ -13,7 +13,7 @@ use crate::args::ServerArgs;
 use crate::deploy::{self, Deployment, Outcome, Prepared};
 use crate::local::Local;
 use crate::serve::{self, Interrupts};
-use crate::show::{Paint, paint};
+use crate::show::{Paint, paint, say};
 use crate::trace;
 
 /// `pontoon up`.
@@ -80,7 +80,7 @@ pub async fn run(up: Up) -> Result<(), String> {
         } else if let Err(message) = deployed {
             eprintln!("{}", paint(Paint::Bad, &message));
         }
-        println!("following events and logs; interrupt to stop");
+        say!("following events and logs; interrupt to stop");
         tokio::join!(follow_traces(&local), follow_logs(&local), watch(&local, &deployment, prepared, seen));
         Ok(())
     };
@@ -95,15 +95,11 @@ pub async fn run(up: Up) -> Result<(), String> {
 
 /// Deploys and says how it went.
 async fn report(local: &Local, deployment: &Deployment, prepared: &Prepared) -> Result<(), String> {
-    println!(
-        "deploying {} as stack {}",
-        deployment.template.display(),
-        paint(Paint::Bold, &deployment.stack)
-    );
+    say!("deploying {} as stack {}", deployment.template.display(), paint(Paint::Bold, &deployment.stack));
     match deploy::deploy(local, deployment, prepared).await? {
-        Outcome::Created => println!("{}", paint(Paint::Good, "created")),
-        Outcome::Updated => println!("{}", paint(Paint::Good, "updated")),
-        Outcome::Unchanged => println!("nothing has changed"),
+        Outcome::Created => say!("{}", paint(Paint::Good, "created")),
+        Outcome::Updated => say!("{}", paint(Paint::Good, "updated")),
+        Outcome::Unchanged => say!("nothing has changed"),
     }
     deploy::print_outputs(&deploy::outputs(local, &deployment.stack).await?);
     Ok(())
@@ -121,7 +117,7 @@ async fn follow_traces(local: &Local) {
         }
         for followed in records {
             let id = followed.trace.get(..8).unwrap_or(&followed.trace).to_owned();
-            println!("{}  {}", paint(Paint::Dim, &id), trace::line(&serde_json::json!(followed)));
+            say!("{}  {}", paint(Paint::Dim, &id), trace::line(&serde_json::json!(followed)));
         }
     }
 }
@@ -138,7 +134,7 @@ async fn follow_logs(local: &Local) {
             continue;
         }
         for line in lines {
-            println!("{}  {}", paint(Paint::Dim, &line.function), line.text);
+            say!("{}  {}", paint(Paint::Dim, &line.function), line.text);
         }
     }
 }
@@ -201,7 +197,7 @@ async fn watch(
             if now != *known {
                 *known = now;
                 match take_up(local, deployment, logical, directory).await {
-                    Ok(()) => println!("{} runs the changed code", paint(Paint::Bold, logical)),
+                    Ok(()) => say!("{} runs the changed code", paint(Paint::Bold, logical)),
                     Err(message) => eprintln!("{}", paint(Paint::Bad, &message)),
                 }
             }

@@ -304,6 +304,16 @@ fn a_directory_of_somebody_else_s_is_refused_and_left_alone() {
 }
 
 #[test]
+fn a_reader_who_has_seen_enough_ends_the_command_quietly() {
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let ended =
+        Command::new(env!("CARGO_BIN_EXE_pontoon")).args(["operations"]).stdout(writer).output().unwrap();
+    assert!(ended.status.success());
+    assert!(ended.stderr.is_empty(), "{}", String::from_utf8_lossy(&ended.stderr));
+}
+
+#[test]
 fn supported_operations_are_listed() {
     let listed: Value = serde_json::from_str(&stdout(&pontoon(&["operations", "sqs", "--json"]))).unwrap();
     let operations = listed[0]["operations"].as_array().unwrap();

@@ -12,7 +12,7 @@ use pontoon_host::server::{Config, Server, Storage};
 
 use crate::local::Local;
 use crate::serve::Interrupts;
-use crate::show::{Paint, paint};
+use crate::show::{Paint, paint, say};
 
 /// `pontoon demo`.
 #[derive(Debug, Args)]
@@ -49,16 +49,16 @@ pub async fn run(demo: Demo) -> Result<(), String> {
     };
     let mut interrupts = Interrupts::listen()?;
     let server = Server::start(config).await.map_err(|error| error.message)?;
-    println!("{}", paint(Paint::Bold, "The order system, on one binary"));
-    println!("pontoon listens on {}, data in {}, on a virtual clock", server.endpoint(), home.display());
+    say!("{}", paint(Paint::Bold, "The order system, on one binary"));
+    say!("pontoon listens on {}, data in {}, on a virtual clock", server.endpoint(), home.display());
     let local = Local::new(&server, Scope::default());
     let told = tokio::select! {
         told = story::tell(&local, &home) => told,
         () = interrupts.come() => Err("interrupted".to_owned()),
     };
-    println!();
+    say!();
     if told.is_ok() {
-        println!("ended {:.1} s after it began, by the machine's clock", begun.elapsed().as_secs_f64());
+        say!("ended {:.1} s after it began, by the machine's clock", begun.elapsed().as_secs_f64());
     }
     if demo.keep && told.is_ok() {
         keep(&server).await?;
@@ -96,13 +96,13 @@ async fn keep(server: &Server) -> Result<(), String> {
     {
         server.host().set_frozen(false).await.map_err(|_| "the demo's clock is virtual".to_owned())?;
     }
-    println!();
-    println!("It keeps running; have a look, and interrupt it when done:");
-    println!(
+    say!();
+    say!("It keeps running; have a look, and interrupt it when done:");
+    say!(
         "  export AWS_ENDPOINT_URL={} AWS_ACCESS_KEY_ID=000000000000 AWS_SECRET_ACCESS_KEY=any AWS_DEFAULT_REGION=us-east-1",
         server.endpoint()
     );
-    println!("  aws dynamodb scan --table-name orders");
-    println!("  pontoon trace --endpoint {}", server.endpoint());
+    say!("  aws dynamodb scan --table-name orders");
+    say!("  pontoon trace --endpoint {}", server.endpoint());
     Ok(())
 }

@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::orders::{Order, Publisher};
 use crate::deploy::{self, Deployment, Prepared};
 use crate::local::Local;
-use crate::show::{Paint, paint, table};
+use crate::show::{Paint, paint, say, table};
 use crate::trace;
 
 const STACK: &str = "orders";
@@ -34,7 +34,7 @@ struct Summary {
 }
 
 fn heading(text: &str) {
-    println!("\n{}", paint(Paint::Bold, text));
+    say!("\n{}", paint(Paint::Bold, text));
 }
 
 /// Tells the whole story.
@@ -133,7 +133,7 @@ async fn deploy_with(
 async fn publish(publisher: &Publisher<'_>, order: Order, summary: &mut Summary) -> Result<String, String> {
     let event = publisher.publish("OrderCreated", order).await.map_err(|errors| errors.join("; "))?;
     summary.published += 1;
-    println!("  {} {:<10} {:>8.2}  event {event}", order.id(), order.status, order.amount);
+    say!("  {} {:<10} {:>8.2}  event {event}", order.id(), order.status, order.amount);
     Ok(event)
 }
 
@@ -143,8 +143,8 @@ async fn refused(publisher: &Publisher<'_>) -> Result<(), String> {
     match publisher.publish("OrderCreated", wrong).await {
         Ok(_) => Err("an order that breaks the schema was published".to_owned()),
         Err(errors) => {
-            println!("  {} {}", wrong.id(), paint(Paint::Bad, "not published"));
-            errors.iter().for_each(|error| println!("      {error}"));
+            say!("  {} {}", wrong.id(), paint(Paint::Bad, "not published"));
+            errors.iter().for_each(|error| say!("      {error}"));
             Ok(())
         }
     }
@@ -170,7 +170,7 @@ async fn pass_until(
     for stride in 0..STRIDES_MAX {
         if holds().await? {
             let after = STRIDE * stride;
-            println!(
+            say!(
                 "  {what}, {} min {:02} s later on the virtual clock",
                 after.as_secs() / 60,
                 after.as_secs() % 60
@@ -189,10 +189,10 @@ fn show_way(local: &Local, event: &str) -> Result<(), String> {
         .look(|engine| engine.traces().read(engine.store(), pontoon_core::TraceId(id)))
         .map_err(|error| error.message)?
         .ok_or_else(|| format!("no trace of event {event}"))?;
-    println!("  {}", paint(Paint::Dim, event));
+    say!("  {}", paint(Paint::Dim, event));
     for record in records {
         let record = serde_json::to_value(record).map_err(|error| error.to_string())?;
-        println!("    {}", trace::line(&record).replace('\n', "\n    "));
+        say!("    {}", trace::line(&record).replace('\n', "\n    "));
     }
     Ok(())
 }
@@ -232,9 +232,9 @@ async fn show_alerts(local: &Local, system: &System, state: &str) -> Result<(), 
             (envelope["Subject"].as_str(), envelope["Message"].as_str().unwrap_or_default());
         let alarm: Value = serde_json::from_str(text).unwrap_or_default();
         told |= alarm["NewStateValue"].as_str() == Some(state);
-        println!("  the operators are told: {}", paint(Paint::Warning, subject.unwrap_or(text)));
+        say!("  the operators are told: {}", paint(Paint::Warning, subject.unwrap_or(text)));
         if let Some(reason) = alarm["NewStateReason"].as_str() {
-            println!("      {reason}");
+            say!("      {reason}");
         }
     }
     if told { Ok(()) } else { Err(format!("the alerting topic did not tell of {state}")) }
@@ -247,7 +247,7 @@ async fn redrive(local: &Local, system: &System) -> Result<(), String> {
     };
     let _: sqs::StartMessageMoveTaskOutput =
         local.call(sqs::Request::StartMessageMoveTask(start)).await.map_err(|error| error.message)?;
-    println!("  redriving {}", system.of("DeadLettersArn")?);
+    say!("  redriving {}", system.of("DeadLettersArn")?);
     Ok(())
 }
 
@@ -281,13 +281,13 @@ async fn expect_rows(local: &Local, system: &System, count: usize) -> Result<(),
 }
 
 async fn show_table(local: &Local, system: &System) -> Result<(), String> {
-    println!("  the table {}:", system.of("Table")?);
+    say!("  the table {}:", system.of("Table")?);
     table(&rows(local, system).await?);
     Ok(())
 }
 
 async fn show_summary(local: &Local, system: &System, summary: &Summary) -> Result<(), String> {
-    println!();
+    say!();
     let function = [("FunctionName", system.of("Function")?)];
     let queue = [("QueueName", "order-events-queue")];
     let letters = [("QueueName", "order-events-dlq")];
