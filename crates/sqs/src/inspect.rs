@@ -55,6 +55,7 @@ impl Queue {
         shown["attributes"] = Value::Object(attributes);
         shown["tags"] = json!(self.record.tags);
         shown["messages"] = Value::Array(messages?);
+        shown["messagesInMemory"] = json!(self.messages.held());
         if let Some(groups) = self.messages.groups_in_flight() {
             shown["groups"] = json!(self.messages.groups());
             shown["groupsInFlight"] = json!(groups);

@@ -16,19 +16,22 @@ mod ops;
 mod records;
 mod service;
 pub mod state;
+mod sweep;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use bytes::Bytes;
 use pontoon_core::policy::Document;
-use pontoon_core::{Access, Arn, HashMap, Scope, Space, Step, Timestamp};
+use pontoon_core::{Access, Arn, HashMap, ParkId, Scope, Space, Step, Timestamp};
 
 pub use error::Error;
 use metrics::Counters;
 pub use ops::with_trace_header;
 use records::QueueRecord;
 use state::attempts::Attempts;
+use state::budget::Budget;
+pub use state::budget::Limits;
 use state::deduplication::Deduplication;
 use state::line::Line;
 use state::message::Content;
@@ -36,8 +39,8 @@ use state::move_task::MoveTask;
 use state::queue::Messages;
 use state::waiters::Waiters;
 
-/// How much message content is held in memory at most; beyond it contents are read from the store.
-pub const CONTENT_BYTES_MAX: usize = 64 << 20;
+/// How many messages are read at once of those that only the store has.
+const LOADED_AT_ONCE: usize = 32;
 
 /// How many message numbers are set aside at once, each time with one more write.
 const NUMBERS_SET_ASIDE: u64 = 4096;
@@ -52,6 +55,7 @@ pub(crate) struct Queue {
     messages: Messages,
     /// Who waits for its messages.
     waiters: Waiters<Arc<Poll>>,
+    budget: Budget,
     /// What a FIFO queue remembers of its last five minutes.
     recent: Option<Box<Recent>>,
     /// What `Sqs::due` holds for it.
@@ -107,6 +111,8 @@ impl Selection {
 enum Wake {
     Queue(Scope, Arc<str>),
     Task(Scope, String),
+    /// What is left in the store of the queue with this number.
+    Sweep(u64),
 }
 
 /// The queues of all accounts and regions.
@@ -118,12 +124,22 @@ pub struct Sqs {
     due: BTreeSet<(Timestamp, Wake)>,
     /// When the running minute of metrics ends, while any queue is active.
     minute_ends: Option<Timestamp>,
-    content_bytes: usize,
+    budget: Budget,
+    /// Which queue each long poll waits at.
+    parked: HashMap<ParkId, (Scope, Arc<str>)>,
+    /// What is left in the store of purged and deleted queues, by number: records of messages below these numbers.
+    sweeps: BTreeMap<u64, u64>,
     /// Dead-letter queues that the running step has moved messages into, and whose waiters it has yet to serve. Empty between steps.
     fed: Vec<(Scope, Arc<str>)>,
 }
 
 impl Sqs {
+    /// A service that holds no more in memory than this.
+    #[must_use]
+    pub fn with_limits(limits: Limits) -> Self {
+        Self { budget: Budget::new(limits), ..Self::default() }
+    }
+
     fn queue(&self, scope: Scope, name: &str) -> Option<&Queue> {
         self.regions.get(&scope)?.get(name)
     }
@@ -185,7 +201,7 @@ impl Sqs {
 }
 
 impl Queue {
-    fn new(scope: Scope, name: &str, record: QueueRecord) -> Self {
+    fn new(scope: Scope, name: &str, record: QueueRecord, budget: Budget) -> Self {
         let policy = record.attributes.policy.as_deref().and_then(|text| Document::parse(text).ok());
         let counters = Counters::default();
         let (name, arn) = (Arc::from(name), scope.arn("sqs", name).into());
@@ -196,7 +212,8 @@ impl Queue {
             arn,
             record,
             policy,
-            messages: Messages::new(Line::of_type(fifo)),
+            messages: Messages::new(Line::of_type(fifo), budget.clone()),
+            budget,
             waiters: Waiters::default(),
             recent: fifo.then(Box::default),
             due: None,
@@ -248,14 +265,35 @@ impl Queue {
         number
     }
 
-    /// Removes a message and what the store holds of it; gives back how much memory its content took.
-    fn remove(&mut self, step: &mut Step<'_>, number: u64) -> usize {
-        let Some(message) = self.messages.remove(step.now, number) else { return 0 };
+    /// Reads messages that only the store has, as far as the next to be received is among them, or one sent at `before`, which is to expire.
+    fn load(&mut self, step: &Step<'_>, before: Option<Timestamp>) {
+        while let Some(first) = self.messages.to_load(before) {
+            let range = records::content_range(self.record.number, first);
+            let read = step.range(Space::Queue, &range, LOADED_AT_ONCE).into_iter().map(|(key, bytes)| {
+                let message = records::unreceived(&key, &bytes);
+                assert!(message.is_some(), "the store holds messages as they were written");
+                let (number, mut message) = message.unwrap_or_else(|| unreachable!("asserted above"));
+                message.content = self.budget.has_room_for_content().then_some(bytes);
+                (number, message)
+            });
+            self.messages.load(read);
+        }
+    }
+
+    /// Reads every message that only the store has.
+    fn load_all(&mut self, step: &Step<'_>) {
+        while self.messages.first_in_store().is_some() {
+            self.load(step, Some(Timestamp::from_millis(i64::MAX)));
+        }
+    }
+
+    /// Removes a message and what the store holds of it.
+    fn remove(&mut self, step: &mut Step<'_>, number: u64) {
+        let Some(message) = self.messages.remove(step.now, number) else { return };
         step.delete(Space::Queue, records::content_key(self.record.number, number));
         if message.receive_count > 0 {
             step.delete(Space::Queue, records::receives_key(self.record.number, number));
         }
-        message.content.map_or(0, |content| content.len())
     }
 
     /// Stores what the receives of a message changed.

@@ -3,13 +3,14 @@
 //! - [`Space::Config`] `sqs\0q` + scope + queue name: the queue ([`QueueRecord`], JSON).
 //! - [`Space::Config`] `sqs\0t` + scope + task id: a move task (JSON).
 //! - [`Space::Config`] `sqs\0d` + scope + queue name: when a queue of that name was deleted (8 bytes).
+//! - [`Space::Config`] `sqs\0s` + queue number: records of messages below a number (8 bytes) that nobody sees any more and that are yet to be removed.
 //! - [`Space::Queue`] queue number + `c` + message number: a message's content, written once.
 //! - [`Space::Queue`] queue number + `d` + message number: what a message sent to a FIFO queue was deduplicated by, for five minutes.
 //! - [`Space::Queue`] queue number + `r` + attempt id: what a receive that can be repeated gave, for five minutes.
 //! - [`Space::Queue`] queue number + `s` + message number: what its receives changed ([`Receives`]), absent before the first.
 
 use std::collections::{BTreeMap, HashMap};
-use std::ops::ControlFlow;
+use std::ops::{Bound, ControlFlow};
 
 use bytes::Bytes;
 use pontoon_core::{Direction, KeyRange, LoadError, Scope, Space, StoreRead, Timestamp};
@@ -103,6 +104,20 @@ pub fn queue_key(scope: Scope, name: &str) -> Vec<u8> {
 #[must_use]
 pub fn task_key(scope: Scope, id: &str) -> Vec<u8> {
     config_key(b't', scope, id)
+}
+
+/// Key of what is left of a queue.
+#[must_use]
+pub fn sweep_key(queue: u64) -> Vec<u8> {
+    let mut key = b"sqs\0s".to_vec();
+    key.extend_from_slice(&queue.to_be_bytes());
+    key
+}
+
+/// All that there is of messages of a queue with numbers below this.
+pub fn spans(queue: u64, below: u64) -> impl Iterator<Item = KeyRange> {
+    let of = move |kind| KeyRange::between(message_key(queue, kind, 0), message_key(queue, kind, below));
+    [b'c', b'd', b's'].into_iter().map(of)
 }
 
 /// Key of a deleted queue's name.
@@ -208,6 +223,8 @@ pub struct Loaded {
     pub tasks: Vec<(Scope, MoveTask)>,
     /// Names of deleted queues and when.
     pub deleted: Vec<(Scope, String, Timestamp)>,
+    /// What is left of purged and deleted queues: by queue number, the number that its records to be removed are below.
+    pub sweeps: BTreeMap<u64, u64>,
 }
 
 /// Reads everything but the messages.
@@ -231,6 +248,12 @@ pub fn load(store: &dyn StoreRead) -> Result<Loaded, LoadError> {
 
 fn load_one(loaded: &mut Loaded, key: &[u8], value: &[u8]) -> Result<(), String> {
     let (kind, rest) = key.split_first().ok_or("its key is cut")?;
+    let whole_number =
+        |bytes: &[u8]| bytes.try_into().map(u64::from_be_bytes).map_err(|_| "its number is cut");
+    if *kind == b's' {
+        loaded.sweeps.insert(whole_number(rest)?, whole_number(value)?);
+        return Ok(());
+    }
     let (scope, name) = Scope::split_key(rest).ok_or("its key names no scope")?;
     let name = String::from_utf8(name.to_vec()).map_err(|_| "its key is not text")?;
     let json = |error: serde_json::Error| error.to_string();
@@ -246,13 +269,14 @@ fn load_one(loaded: &mut Loaded, key: &[u8], value: &[u8]) -> Result<(), String>
     Ok(())
 }
 
-/// Reads the messages of a queue in the order of their numbers, and hands each over. Contents stay in the store.
+/// Reads the messages of a queue with numbers from `from` on in their order, and hands each over. Contents stay in the store.
 ///
 /// # Errors
 /// If a record cannot be read.
 pub fn load_messages(
     store: &dyn StoreRead,
     queue: u64,
+    from: u64,
     insert: &mut dyn FnMut(u64, &Header<'_>, Message),
 ) -> Result<(), LoadError> {
     let mut received = HashMap::new();
@@ -262,6 +286,9 @@ pub fn load_messages(
     })?;
     scan(store, queue, b'c', &mut |key, value| {
         let number = number(key)?;
+        if number < from {
+            return Some(());
+        }
         let header = Header::decode(value)?;
         insert(number, &header, message(&header, received.get(&number)));
         Some(())
@@ -310,6 +337,21 @@ fn number(key: &[u8]) -> Option<u64> {
     key.try_into().ok().map(u64::from_be_bytes)
 }
 
+/// The messages from a number on.
+#[must_use]
+pub fn content_range(queue: u64, from: u64) -> KeyRange {
+    KeyRange {
+        start: Bound::Included(content_key(queue, from)),
+        ..KeyRange::prefix(&content_key(queue, 0)[..9])
+    }
+}
+
+/// A message that was never received, by its key and content; visible if it was never delayed.
+#[must_use]
+pub fn unreceived(key: &[u8], content: &[u8]) -> Option<(u64, Message)> {
+    Some((number(key.get(9..)?)?, message(&Header::decode(content)?, None)))
+}
+
 fn message(header: &Header<'_>, receives: Option<&Receives>) -> Message {
     Message {
         sent_at: header.sent_at,
@@ -318,8 +360,12 @@ fn message(header: &Header<'_>, receives: Option<&Receives>) -> Message {
         last_received: receives.map(|receives| receives.last),
         receive_count: receives.map_or(header.carried_receives, |receives| receives.count),
         carried_receives: header.carried_receives,
-        // Whoever looks first makes visible what is due.
-        place: if receives.is_some() { Place::InFlight } else { Place::Delayed },
+        place: match receives {
+            // Whoever looks first makes visible what is due.
+            Some(_) => Place::InFlight,
+            None if header.visible_at > header.sent_at || header.group.is_some() => Place::Delayed,
+            None => Place::Visible,
+        },
         group: None,
         content: None,
     }

@@ -10,6 +10,7 @@ use pontoon_core::{
 };
 
 use crate::records;
+use crate::state::queue::Place;
 use crate::{Queue, Sqs, Wake};
 
 impl Service for Sqs {
@@ -22,13 +23,21 @@ impl Service for Sqs {
     }
 
     fn load(&mut self, store: &dyn StoreRead) -> Result<(), LoadError> {
-        let records::Loaded { queues, tasks, deleted } = records::load(store)?;
+        let records::Loaded { queues, tasks, deleted, sweeps } = records::load(store)?;
+        self.due.extend(sweeps.keys().map(|queue| (Timestamp::EPOCH, Wake::Sweep(*queue))));
+        self.sweeps = sweeps;
         for (scope, name, record) in queues {
-            let mut queue = Queue::new(scope, &name, record);
+            let mut queue = Queue::new(scope, &name, record, self.budget.clone());
             queue.messages.skip_numbers(queue.record.numbers_below);
-            records::load_messages(store, queue.record.number, &mut |number, header, message| {
+            let from = self.sweeps.get(&queue.record.number).copied().unwrap_or(0);
+            records::load_messages(store, queue.record.number, from, &mut |number, header, message| {
                 // A dead letter is visible from its arrival on.
                 let arrived = (header.carried_receives > 0).then_some(header.visible_at);
+                let untouched = message.place == Place::Visible && header.group.is_none();
+                if untouched && queue.messages.spills() {
+                    queue.messages.spill(number, header.sent_at);
+                    return;
+                }
                 queue.messages.insert(number, header.group, arrived, message);
             })?;
             if let Some(recent) = &mut queue.recent {
@@ -100,6 +109,7 @@ impl Service for Sqs {
                 }
                 self.wake(step, scope, &name);
             }
+            Some((_, Wake::Sweep(queue))) => self.sweep_on(step, queue),
             Some((_, Wake::Task(scope, id))) => {
                 step.scope = scope;
                 self.move_on(step, scope, &id);
@@ -109,16 +119,11 @@ impl Service for Sqs {
     }
 
     fn abandoned(&mut self, _step: &mut Step<'_>, id: ParkId) {
-        let mut held = None;
-        for queue in self.regions.values_mut().flat_map(|queues| queues.values_mut()) {
-            if queue.waiters.abandon(id) {
-                held = Some((queue.scope, Arc::clone(&queue.name)));
-                break;
-            }
+        let Some((scope, name)) = self.parked.remove(&id) else { return };
+        if let Some(queue) = self.queue_mut(scope, &name) {
+            queue.waiters.abandon(id);
         }
-        if let Some((scope, name)) = held {
-            self.reschedule(scope, &name);
-        }
+        self.reschedule(scope, &name);
     }
 
     fn inspect(&self, scope: Scope, question: &Inspect<'_>) -> Option<serde_json::Value> {

@@ -56,11 +56,9 @@ fn delete_one(
     queue.messages.advance(step.now);
     queue.check_not_expired(receipt, handle)?;
     queue.counters.deleted();
-    let freed = match queue.messages.by_receipt(receipt) {
-        Ok((number, _)) => queue.remove(step, number),
-        Err(StaleReceipt::Gone | StaleReceipt::Superseded | StaleReceipt::NotInFlight) => 0,
-    };
-    sqs.content_bytes -= freed;
+    if let Ok((number, _)) = queue.messages.by_receipt(receipt) {
+        queue.remove(step, number);
+    }
     sqs.active(step.now, (scope, name));
     Ok(())
 }

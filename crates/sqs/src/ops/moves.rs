@@ -202,6 +202,7 @@ impl Sqs {
         let (scope, name) = (source.scope, source.name.clone());
         let Some(source) = self.queue_mut(scope, &name) else { return Moved::NoDestination };
         source.messages.advance(step.now);
+        source.load(step, None);
         let Some(number) = source.messages.peek() else { return Moved::NothingLeft };
         let mut content = source.content(step, number);
         let Some(destination) = task.destination_arn.clone().or_else(|| content.dead_letter_source.clone())
@@ -211,8 +212,9 @@ impl Sqs {
         let Some(target) = self.by_arn(&destination) else { return Moved::NoDestination };
         let (target_scope, target_name, target_arn) =
             (target.scope, target.name.to_string(), target.arn.to_string());
-        let freed = self.queue_mut(scope, &name).map_or(0, |source| source.remove(step, number));
-        self.content_bytes -= freed;
+        if let Some(source) = self.queue_mut(scope, &name) {
+            source.remove(step, number);
+        }
         content.id = step.ids.uuid_bytes();
         content.sent_at = step.now;
         content.visible_at = step.now;

@@ -50,7 +50,7 @@ pub fn create(sqs: &mut Sqs, step: &mut Step<'_>, input: CreateQueueInput) -> An
         attributes: checked,
         tags: tags.unwrap_or_default(),
     };
-    let queue = Queue::new(scope, &name, record);
+    let queue = Queue::new(scope, &name, record, sqs.budget.clone());
     queue.write(step);
     let url = queue.url(&step.caller.endpoint);
     sqs.regions.entry(scope).or_default().insert(name.clone(), queue);
@@ -110,15 +110,19 @@ pub fn check_redrive(sqs: &Sqs, scope: Scope, arn: &str, attributes: &Attributes
 pub fn delete(sqs: &mut Sqs, step: &mut Step<'_>, input: &DeleteQueueInput) -> Answer<DeleteQueueOutput> {
     let queue = sqs.open(step, &input.queue_url, "sqs:DeleteQueue")?;
     let (scope, name) = (queue.scope, queue.name.to_string());
-    let held = empty(queue, step);
-    while let Some(waiter) = queue.waiters.take_first() {
-        step.unpark(waiter.park, Err(Error::QueueDoesNotExist.into()));
-    }
+    let left = queue.empty(step, true);
+    let waiters: Vec<_> = std::iter::from_fn(|| queue.waiters.take_first()).collect();
     if let Some(due) = queue.due.take() {
         let wake = Wake::Queue(scope, queue.name.clone());
         sqs.due.remove(&(due, wake));
     }
-    sqs.content_bytes -= held;
+    for waiter in waiters {
+        sqs.parked.remove(&waiter.park);
+        step.unpark(waiter.park, Err(Error::QueueDoesNotExist.into()));
+    }
+    if let Some(left) = left {
+        sqs.sweep(step, left);
+    }
     sqs.regions.entry(scope).or_default().remove(&name);
     sqs.forget_deleted(step);
     sqs.deleted.insert((scope, name.clone()), step.now);
@@ -140,28 +144,6 @@ impl Sqs {
     }
 }
 
-/// Removes every message; gives back how much memory their contents took.
-fn empty(queue: &mut Queue, step: &mut Step<'_>) -> usize {
-    let mut held = 0;
-    for (number, message) in queue.messages.clear() {
-        step.delete(Space::Queue, records::content_key(queue.record.number, number));
-        if message.receive_count > 0 {
-            step.delete(Space::Queue, records::receives_key(queue.record.number, number));
-        }
-        held += message.content.map_or(0, |content| content.len());
-    }
-    if let Some(recent) = &mut queue.recent {
-        // A purge clears what was remembered too (sqs/test_sqs: test_purge_queue_clears_fifo_deduplication_cache).
-        for number in recent.sends.clear() {
-            step.delete(Space::Queue, records::sent_key(queue.record.number, number));
-        }
-        for id in recent.attempts.clear() {
-            step.delete(Space::Queue, records::attempt_key(queue.record.number, &id));
-        }
-    }
-    held
-}
-
 pub fn purge(sqs: &mut Sqs, step: &mut Step<'_>, input: &PurgeQueueInput) -> Answer<PurgeQueueOutput> {
     let queue = sqs.open(step, &input.queue_url, "sqs:PurgeQueue")?;
     let purged_at = queue.record.purged_millis.map(Timestamp::from_millis);
@@ -170,9 +152,11 @@ pub fn purge(sqs: &mut Sqs, step: &mut Step<'_>, input: &PurgeQueueInput) -> Ans
     }
     queue.record.purged_millis = Some(step.now.millis());
     queue.write(step);
-    let held = empty(queue, step);
+    let left = queue.empty(step, false);
     let (scope, name) = (queue.scope, queue.name.clone());
-    sqs.content_bytes -= held;
+    if let Some(left) = left {
+        sqs.sweep(step, left);
+    }
     sqs.reschedule(scope, &name);
     Ok(PurgeQueueOutput {}.into())
 }

@@ -18,6 +18,9 @@ use crate::state::receipt::Receipt;
 use crate::state::waiters::Waiter;
 use crate::{Error, Poll, Queue, Selection, Sqs, records};
 
+/// How many messages past their retention one step removes at most.
+const EXPIRED_AT_ONCE: usize = 1_000;
+
 /// The system attributes that a receive may ask for.
 const SYSTEM: [&str; 10] = [
     "All",
@@ -73,6 +76,7 @@ pub fn receive(
     if let Some(queue) = sqs.queue_mut(scope, &name) {
         queue.waiters.wait(Waiter { park, deadline, poll: Arc::new(poll) });
     }
+    sqs.parked.insert(park, (scope, name.clone()));
     sqs.reschedule(scope, &name);
     Ok(Reply::Parked(park))
 }
@@ -149,11 +153,12 @@ impl Sqs {
         // Without a dead-letter queue to go to, messages stay and are received on.
         let redrive = redrive.filter(|redrive| self.by_arn(&redrive.dead_letter_arn).is_some());
         let receives_max = redrive.as_ref().map(|redrive| redrive.receives_max);
-        let (mut received, mut dead, mut freed) = (Vec::new(), Vec::new(), 0);
+        let (mut received, mut dead) = (Vec::new(), Vec::new());
         let (mut round, mut numbers) = (Round::default(), Vec::new());
         let Some(queue) = self.queue_mut(scope, name) else { return received };
         queue.messages.advance(step.now);
         while received.len() < poll.max {
+            queue.load(step, None);
             match queue.messages.take(&mut round, step.now, poll.visibility, receives_max) {
                 Some(Taken::Received(number)) => {
                     queue.write_receives(step, number);
@@ -165,14 +170,13 @@ impl Sqs {
                     if let Some(message) = queue.messages.get(number).cloned() {
                         dead.push(DeadLetter { content, message, receives_max: receives_max.unwrap_or(0) });
                     }
-                    freed += queue.remove(step, number);
+                    queue.remove(step, number);
                 }
                 None => break,
             }
         }
         queue.remember_received(step, poll, &numbers);
         let source = queue.arn.to_string();
-        self.content_bytes -= freed;
         if let Some(redrive) = redrive {
             self.bury(step, &source, &redrive.dead_letter_arn, dead);
         }
@@ -260,7 +264,8 @@ impl Sqs {
         loop {
             let Some(queue) = self.queue_mut(scope, name) else { return };
             queue.messages.advance(step.now);
-            if queue.messages.peek().is_none() {
+            let nothing = queue.messages.peek().is_none() && queue.messages.first_in_store().is_none();
+            if nothing {
                 break;
             }
             let Some(poll) = queue.waiters.first().map(|waiter| Arc::clone(&waiter.poll)) else { break };
@@ -271,6 +276,7 @@ impl Sqs {
             let Some(queue) = self.queue_mut(scope, name) else { return };
             queue.counters.received(messages.len());
             if let Some(waiter) = queue.waiters.take_first() {
+                self.parked.remove(&waiter.park);
                 step.unpark(waiter.park, Ok(Box::new(output(messages))));
             }
         }
@@ -280,18 +286,19 @@ impl Sqs {
     /// Does what is due for a queue: serves waiters, ends those whose time is over, and removes messages past their retention.
     pub(crate) fn wake(&mut self, step: &mut Step<'_>, scope: Scope, name: &str) {
         let Some(queue) = self.queue_mut(scope, name) else { return };
-        let mut freed = 0;
         queue.forget_recent(step);
         queue.messages.advance(step.now);
-        let kept_since = step.now.before(queue.retention());
-        while let Some(number) = queue.messages.expired(kept_since) {
-            freed += queue.remove(step, number);
+        if !queue.expire(step) {
+            // The rest goes in further steps, before anybody receives.
+            self.reschedule(scope, name);
+            return;
         }
-        self.content_bytes -= freed;
         self.serve(step, scope, name);
-        let Some(queue) = self.queue_mut(scope, name) else { return };
-        while let Some(waiter) = queue.waiters.take_overdue(step.now) {
+        while let Some(queue) = self.queue_mut(scope, name)
+            && let Some(waiter) = queue.waiters.take_overdue(step.now)
+        {
             queue.counters.received(0);
+            self.parked.remove(&waiter.park);
             step.unpark(waiter.park, Ok(Box::new(output(Vec::new()))));
         }
         self.reschedule(scope, name);
@@ -299,6 +306,17 @@ impl Sqs {
 }
 
 impl Queue {
+    /// Removes messages past their retention; whether all of them, or only as many as one step may.
+    fn expire(&mut self, step: &mut Step<'_>) -> bool {
+        let kept_since = step.now.before(self.retention());
+        for _ in 0..EXPIRED_AT_ONCE {
+            self.load(step, Some(kept_since));
+            let Some(number) = self.messages.expired(kept_since) else { return true };
+            self.remove(step, number);
+        }
+        false
+    }
+
     /// A received message as its receiver asked for it; notes the receive in the message's traces.
     fn shape(&self, step: &mut Step<'_>, number: u64, poll: &Poll) -> Received {
         let content = self.content(step, number);

@@ -10,7 +10,7 @@ use super::{Answer, batch, carried, fifo};
 use crate::state::deduplication;
 use crate::state::message::{Attribute, AttributeValue, Content, attributes_md5, md5_hex};
 use crate::state::queue::{Message, Place};
-use crate::{CONTENT_BYTES_MAX, Error, Sqs, records};
+use crate::{Error, Sqs, records};
 
 /// How many bytes the entries of a batch may have together.
 const BATCH_BYTES_MAX: usize = 1_048_576;
@@ -223,7 +223,6 @@ fn accept(
     (scope, name): (Scope, &str),
     content: &Content,
 ) -> Result<u64, Error> {
-    let room = sqs.content_bytes < CONTENT_BYTES_MAX;
     let queue = sqs.queue_mut(scope, name).ok_or(Error::QueueDoesNotExist)?;
     let number = queue.number_message(step);
     let bytes = content.encode();
@@ -231,27 +230,26 @@ fn accept(
     if let (Some(id), Some(group)) = (&content.deduplication_id, &content.group) {
         queue.remember_sent(step, id, group, deduplication::Sent { at: step.now, id: content.id, number });
     }
-    let held = if room { bytes.len() } else { 0 };
     // What became visible meanwhile did so before this.
     queue.messages.advance(step.now);
-    queue.messages.insert(
-        number,
-        content.group.as_deref(),
-        None,
-        Message {
+    let place = if content.visible_at > step.now { Place::Delayed } else { Place::Visible };
+    if place == Place::Visible && content.group.is_none() && queue.messages.spills() {
+        queue.messages.spill(number, content.sent_at);
+    } else {
+        let message = Message {
             sent_at: content.sent_at,
             due: content.visible_at,
             first_received: None,
             last_received: None,
             receive_count: 0,
             carried_receives: 0,
-            place: if content.visible_at > step.now { Place::Delayed } else { Place::Visible },
+            place,
             group: None,
-            content: room.then_some(bytes),
-        },
-    );
+            content: queue.budget.has_room_for_content().then_some(bytes),
+        };
+        queue.messages.insert(number, content.group.as_deref(), None, message);
+    }
     queue.counters.sent(content.size());
-    sqs.content_bytes += held;
     sqs.active(step.now, (scope, name));
     Ok(number)
 }

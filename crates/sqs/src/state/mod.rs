@@ -3,6 +3,7 @@
 pub mod ages;
 pub mod attempts;
 pub mod attributes;
+pub mod budget;
 pub mod deduplication;
 pub mod fair;
 pub mod fifo;
@@ -12,4 +13,5 @@ pub mod message;
 pub mod move_task;
 pub mod queue;
 pub mod receipt;
+pub mod tail;
 pub mod waiters;

@@ -7,11 +7,13 @@ use bytes::Bytes;
 use pontoon_core::Timestamp;
 
 use super::ages::Ages;
+use super::budget::Budget;
 use super::fair::{Ended, Noise};
 use super::fifo::Round;
 use super::groups::GroupId;
 use super::line::Line;
 use super::receipt::Receipt;
+use super::tail::Tail;
 
 /// How many messages of a queue may be in flight at once, standard or FIFO.
 ///
@@ -101,7 +103,8 @@ pub enum StaleReceipt {
 
 /// The messages of one queue. Numbers grow in the order of acceptance.
 ///
-/// Invariant: every message is in `all` and `ages`, and either visible or in `timed` by when it becomes so.
+/// Invariant: every message is in `all` and `ages`, and either visible or in `timed` by when it becomes so; or it is visible and in `tail`, whose messages
+/// have no group, were never received, and come in the order of their numbers like all others.
 #[derive(Debug)]
 pub struct Messages {
     all: HashMap<u64, Message>,
@@ -110,12 +113,14 @@ pub struct Messages {
     ages: Ages,
     in_flight: usize,
     next_number: u64,
+    tail: Tail,
+    budget: Budget,
 }
 
 impl Messages {
-    /// No messages yet, to be received in this order.
+    /// No messages yet, to be received in this order and held within this budget.
     #[must_use]
-    pub fn new(line: Line) -> Self {
+    pub fn new(line: Line, budget: Budget) -> Self {
         Self {
             all: HashMap::new(),
             line,
@@ -123,6 +128,8 @@ impl Messages {
             ages: Ages::default(),
             in_flight: 0,
             next_number: 1,
+            tail: Tail::default(),
+            budget,
         }
     }
 
@@ -156,6 +163,7 @@ impl Messages {
         }
         message.group = self.line.enter(number, group, message.place, message.sent_at);
         self.in_flight += usize::from(message.place == Place::InFlight);
+        self.budget.take(message.content.as_ref().map_or(0, Bytes::len));
         let replaced = self.all.insert(number, message);
         assert!(replaced.is_none(), "message numbers are never used twice");
     }
@@ -175,7 +183,71 @@ impl Messages {
         }
         self.line.leave(number, message.group, message.ended(now));
         self.in_flight -= usize::from(message.place == Place::InFlight);
+        self.budget.give(message.content.as_ref().map_or(0, Bytes::len));
         Some(message)
+    }
+
+    /// Whether a message that is visible and has no group stays in the store alone, because memory has no room for it or for those before it.
+    #[must_use]
+    pub fn spills(&self) -> bool {
+        let standard = matches!(self.line, Line::Standard(_));
+        standard && (!self.tail.is_empty() || !self.budget.has_room_for_message(self.all.len()))
+    }
+
+    /// Adds a message that stays in the store alone; see [`Messages::spills`].
+    pub fn spill(&mut self, number: u64, sent_at: Timestamp) {
+        self.next_number = self.next_number.max(number + 1);
+        self.tail.push(number, sent_at);
+    }
+
+    /// From which number on messages must be read from the store before the next can be received, or before those sent at `before` can expire.
+    #[must_use]
+    pub fn to_load(&self, before: Option<Timestamp>) -> Option<u64> {
+        let first = self.tail.first()?;
+        let Line::Standard(fair) = &self.line else { return None };
+        let is_next = fair.first_quiet().is_none_or(|number| number > first);
+        let expires = before.is_some_and(|before| self.tail.since().is_some_and(|since| since <= before));
+        (is_next || expires).then_some(first)
+    }
+
+    /// Takes in what the store has from [`Messages::to_load`] on: consecutive messages, those that memory has already among them.
+    pub fn load(&mut self, read: impl IntoIterator<Item = (u64, Message)>) {
+        let (mut loaded, mut last) = (0, None);
+        for (number, message) in read {
+            last = Some((number, message.sent_at));
+            if !self.all.contains_key(&number) {
+                self.insert(number, None, None, message);
+                loaded += 1;
+            }
+        }
+        assert!(last.is_some(), "the store has every message until it is deleted");
+        if let Some((number, sent_at)) = last {
+            self.tail.loaded(loaded, number, sent_at);
+        }
+    }
+
+    /// From which number on messages are in the store alone, if any are.
+    #[must_use]
+    pub fn first_in_store(&self) -> Option<u64> {
+        self.tail.first()
+    }
+
+    /// How many messages are held in memory.
+    #[must_use]
+    pub fn held(&self) -> usize {
+        self.all.len()
+    }
+
+    /// How many messages there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.all.len() + self.tail.len()
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
     }
 
     /// Makes visible what has become so by `now`.
@@ -202,13 +274,15 @@ impl Messages {
     /// When the oldest message was sent.
     #[must_use]
     pub fn oldest(&self) -> Option<Timestamp> {
-        self.first_sent().map(|(sent_at, _)| sent_at)
+        let held = self.first_sent().map(|(sent_at, _)| sent_at);
+        [held, self.tail.since()].into_iter().flatten().min()
     }
 
     /// When the message arrived whose age `ApproximateAgeOfOldestMessage` tells.
     #[must_use]
     pub fn oldest_unfailed(&self) -> Option<Timestamp> {
-        self.ages.oldest_unfailed().and_then(|number| self.arrived(number))
+        let held = self.ages.oldest_unfailed().and_then(|number| self.arrived(number));
+        [held, self.tail.since()].into_iter().flatten().min()
     }
 
     /// Likewise among the messages of quiet tenants.
@@ -223,7 +297,8 @@ impl Messages {
             let message = self.all.get(number);
             message.is_some_and(|message| !message.has_failed() && !fair.is_noisy(message.group))
         });
-        fair.first_quiet().into_iter().chain(quiet).filter_map(|number| self.arrived(number)).min()
+        let held = fair.first_quiet().into_iter().chain(quiet).filter_map(|number| self.arrived(number));
+        held.chain(self.tail.since()).min()
     }
 
     fn first_sent(&self) -> Option<(Timestamp, u64)> {
@@ -302,7 +377,7 @@ impl Messages {
     #[must_use]
     pub fn counts(&self) -> Counts {
         Counts {
-            visible: self.all.len() - self.timed.len(),
+            visible: self.all.len() - self.timed.len() + self.tail.len(),
             in_flight: self.in_flight,
             delayed: self.timed.len() - self.in_flight,
         }
@@ -366,6 +441,10 @@ impl Messages {
         self.timed.clear();
         self.ages = Ages::default();
         self.in_flight = 0;
+        self.tail = Tail::default();
+        for message in self.all.values() {
+            self.budget.give(message.content.as_ref().map_or(0, Bytes::len));
+        }
         self.all.drain().collect()
     }
 
@@ -382,7 +461,7 @@ mod tests {
 
     #[test]
     fn no_more_messages_are_in_flight_than_there_may_be() {
-        let mut messages = Messages::new(Line::of_type(false));
+        let mut messages = Messages::new(Line::of_type(false), Budget::default());
         let now = Timestamp::from_secs(1);
         for number in 1..=IN_FLIGHT_MAX as u64 + 1 {
             let message = Message {

@@ -9,7 +9,7 @@ use pontoon_core::{
     ApiError, Batch, Caller, Datum, Ids, OperationSchema, Output, PolicyMode, Reply, Scope, Service, Settled,
     Step, Store, Timestamp,
 };
-use pontoon_sqs::Sqs;
+use pontoon_sqs::{Limits, Sqs};
 use pontoon_wire::protocol::json::{self, writer::JsonWriter};
 use pontoon_wire::protocol::{Failed, query};
 use serde_json::{Value, json};
@@ -20,6 +20,7 @@ pub const START: Timestamp = Timestamp::from_secs(1_700_000_000);
 /// The service, running.
 pub struct Queues {
     service: Sqs,
+    limits: Limits,
     store: Arc<dyn Store>,
     ids: Ids,
     next_park: u64,
@@ -48,9 +49,15 @@ pub fn scope() -> Scope {
 
 impl Queues {
     pub fn new() -> Self {
+        Self::with_limits(Limits::default())
+    }
+
+    /// A service that holds no more in memory than this.
+    pub fn with_limits(limits: Limits) -> Self {
         let endpoint: Arc<str> = "http://127.0.0.1:4566".into();
         Self {
-            service: Sqs::default(),
+            service: Sqs::with_limits(limits),
+            limits,
             store: pontoon_store::memory(),
             ids: Ids::from_seed(7),
             next_park: 0,
@@ -261,7 +268,7 @@ impl Queues {
 
     /// Starts the service again on what the store holds; who waited is gone, and nothing that is due has happened yet.
     pub fn restart(&mut self) {
-        self.service = Sqs::default();
+        self.service = Sqs::with_limits(self.limits);
         self.service.load(&*self.store).unwrap();
         self.step(|service, step| {
             service.start(step);

@@ -11,4 +11,5 @@ mod model_fifo;
 mod polls;
 mod recordings;
 mod redrive;
+mod scale;
 mod validation;

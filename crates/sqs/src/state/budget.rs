@@ -1,0 +1,66 @@
+//! How much of all queues' messages is held in memory, counted where messages come and go.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+/// What may be held at most. Beyond it contents, and then messages as a whole, are only in the store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Contents of all messages, bytes.
+    pub content_bytes: usize,
+    /// Messages of all queues, about 200 bytes each without their contents.
+    pub messages: usize,
+    /// Messages that each queue may hold whatever the others do.
+    pub messages_each: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { content_bytes: 64 << 20, messages: 1 << 20, messages_each: 1 << 10 }
+    }
+}
+
+#[derive(Debug, Default)]
+struct Held {
+    content_bytes: AtomicUsize,
+    messages: AtomicUsize,
+}
+
+/// The limits and what is held; the queues of a service share one.
+#[derive(Clone, Debug, Default)]
+pub struct Budget {
+    limits: Limits,
+    held: Arc<Held>,
+}
+
+impl Budget {
+    /// Nothing held yet.
+    #[must_use]
+    pub fn new(limits: Limits) -> Self {
+        Self { limits, held: Arc::default() }
+    }
+
+    /// Whether a content may be held.
+    #[must_use]
+    pub fn has_room_for_content(&self) -> bool {
+        self.held.content_bytes.load(Ordering::Relaxed) < self.limits.content_bytes
+    }
+
+    /// Whether a queue that holds so many messages may hold one more.
+    #[must_use]
+    pub fn has_room_for_message(&self, own: usize) -> bool {
+        own < self.limits.messages_each || self.held.messages.load(Ordering::Relaxed) < self.limits.messages
+    }
+
+    /// Counts a message, with this much content.
+    pub fn take(&self, content_bytes: usize) {
+        self.held.messages.fetch_add(1, Ordering::Relaxed);
+        self.held.content_bytes.fetch_add(content_bytes, Ordering::Relaxed);
+    }
+
+    /// Counts a message less.
+    pub fn give(&self, content_bytes: usize) {
+        self.held.messages.fetch_sub(1, Ordering::Relaxed);
+        self.held.content_bytes.fetch_sub(content_bytes, Ordering::Relaxed);
+    }
+}
