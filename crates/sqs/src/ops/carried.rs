@@ -31,6 +31,11 @@ pub fn check_id(parameter: &str, id: Option<&str>) -> Result<(), Error> {
 
 /// The first character that XML 1.0 cannot carry.
 pub fn not_allowed(text: &str) -> Option<char> {
+    // What is refused is below the space, or U+FFFE and U+FFFF, whose first byte is 0xef. Whole chunks are looked at without a branch.
+    let plain = |chunk: &[u8]| chunk.iter().fold(true, |all, b| all & (*b >= b' ') & (*b != 0xef));
+    if text.as_bytes().chunks(64).all(plain) {
+        return None;
+    }
     let allowed = |c: char| matches!(c, '\t' | '\n' | '\r' | ' '..='\u{d7ff}' | '\u{e000}'..='\u{fffd}' | '\u{10000}'..);
     text.chars().find(|c| !allowed(*c))
 }
