@@ -10,6 +10,9 @@ use tokio::sync::oneshot;
 use super::{FailStop, Host, stopping};
 use crate::engine::{Answer, Applied, Call, Engine, Released};
 
+/// How many calls of others one serves before somebody else goes on; more only if they were queued together.
+const SERVED_MAX: usize = 64;
+
 /// A call that found the engine locked, and who waits for what it comes to.
 pub(super) struct Queued {
     call: Call,
@@ -91,6 +94,7 @@ impl Host {
 
     /// Applies the calls that are queued, unless somebody holds the engine: whoever does comes here after unlocking it.
     pub(super) fn help(self: &Arc<Self>) {
+        let mut served = 0;
         loop {
             // Who queues raises the length and then tries the lock; who holds the lock unlocks and then reads the length. Of the two, one sees what
             // the other did, so no call is left in the queue.
@@ -98,10 +102,17 @@ impl Host {
             if self.queued_len.load(Ordering::SeqCst) == 0 {
                 return;
             }
+            if served >= SERVED_MAX {
+                // Whoever came with a call of its own has waited long enough for the answer.
+                let host = Arc::clone(self);
+                self.runtime.spawn(async move { host.help() });
+                return;
+            }
             let Some(mut engine) = self.engine.try_lock() else { return };
             let guard = Panicking(&self.fail_stop);
             let queued = std::mem::take(&mut *self.queued.lock());
             self.queued_len.fetch_sub(queued.len(), Ordering::SeqCst);
+            served += queued.len();
             let (mut leaving, mut told) =
                 (Vec::with_capacity(queued.len()), Vec::with_capacity(queued.len()));
             for Queued { call, tell } in queued {
