@@ -27,7 +27,10 @@ impl Handler for Sqs {
 
     /// SQS names the missing parameter and words everything else itself, so only what is missing is refused here.
     fn invalid(&self, _operation: &'static OperationSchema, violations: &Violations) -> Option<ApiError> {
-        let missing = |violated: &&Violated| matches!(violated.violation, Violation::Missing);
+        // A batch without entries is an error of its own, and in a form an empty list is none at all.
+        let missing = |violated: &&Violated| {
+            matches!(violated.violation, Violation::Missing) && !violated.path.eq_ignore_ascii_case("entries")
+        };
         let violated = violations.found().iter().find(missing)?;
         let name = violated.path.rsplit('.').find(|part| *part != "member").unwrap_or_default();
         let mut chars = name.chars();

@@ -4,6 +4,7 @@
 
 mod fifo;
 mod harness;
+mod hostile;
 mod inspect;
 mod metrics;
 mod model;

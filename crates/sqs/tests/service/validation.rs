@@ -242,6 +242,8 @@ fn batches_fail_as_a_whole_or_entry_by_entry() {
             "There should be at least one SendMessageBatchRequestEntry in the request.".to_owned()
         )
     );
+    let xml = queues.query("SendMessageBatch", &format!("QueueUrl={url}"));
+    assert!(xml.contains("<Code>AWS.SimpleQueueService.EmptyBatchRequest</Code>"), "{xml}");
     let twice = json!([{"Id": "a", "MessageBody": "1"}, {"Id": "a", "MessageBody": "2"}]);
     assert_eq!(
         queues.fails("SendMessageBatch", send(twice)),
