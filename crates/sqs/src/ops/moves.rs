@@ -36,10 +36,16 @@ pub fn start(
             "Source queue must be configured as a Dead Letter Queue.".to_owned(),
         ));
     }
+    let fifo = source.is_fifo();
     if let Some(destination) = &destination_arn {
-        own_queue(sqs, step, destination).ok_or(Error::ResourceNotFound(
+        let target = own_queue(sqs, step, destination).ok_or(Error::ResourceNotFound(
             "The resource that you specified for the DestinationArn parameter doesn't exist.",
         ))?;
+        if target.is_fifo() != fifo {
+            return Err(Error::InvalidParameterValue(
+                "Source queue and destination queue must be of the same type.".to_owned(),
+            ));
+        }
         if *destination == source_arn {
             return Err(Error::InvalidParameterValue(
                 "Source queue arn and destination queue arn cannot be the same.".to_owned(),

@@ -1,9 +1,9 @@
 //! Receives that can be repeated: what a FIFO queue gave to whom named an attempt, for the client that never saw the answer.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 use std::sync::Arc;
 
-use pontoon_core::Timestamp;
+use pontoon_core::{HashMap, Timestamp};
 
 use super::deduplication::INTERVAL;
 

@@ -4,11 +4,11 @@
 //! becomes of the message, until the queue is purged (sqs/test_sqs: test_fifo_deduplication_arrives_once_after_delete,
 //! test_purge_queue_clears_fifo_deduplication_cache). When the scope is changed, what was sent before counts as it did.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
-use pontoon_core::Timestamp;
+use pontoon_core::{HashMap, Timestamp};
 use sha2::{Digest, Sha256};
 
 /// For how long a send is remembered, and a receive for its attempt's id.

@@ -1,8 +1,9 @@
 //! Message groups: the names that messages of a queue share, each as a small number while any message of it is in the queue.
 
-use std::collections::HashMap;
 use std::ops::{Index, IndexMut};
 use std::sync::Arc;
+
+use pontoon_core::HashMap;
 
 /// A group of one queue. Free for another name once its last message has left.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -25,7 +26,7 @@ pub struct Groups<T> {
 
 impl<T> Default for Groups<T> {
     fn default() -> Self {
-        Self { ids: HashMap::new(), slots: Vec::new(), free: Vec::new() }
+        Self { ids: HashMap::default(), slots: Vec::new(), free: Vec::new() }
     }
 }
 

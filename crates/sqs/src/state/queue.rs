@@ -1,10 +1,10 @@
 //! A queue's messages and their transitions: delayed, visible, in flight, gone. Pure: `now` comes in, what is to be stored goes out.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use bytes::Bytes;
-use pontoon_core::Timestamp;
+use pontoon_core::{HashMap, Timestamp};
 
 use super::ages::Ages;
 use super::budget::Budget;
@@ -122,7 +122,7 @@ impl Messages {
     #[must_use]
     pub fn new(line: Line, budget: Budget) -> Self {
         Self {
-            all: HashMap::new(),
+            all: HashMap::default(),
             line,
             timed: BTreeSet::new(),
             ages: Ages::default(),

@@ -586,3 +586,14 @@ fn order_and_sequence_numbers_survive_a_restart() {
     let sequence = |message: &Value| message["Attributes"]["SequenceNumber"].as_str().unwrap().to_owned();
     assert!(sequence(&messages[0]) < sequence(&messages[1]));
 }
+
+#[test]
+fn messages_are_moved_between_queues_of_one_type_only() {
+    let mut queues = Queues::new();
+    queues.create_pair(1, json!({}));
+    create(&mut queues, json!({}));
+    let start = json!({"SourceArn": arn("dlq"), "DestinationArn": arn("q.fifo")});
+    let (code, message) = queues.fails("StartMessageMoveTask", start);
+    assert_eq!(code, "InvalidParameterValue");
+    assert_eq!(message, "Source queue and destination queue must be of the same type.");
+}
