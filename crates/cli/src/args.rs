@@ -14,6 +14,7 @@ use pontoon_wire::Secret;
 use crate::client::Target;
 use crate::clock::Clock;
 use crate::demo::Demo;
+use crate::dlq::Dlq;
 use crate::operations::Operations;
 use crate::queues::Queues;
 use crate::schema::Schema;
@@ -44,6 +45,8 @@ pub enum Command {
     Clock(Clock),
     /// Look at queues and their messages without receiving them.
     Sqs(Queues),
+    /// Look at dead letters, send them back, mend or delete them; on this server, any other, or AWS.
+    Dlq(Dlq),
     /// Compare two versions of an event's JSON Schema, or hold events to one.
     Schema(Schema),
     /// List the supported operations.

@@ -5,6 +5,7 @@ mod client;
 mod clock;
 mod demo;
 mod deploy;
+mod dlq;
 mod health;
 mod local;
 mod operations;
@@ -47,6 +48,7 @@ fn main() -> ExitCode {
             Command::Trace(trace) => trace::run(trace).await,
             Command::Clock(clock) => clock::run(clock).await,
             Command::Sqs(queues) => queues::run(queues).await,
+            Command::Dlq(dlq) => dlq::run(dlq).await,
             Command::Schema(asked) => schema::run(&asked),
             Command::Operations(asked) => operations::run(&asked),
             Command::Health(target) => health::run(&target).await,
