@@ -13,7 +13,7 @@ use tokio::task::JoinSet;
 
 use super::deposit;
 use super::proxy::LossyProxy;
-use super::server::{Server, store_at};
+use super::server::Server;
 
 const WRITERS: u64 = 16;
 const STREAMS: u64 = 24;
@@ -269,12 +269,13 @@ async fn concurrent_writers_that_crash_and_lose_replies_lose_double_skip_and_reo
     let (seed, appends) = (seed(), appends(480));
     let server = Server::start().await;
     let calm = server.store().await;
-    let proxy = LossyProxy::start(server.address(), 20, seed).await;
+    let proxy = LossyProxy::start(server.endpoint(), 20, seed).await;
     // Eight processes of two writers. Half of them try a request once only, so that the store sees every loss.
-    let processes = (0..WRITERS / 2).map(|number| store_at(&proxy.endpoint, 1 + (number % 2) as u32 * 2));
+    let processes =
+        (0..WRITERS / 2).map(|number| server.store_at(&proxy.endpoint, 1 + (number % 2) as u32 * 2));
     let writers = processes.flat_map(|store| [store.clone(), store]).collect();
     let interval = Duration::from_millis(200);
-    let readers = [store_at(&proxy.endpoint, 3), store_at(&server.endpoint(), 3)];
+    let readers = [server.store_at(&proxy.endpoint, 3), server.store_at(server.endpoint(), 3)];
     let readers = readers.map(|store| store.poll_interval(interval)).to_vec();
     let outcome = run(writers, readers, &calm, appends, seed).await;
     let losses = proxy.losses.load(Ordering::Relaxed);

@@ -15,7 +15,8 @@ pub struct LossyProxy {
 
 impl LossyProxy {
     /// In front of `upstream`; of a thousand pieces of data it loses `loss_per_mille`.
-    pub async fn start(upstream: SocketAddr, loss_per_mille: u32, seed: u64) -> Self {
+    pub async fn start(upstream: &str, loss_per_mille: u32, seed: u64) -> Self {
+        let upstream: SocketAddr = upstream.trim_start_matches("http://").parse().unwrap();
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let endpoint = format!("http://{}", listener.local_addr().unwrap());
         let losses = Arc::new(AtomicU64::new(0));
