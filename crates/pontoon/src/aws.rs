@@ -3,7 +3,8 @@
 #[allow(dead_code, reason = "which of it is used depends on the services whose features are on")]
 pub(crate) mod failure;
 
-use aws_config::{BehaviorVersion, Region, SdkConfig};
+pub use aws_config::SdkConfig;
+use aws_config::{BehaviorVersion, Region};
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_smithy_http_client::Builder;

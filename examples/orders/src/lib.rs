@@ -1,12 +1,18 @@
-//! The order system of event-driven guides: its template, its event schema, and the function that processes orders.
+//! The order system of event-driven guides, on the `pontoon` crate.
 //!
-//! `template.yaml` is the system. Events that are valid by `schema/order-event.json` go onto its bus; a rule sends them to a queue; the function here
-//! takes them from there, writes each order's status to a table and tells the customer by a topic. `cargo run -p orders` builds the function's
-//! `bootstrap`, which runs on the runtime `provided.al2023`.
+//! ```text
+//! commands ─► order::OrderState ─► event store ─► outbox ─► bus ─► rule ─► queue ─► processor ─► orders table, topic
+//!                                      └─► projection::CustomerOrders ─► table of orders by customer
+//! ```
+//!
+//! [`order`] is the domain and knows no AWS; [`processor`] handles the events, as a Lambda function (`src/bin/bootstrap.rs`) or as a worker
+//! (`src/bin/worker.rs`); [`projection`] keeps a table to be read; [`shop`] puts the parts together. `template.yaml` is the system as CloudFormation
+//! reads it, and `schema/order-event.json` is what every event on the bus looks like. The same code runs on AWS and on Pontoon.
 
-pub mod aws;
-pub mod function;
-mod runtime;
+pub mod order;
+pub mod processor;
+pub mod projection;
+pub mod shop;
 
 /// The system as CloudFormation reads it.
 pub const TEMPLATE: &str = include_str!("../template.yaml");

@@ -14,7 +14,7 @@ const LAYERS: &[&[&str]] = &[
 ];
 
 /// Crates that stand beside the layers: they know AWS's public APIs only, and what they may use of ours. Their tests may start Pontoon through
-/// `host`.
+/// `host` or `pontoon-test`.
 const BESIDE: &[(&str, &[&str])] = &[
     ("pontoon", &["pontoon-derive"]),
     ("pontoon-derive", &[]),

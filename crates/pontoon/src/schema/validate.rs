@@ -145,6 +145,19 @@ impl Validator {
             .map_err(|error| SchemaError { name: name.to_owned(), reason: error.to_string() })
     }
 
+    /// Compiles the schema in a JSON text, such as one that `include_str!` brings.
+    ///
+    /// # Errors
+    /// If it is not a JSON Schema.
+    ///
+    /// ```
+    /// assert!(pontoon::schema::Validator::from_text(r#"{ "type": "object" }"#).is_ok());
+    /// ```
+    pub fn from_text(schema: &str) -> Result<Self, SchemaError> {
+        let failed = |error: serde_json::Error| SchemaError { name: "schema".to_owned(), reason: error.to_string() };
+        Self::new(&serde_json::from_str(schema).map_err(failed)?)
+    }
+
     /// Whether `value` fits.
     ///
     /// # Errors

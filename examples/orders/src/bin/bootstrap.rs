@@ -1,5 +1,6 @@
-//! The order function, as `provided.al2023` starts it.
+//! The order processor as a Lambda function, as `provided.al2023` starts it.
 
-fn main() -> std::process::ExitCode {
-    orders::function::main()
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), pontoon::handler::BoxError> {
+    orders::processor::function().await
 }
