@@ -21,6 +21,11 @@ impl Local {
         Self { host: Arc::clone(server.host()), scope, endpoint: server.endpoint().into() }
     }
 
+    /// The server's URL, for clients that speak over the wire.
+    pub fn endpoint(&self) -> &str {
+        &self.endpoint
+    }
+
     /// The engine's shell.
     pub fn host(&self) -> &Arc<Host> {
         &self.host

@@ -32,7 +32,7 @@ fn main() -> ExitCode {
         .next()
         .is_some_and(|name| Path::new(&name).file_name() == Some("bootstrap".as_ref()))
     {
-        return orders::function::main();
+        return function();
     }
     pontoon_host::functions::launcher::install();
     let cli = Cli::parse();
@@ -59,6 +59,14 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(message) => fail(&message),
     }
+}
+
+/// The demo's function, until Lambda ends it.
+fn function() -> ExitCode {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let served =
+        runtime.map_err(Into::into).and_then(|runtime| runtime.block_on(orders::processor::function()));
+    served.map_or_else(|error| fail(&error.to_string()), |()| ExitCode::SUCCESS)
 }
 
 fn fail(message: &str) -> ExitCode {

@@ -1,5 +1,7 @@
 //! Handlers as Lambda functions.
 
+#[cfg(feature = "lambda")]
+use std::pin::Pin;
 #[cfg(feature = "sqs")]
 use std::sync::Arc;
 #[cfg(feature = "lambda")]
@@ -229,6 +231,9 @@ where
 }
 
 #[cfg(feature = "lambda")]
+type Invocation = Pin<Box<dyn Future<Output = Result<Answer, lambda_runtime::Error>> + Send>>;
+
+#[cfg(feature = "lambda")]
 impl<S> Function<S>
 where
     S: Service<Delivery, Response = ()> + Clone + Send + Sync + 'static,
@@ -251,13 +256,15 @@ where
     pub async fn run(self) -> Result<(), lambda_runtime::Error> {
         let service = lambda_runtime::service_fn(move |event: lambda_runtime::LambdaEvent<Box<RawValue>>| {
             let function = self.clone();
-            async move {
+            // Boxed, or the type of a `main` with a few layers is deeper than the compiler goes.
+            Box::pin(async move {
                 let left = event.context.deadline().duration_since(SystemTime::now()).unwrap_or_default();
                 let answer = function.invoke(event.payload.get(), Some(Instant::now() + left)).await;
                 // As a boxed error it keeps its words, and the runtime reports its type.
                 answer.map_err(lambda_runtime::Error::from)
-            }
+            }) as Invocation
         });
-        lambda_runtime::run(service).await
+        let served: Pin<Box<dyn Future<Output = _>>> = Box::pin(lambda_runtime::run(service));
+        served.await
     }
 }

@@ -135,7 +135,9 @@ impl Aggregate for OrderState {
         let changed = Order { status: to, ..order.clone() };
         match (from, to) {
             _ if from == to => Ok(Vec::new()),
-            (Status::Pending | Status::Processing, Status::Cancelled) => Ok(vec![OrderEvent::Cancelled(changed)]),
+            (Status::Pending | Status::Processing, Status::Cancelled) => {
+                Ok(vec![OrderEvent::Cancelled(changed)])
+            }
             (Status::Pending, Status::Processing) | (Status::Processing, Status::Completed) => {
                 Ok(vec![OrderEvent::Updated(changed)])
             }
@@ -166,12 +168,8 @@ mod tests {
     fn an_order_goes_from_pending_to_completed_or_is_cancelled_on_the_way() {
         use Status::{Cancelled, Completed, Pending, Processing};
         let statuses = [Pending, Processing, Completed, Cancelled];
-        let possible = [
-            (Pending, Processing),
-            (Processing, Completed),
-            (Pending, Cancelled),
-            (Processing, Cancelled),
-        ];
+        let possible =
+            [(Pending, Processing), (Processing, Completed), (Pending, Cancelled), (Processing, Cancelled)];
         for from in statuses {
             for to in statuses {
                 let decided = after(&[OrderEvent::Created(order(from))]).decide(&OrderCommand::Advance(to));

@@ -4,12 +4,17 @@ use std::sync::Arc;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use pontoon::aws::SdkConfig;
+use pontoon::function::Function;
 use pontoon::handler::{BoxError, HandleError, Handling, Router};
-use pontoon::metrics::Emf;
+use pontoon::metrics::{Emf, MetricsPublisher};
+use pontoon::worker::{Worker, interrupted};
 use pontoon::{Envelope, aws};
 use serde_json::json;
 
 use crate::order::{Order, OrderEvent, Status};
+
+/// The namespace of its metrics.
+const METRICS: &str = "Orders";
 
 /// What the processor works with; each field but the clients is an environment variable of the template's function.
 #[derive(Clone, Debug)]
@@ -38,7 +43,8 @@ impl Processor {
         config: &SdkConfig,
         variable: impl Fn(&str) -> Option<String>,
     ) -> Result<Self, BoxError> {
-        let required = |name: &str| variable(name).ok_or_else(|| BoxError::from(format!("{name} is not set")));
+        let required =
+            |name: &str| variable(name).ok_or_else(|| BoxError::from(format!("{name} is not set")));
         Ok(Self {
             dynamodb: aws_sdk_dynamodb::Client::new(config),
             sns: aws_sdk_sns::Client::new(config),
@@ -48,7 +54,7 @@ impl Processor {
         })
     }
 
-    /// What to do with each event, for any host, with metrics.
+    /// What to do with each event, for any host.
     #[must_use]
     pub fn handling(self) -> Handling<Router> {
         let processor = Arc::new(self);
@@ -56,7 +62,7 @@ impl Processor {
             let processor = Arc::clone(&processor);
             async move { processor.process(event.payload.order()).await }
         });
-        Handling::new(router).metrics(Emf::new("Orders"))
+        Handling::new(router)
     }
 
     async fn process(&self, order: &Order) -> Result<(), HandleError> {
@@ -89,7 +95,8 @@ impl Processor {
 /// If the environment lacks something, or there is no Lambda around it.
 pub async fn function() -> Result<(), BoxError> {
     let processor = Processor::from_environment(&aws::config().await)?;
-    pontoon::function::Function::with(processor.handling()).run().await
+    // Lambda makes metrics of what it finds in the log.
+    Function::with(processor.handling().metrics(Emf::stdout(METRICS))).run().await
 }
 
 /// The processor as a worker that polls the queue `ORDER_EVENTS_QUEUE`, a URL, until it is interrupted.
@@ -99,8 +106,8 @@ pub async fn function() -> Result<(), BoxError> {
 pub async fn worker() -> Result<(), BoxError> {
     let config = aws::config().await;
     let queue = std::env::var("ORDER_EVENTS_QUEUE").map_err(|_| "ORDER_EVENTS_QUEUE is not set")?;
-    let handling = Processor::from_environment(&config)?.handling();
-    let worker = pontoon::worker::Worker::with(aws_sdk_sqs::Client::new(&config), queue, handling);
-    worker.run(pontoon::worker::interrupted()).await?;
+    let metrics = MetricsPublisher::new(aws_sdk_cloudwatch::Client::new(&config), METRICS);
+    let handling = Processor::from_environment(&config)?.handling().metrics(metrics);
+    Worker::with(aws_sdk_sqs::Client::new(&config), queue, handling).run(interrupted()).await?;
     Ok(())
 }

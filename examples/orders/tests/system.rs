@@ -35,7 +35,8 @@ impl System {
             }
         });
         let stack = pontoon.deploy_stack("orders", TEMPLATE, &[("PaymentGateway", gateway)]).await;
-        let (bus, events, customers) = (stack.output("Bus"), stack.output("EventStore"), stack.output("CustomerOrders"));
+        let (bus, events, customers) =
+            (stack.output("Bus"), stack.output("EventStore"), stack.output("CustomerOrders"));
         let shop = Shop::new(&pontoon.sdk_config(), bus, events, customers).unwrap();
         Self { pontoon, stack, shop }
     }
@@ -66,13 +67,15 @@ impl System {
     async fn visible(&self, queue: &str) -> String {
         let sqs = aws_sdk_sqs::Client::new(&self.pontoon.sdk_config());
         let name = QueueAttributeName::ApproximateNumberOfMessages;
-        let asked = sqs.get_queue_attributes().queue_url(self.stack.output(queue)).attribute_names(name.clone());
+        let asked =
+            sqs.get_queue_attributes().queue_url(self.stack.output(queue)).attribute_names(name.clone());
         asked.send().await.unwrap().attributes.unwrap().remove(&name).unwrap()
     }
 
     async fn alarm(&self) -> String {
         let cloudwatch = aws_sdk_cloudwatch::Client::new(&self.pontoon.sdk_config());
-        let alarms = cloudwatch.describe_alarms().alarm_names(self.stack.output("Alarm")).send().await.unwrap();
+        let alarms =
+            cloudwatch.describe_alarms().alarm_names(self.stack.output("Alarm")).send().await.unwrap();
         alarms.metric_alarms()[0].state_value().unwrap().as_str().to_owned()
     }
 }
@@ -90,7 +93,10 @@ fn place() -> OrderCommand {
 async fn an_order_goes_its_way_and_the_customer_hears_of_it() {
     let mut system = System::start("up").await;
     system.command(place()).await;
-    system.pontoon.expect_event(json!({ "detail-type": ["OrderCreated"], "detail": { "orderId": [ID] } })).await;
+    system
+        .pontoon
+        .expect_event(json!({ "detail-type": ["OrderCreated"], "detail": { "orderId": [ID] } }))
+        .await;
     assert_eq!(system.status("Table").await, "pending");
     for (count, status) in [(2, Status::Processing), (3, Status::Completed)] {
         system.command(OrderCommand::Advance(status)).await;

@@ -15,7 +15,8 @@ use pontoon::aws::{self, SdkConfig};
 use pontoon::event_store::DynamoDbEventStore;
 use pontoon::worker::Worker;
 
-const TYPES: &str = r#"{ "source": ["order-service"], "detail-type": ["OrderCreated", "OrderUpdated", "OrderCancelled"] }"#;
+const TYPES: &str =
+    r#"{ "source": ["order-service"], "detail-type": ["OrderCreated", "OrderUpdated", "OrderCancelled"] }"#;
 
 /// A name that no other run has on the same endpoint.
 fn unique(name: &str) -> String {
@@ -25,7 +26,8 @@ fn unique(name: &str) -> String {
 async fn table(config: &SdkConfig, name: &str, keys: &[(&str, KeyType)]) {
     let mut create = aws_sdk_dynamodb::Client::new(config).create_table().table_name(name);
     for (key, kind) in keys {
-        let attribute = AttributeDefinition::builder().attribute_name(*key).attribute_type(ScalarAttributeType::S);
+        let attribute =
+            AttributeDefinition::builder().attribute_name(*key).attribute_type(ScalarAttributeType::S);
         let schema = KeySchemaElement::builder().attribute_name(*key).key_type(kind.clone());
         create = create.attribute_definitions(attribute.build().unwrap()).key_schema(schema.build().unwrap());
     }
@@ -59,7 +61,8 @@ async fn exercise(config: &SdkConfig) {
 
     let mut shop = Shop::new(config, &bus, &history, &customers).unwrap();
     let id = "0d0e0000-0000-4000-8000-000000000001";
-    let order = Order { order_id: id.into(), customer_id: "anna".into(), status: Status::Pending, amount: 99.99 };
+    let order =
+        Order { order_id: id.into(), customer_id: "anna".into(), status: Status::Pending, amount: 99.99 };
     shop.orders.execute(id, &OrderCommand::Place(order)).await.unwrap();
     shop.orders.execute(id, &OrderCommand::Cancel).await.unwrap();
     shop.outbox.publish_pending().await.unwrap();

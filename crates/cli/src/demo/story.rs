@@ -6,7 +6,10 @@ use std::time::Duration;
 use pontoon_api::{cloudwatch, dynamodb, sqs};
 use serde_json::Value;
 
-use super::orders::{Order, Publisher};
+use orders::order::{Order, Status};
+use pontoon::publish::{EventBus, PublishError, Publisher};
+
+use super::orders::{order, publish as put, publisher as publisher_onto};
 use crate::deploy::{self, Deployment, Prepared};
 use crate::local::Local;
 use crate::show::{Paint, paint, say, table};
@@ -48,11 +51,11 @@ pub async fn tell(local: &Local, home: &Path) -> Result<(), String> {
     let system = System { outputs: deploy_with(local, &prepared, "down").await? };
 
     heading("2. Publish orders; one that breaks the event schema is refused before it is sent");
-    let publisher = Publisher::new(local, system.of("Bus")?)?;
+    let publisher = publisher_onto(local, system.of("Bus")?)?;
     let good = [
-        Order { number: 1, customer: "anna", status: "pending", amount: 99.99 },
-        Order { number: 2, customer: "ben", status: "completed", amount: 12.5 },
-        Order { number: 3, customer: "carla", status: "pending", amount: 2500.0 },
+        order(1, "anna", Status::Pending, 99.99),
+        order(2, "ben", Status::Completed, 12.5),
+        order(3, "carla", Status::Pending, 2500.0),
     ];
     let mut events = Vec::new();
     for order in good {
@@ -72,7 +75,7 @@ pub async fn tell(local: &Local, home: &Path) -> Result<(), String> {
     );
     let mut poison = Vec::new();
     for (number, customer) in [(4, "dora"), (5, "emil")] {
-        let order = Order { number, customer, status: "processing", amount: 40.0 };
+        let order = order(number, customer, Status::Processing, 40.0);
         poison.push(publish(&publisher, order, &mut summary).await?);
     }
     pass_until(local, &mut summary, "the dead-letter queue holds both", async || {
@@ -130,23 +133,28 @@ async fn deploy_with(
     deploy::outputs(local, STACK).await
 }
 
-async fn publish(publisher: &Publisher<'_>, order: Order, summary: &mut Summary) -> Result<String, String> {
-    let event = publisher.publish("OrderCreated", order).await.map_err(|errors| errors.join("; "))?;
+async fn publish(
+    publisher: &Publisher<EventBus>,
+    order: Order,
+    summary: &mut Summary,
+) -> Result<String, String> {
+    let event = put(publisher, &order).await.map_err(|error| error.to_string())?;
     summary.published += 1;
-    say!("  {} {:<10} {:>8.2}  event {event}", order.id(), order.status, order.amount);
+    say!("  {} {:<10} {:>8.2}  event {event}", order.order_id, order.status.as_str(), order.amount);
     Ok(event)
 }
 
 /// Tries an order that is not valid.
-async fn refused(publisher: &Publisher<'_>) -> Result<(), String> {
-    let wrong = Order { number: 99, customer: "zoe", status: "shipped", amount: -1.0 };
-    match publisher.publish("OrderCreated", wrong).await {
+async fn refused(publisher: &Publisher<EventBus>) -> Result<(), String> {
+    let wrong = Order { order_id: "99".to_owned(), ..order(99, "zoe", Status::Pending, -1.0) };
+    match put(publisher, &wrong).await {
         Ok(_) => Err("an order that breaks the schema was published".to_owned()),
-        Err(errors) => {
-            say!("  {} {}", wrong.id(), paint(Paint::Bad, "not published"));
-            errors.iter().for_each(|error| say!("      {error}"));
+        Err(PublishError::Invalid(invalid)) => {
+            say!("  {} {}", wrong.order_id, paint(Paint::Bad, "not published"));
+            invalid.violations.iter().for_each(|violation| say!("      {violation}"));
             Ok(())
         }
+        Err(other) => Err(other.to_string()),
     }
 }
 

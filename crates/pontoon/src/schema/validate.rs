@@ -154,7 +154,8 @@ impl Validator {
     /// assert!(pontoon::schema::Validator::from_text(r#"{ "type": "object" }"#).is_ok());
     /// ```
     pub fn from_text(schema: &str) -> Result<Self, SchemaError> {
-        let failed = |error: serde_json::Error| SchemaError { name: "schema".to_owned(), reason: error.to_string() };
+        let failed =
+            |error: serde_json::Error| SchemaError { name: "schema".to_owned(), reason: error.to_string() };
         Self::new(&serde_json::from_str(schema).map_err(failed)?)
     }
 
