@@ -14,6 +14,7 @@ use orders::shop::Shop;
 use pontoon::aws::{self, SdkConfig};
 use pontoon::event_store::DynamoDbEventStore;
 use pontoon::worker::Worker;
+use serde_json::json;
 
 const TYPES: &str =
     r#"{ "source": ["order-service"], "detail-type": ["OrderCreated", "OrderUpdated", "OrderCancelled"] }"#;
@@ -40,6 +41,12 @@ async fn queue_behind(config: &SdkConfig, bus: &str) -> String {
     let url = sqs.create_queue().queue_name(unique("order-events")).send().await.unwrap().queue_url.unwrap();
     let arn = sqs.get_queue_attributes().queue_url(&url).attribute_names(QueueAttributeName::QueueArn);
     let arn = arn.send().await.unwrap().attributes.unwrap().remove(&QueueAttributeName::QueueArn).unwrap();
+    let policy = json!({ "Version": "2012-10-17", "Statement": [{
+        "Effect": "Allow", "Principal": { "Service": "events.amazonaws.com" }, "Action": "sqs:SendMessage", "Resource": arn,
+    }] });
+    let allow =
+        sqs.set_queue_attributes().queue_url(&url).attributes(QueueAttributeName::Policy, policy.to_string());
+    allow.send().await.unwrap();
     let events = aws_sdk_eventbridge::Client::new(config);
     events.create_event_bus().name(bus).send().await.unwrap();
     events.put_rule().name("orders").event_bus_name(bus).event_pattern(TYPES).send().await.unwrap();

@@ -149,7 +149,11 @@ async fn follow<S: EventStore>(store: S, mut rng: fastrand::Rng) -> Vec<Recorded
     let mut seen: Vec<Recorded> = Vec::new();
     let mut news = store.subscribe(Position::START, Filter::all());
     loop {
-        let wait = Duration::from_micros(rng.u64(0..1_000_000));
+        // Most events are waited for, however long that takes; now and then the reader dies at some moment of its wait.
+        let wait = match rng.u8(0..100) {
+            0 => Duration::from_micros(rng.u64(0..5_000)),
+            _ => Duration::MAX,
+        };
         match tokio::time::timeout(wait, news.next()).await.map(tolerated) {
             Ok(Some(event)) if event.stream.as_str() == END => return seen,
             Ok(Some(event)) => seen.push(event),
