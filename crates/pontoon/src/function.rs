@@ -8,6 +8,8 @@ use std::sync::Arc;
 use std::time::SystemTime;
 use std::time::{Duration, Instant};
 
+#[cfg(feature = "lambda")]
+use lambda_runtime::Diagnostic;
 use serde::Serialize;
 #[cfg(feature = "lambda")]
 use serde_json::value::RawValue;
@@ -115,6 +117,17 @@ pub enum InvokeError {
         /// Why.
         reason: String,
     },
+}
+
+#[cfg(feature = "lambda")]
+impl InvokeError {
+    /// What Lambda reports as `errorType`.
+    fn kind(&self) -> &'static str {
+        match self {
+            Self::Input(_) => "InputError",
+            Self::Failed { .. } => "HandleError",
+        }
+    }
 }
 
 impl<S> Function<S> {
@@ -231,7 +244,7 @@ where
 }
 
 #[cfg(feature = "lambda")]
-type Invocation = Pin<Box<dyn Future<Output = Result<Answer, lambda_runtime::Error>> + Send>>;
+type Invocation = Pin<Box<dyn Future<Output = Result<Answer, Diagnostic>> + Send>>;
 
 #[cfg(feature = "lambda")]
 impl<S> Function<S>
@@ -260,8 +273,10 @@ where
             Box::pin(async move {
                 let left = event.context.deadline().duration_since(SystemTime::now()).unwrap_or_default();
                 let answer = function.invoke(event.payload.get(), Some(Instant::now() + left)).await;
-                // As a boxed error it keeps its words, and the runtime reports its type.
-                answer.map_err(lambda_runtime::Error::from)
+                answer.map_err(|error| Diagnostic {
+                    error_type: error.kind().to_owned(),
+                    error_message: error.to_string(),
+                })
             }) as Invocation
         });
         let served: Pin<Box<dyn Future<Output = _>>> = Box::pin(lambda_runtime::run(service));
