@@ -1,6 +1,6 @@
 //! The latest events, kept so that it can be said why a rule did not match one.
 //!
-//! [`Space::Event`], number in the order of their coming + event id: the event ([`KeptEvent`]).
+//! [`Space::Event`], `k` + number in the order of their coming + event id: the event ([`KeptEvent`]). Stacks' events are in that space too.
 
 use std::collections::VecDeque;
 use std::ops::ControlFlow;
@@ -14,6 +14,9 @@ pub const EVENTS_MAX: usize = 10_000;
 pub const BYTES_MAX: u64 = 64 << 20;
 /// Buses of one event that are noted.
 pub const BUSES_MAX: usize = 20;
+
+/// What the keys of kept events begin with.
+const PREFIX: &[u8] = b"k";
 
 /// An event as its buses received it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -60,7 +63,7 @@ impl KeptEvent {
 /// If the store fails.
 pub fn all(store: &dyn StoreRead) -> Result<Vec<KeptEvent>, StoreError> {
     let mut kept = Vec::new();
-    store.scan(Space::Event, &KeyRange::all(), Direction::Ascending, &mut |_, value| {
+    store.scan(Space::Event, &KeyRange::prefix(PREFIX), Direction::Ascending, &mut |_, value| {
         kept.extend(KeptEvent::decode(value));
         ControlFlow::Continue(())
     })?;
@@ -78,7 +81,8 @@ pub struct Kept {
 }
 
 fn event_key(number: u64, id: [u8; 16]) -> Vec<u8> {
-    let mut key = Vec::with_capacity(24);
+    let mut key = Vec::with_capacity(PREFIX.len() + 24);
+    key.extend_from_slice(PREFIX);
     key.put_u64(number);
     key.extend_from_slice(&id);
     key
@@ -92,13 +96,14 @@ impl Kept {
     pub fn load(store: &dyn StoreRead) -> Result<Self, LoadError> {
         let mut kept = Self::default();
         let mut malformed = false;
-        store.scan(Space::Event, &KeyRange::all(), Direction::Ascending, &mut |key, value| {
-            let number = key.first_chunk().copied().map(u64::from_be_bytes);
-            let id = key.get(8..).and_then(|id| id.try_into().ok());
-            let (Some(number), Some(id)) = (number, id) else {
+        store.scan(Space::Event, &KeyRange::prefix(PREFIX), Direction::Ascending, &mut |key, value| {
+            let of_event = key[PREFIX.len()..].split_first_chunk();
+            let id = of_event.and_then(|(_, id)| id.try_into().ok());
+            let (Some((number, _)), Some(id)) = (of_event, id) else {
                 malformed = true;
                 return ControlFlow::Break(());
             };
+            let number = u64::from_be_bytes(*number);
             if kept.order.is_empty() {
                 kept.first = number;
             }
