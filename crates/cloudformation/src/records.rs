@@ -7,7 +7,7 @@
 //! Records are JSON, so that members can be added.
 
 use pontoon_core::step::Step;
-use pontoon_core::{KeyRange, LoadError, Scope, Space, StoreRead, Timestamp};
+use pontoon_core::{KeyRange, LoadError, Scope, ServiceId, Space, StoreRead, Timestamp, records};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
@@ -163,28 +163,12 @@ pub fn events(step: &Step<'_>, stack: &Stack, newest: u64, limit: usize) -> Vec<
 /// A record that is not what this program writes.
 pub fn load(store: &dyn StoreRead) -> Result<State, LoadError> {
     let mut state = State::default();
-    let mut failure = None;
-    let range = KeyRange::prefix(PREFIX);
-    store.scan(
-        Space::Config,
-        &range,
-        pontoon_core::Direction::Ascending,
-        &mut |key, value| match load_record(&mut state, &key[PREFIX.len()..], value) {
-            Ok(()) => std::ops::ControlFlow::Continue(()),
-            Err(error) => {
-                failure = Some(error);
-                std::ops::ControlFlow::Break(())
-            }
-        },
-    )?;
-    match failure {
-        Some(error) => Err(error),
-        None => {
-            state.restore_order();
-            count_events(&mut state, store)?;
-            Ok(state)
-        }
-    }
+    records::load(store, ServiceId::CloudFormation, |key, value| {
+        load_record(&mut state, key, value).map_err(|error| error.message)
+    })?;
+    state.restore_order();
+    count_events(&mut state, store)?;
+    Ok(state)
 }
 
 /// The newest event of a stack has its smallest key, which says how many there are.

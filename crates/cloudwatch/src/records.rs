@@ -10,7 +10,8 @@ use std::ops::{Bound, ControlFlow};
 
 use bytes::Bytes;
 use pontoon_core::{
-    ApiError, Direction, KeyRange, LoadError, Scope, Space, Step, StoreError, StoreRead, Timestamp,
+    ApiError, Direction, KeyRange, LoadError, Scope, ServiceId, Space, Step, StoreError, StoreRead,
+    Timestamp, records,
 };
 use serde::{Deserialize, Serialize};
 
@@ -165,12 +166,7 @@ pub fn history_range(scope: Scope, from: Timestamp, to: Timestamp) -> KeyRange {
     }
 }
 
-/// A record's stored form.
-pub fn to_json(record: &impl Serialize) -> Bytes {
-    let json = serde_json::to_vec(record);
-    assert!(json.is_ok(), "records are structures of strings and numbers, which have a JSON form");
-    json.unwrap_or_default().into()
-}
+pub use pontoon_core::records::to_json;
 
 /// Values alone follow; count, sum, minimum and maximum are theirs.
 const EXACT: u8 = 0;
@@ -252,18 +248,8 @@ pub struct Loaded {
 /// If a record cannot be read.
 pub fn load(store: &dyn StoreRead) -> Result<Loaded, LoadError> {
     let mut loaded = Loaded::default();
-    let mut bad = None;
-    store.scan(Space::Config, &KeyRange::prefix(CONFIG), Direction::Ascending, &mut |key, value| {
-        if let Err(why) = read_record(&mut loaded, &key[CONFIG.len()..], value) {
-            bad = Some(format!("a record of CloudWatch ({}) cannot be read: {why}", key.escape_ascii()));
-            return ControlFlow::Break(());
-        }
-        ControlFlow::Continue(())
-    })?;
-    match bad {
-        Some(message) => Err(LoadError::new(message)),
-        None => Ok(loaded),
-    }
+    records::load(store, ServiceId::CloudWatch, |key, value| read_record(&mut loaded, key, value))?;
+    Ok(loaded)
 }
 
 fn read_record(loaded: &mut Loaded, key: &[u8], value: &[u8]) -> Result<(), String> {
@@ -271,13 +257,11 @@ fn read_record(loaded: &mut Loaded, key: &[u8], value: &[u8]) -> Result<(), Stri
     let (scope, rest) = Scope::split_key(rest).ok_or("its key names no scope")?;
     match kind {
         b'a' => {
-            let alarm = serde_json::from_slice(value).map_err(|error| error.to_string())?;
-            loaded.alarms.push((scope, alarm));
+            loaded.alarms.push((scope, records::of_json(value)?));
         }
         b'm' => {
             let number = u64::from_be_bytes(rest.try_into().map_err(|_| "its key has no number")?);
-            let record = serde_json::from_slice(value).map_err(|error| error.to_string())?;
-            loaded.metrics.push((scope, number, record));
+            loaded.metrics.push((scope, number, records::of_json(value)?));
         }
         _ => return Err("it is of no known kind".to_owned()),
     }

@@ -7,6 +7,7 @@ pub mod error;
 pub mod ids;
 pub mod metric;
 pub mod policy;
+pub mod records;
 pub mod scope;
 pub mod service;
 pub mod shape;

@@ -55,12 +55,7 @@ impl Service for DynamoDb {
         step: &mut Step<'_>,
         request: Box<dyn Request>,
     ) -> Result<Reply<Box<dyn Output>>, ApiError> {
-        let request = request.into_any().downcast::<dynamodb::Request>();
-        assert!(request.is_ok(), "the host hands a request only to the service whose schema it has");
-        match request {
-            Ok(request) => dynamodb::call(self, step, *request),
-            Err(_) => unreachable!("asserted above"),
-        }
+        dynamodb::call(self, step, request.try_into()?)
     }
 
     fn invalid(&self, operation: &'static OperationSchema, violations: &Violations) -> Option<ApiError> {

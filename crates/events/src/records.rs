@@ -6,11 +6,9 @@
 //! - [`Space::Event`]: the latest events ([`crate::state::kept`]).
 
 use std::collections::BTreeMap;
-use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use pontoon_core::{Direction, KeyRange, LoadError, Scope, Space, StoreRead, Timestamp};
-use serde::de::DeserializeOwned;
+use pontoon_core::{LoadError, Scope, ServiceId, StoreRead, Timestamp, records};
 use serde::{Deserialize, Serialize};
 
 use crate::state::target::TargetRecord;
@@ -81,11 +79,7 @@ impl RuleRecord {
 }
 
 fn config_key(kind: u8, scope: Scope, name: &str) -> Vec<u8> {
-    let mut key = b"events\0".to_vec();
-    key.push(kind);
-    key.extend_from_slice(&scope.key());
-    key.extend_from_slice(name.as_bytes());
-    key
+    records::key(ServiceId::Events, kind, scope, name)
 }
 
 /// Key of a bus.
@@ -100,51 +94,31 @@ pub fn rule_key(scope: Scope, bus: &str, rule: &str) -> Vec<u8> {
     config_key(b'r', scope, &format!("{bus}\0{rule}"))
 }
 
-/// A plain record as JSON.
-#[must_use]
-pub fn to_json(record: &impl Serialize) -> Vec<u8> {
-    let bytes = serde_json::to_vec(record);
-    assert!(bytes.is_ok(), "records are plain data, which always has a JSON form: {:?}", bytes.err());
-    bytes.unwrap_or_default()
+pub use pontoon_core::records::to_json;
+
+/// What the store holds.
+#[derive(Debug, Default)]
+pub struct Loaded {
+    /// Buses by name.
+    pub buses: Vec<(Scope, String, BusRecord)>,
+    /// Rules by the name of their bus, a zero byte, and their own.
+    pub rules: Vec<(Scope, String, RuleRecord)>,
 }
 
-/// A record with its scope and its name.
-pub type Named<T> = (Scope, String, T);
-
-/// All buses.
+/// Reads all buses and rules.
 ///
 /// # Errors
 /// If a record cannot be read.
-pub fn load_buses(store: &dyn StoreRead) -> Result<Vec<Named<BusRecord>>, LoadError> {
-    load(store, b"events\0b")
-}
-
-/// All rules; the name is that of the bus, a zero byte, and that of the rule.
-///
-/// # Errors
-/// If a record cannot be read.
-pub fn load_rules(store: &dyn StoreRead) -> Result<Vec<Named<RuleRecord>>, LoadError> {
-    load(store, b"events\0r")
-}
-
-fn load<T: DeserializeOwned>(store: &dyn StoreRead, prefix: &[u8]) -> Result<Vec<Named<T>>, LoadError> {
-    let mut loaded = Vec::new();
-    let mut bad = None;
-    store.scan(Space::Config, &KeyRange::prefix(prefix), Direction::Ascending, &mut |key, value| {
-        let named = Scope::split_key(&key[prefix.len()..])
-            .and_then(|(scope, name)| Some((scope, String::from_utf8(name.to_vec()).ok()?)));
-        match (named, serde_json::from_slice(value)) {
-            (Some((scope, name)), Ok(record)) => {
-                loaded.push((scope, name, record));
-                ControlFlow::Continue(())
-            }
-            (named, record) => {
-                let name = named.map_or_else(|| "?".to_owned(), |(_, name)| name);
-                let why = record.err().map_or_else(|| "bad key".to_owned(), |error| error.to_string());
-                bad = Some(LoadError::new(format!("the bus or rule {name} cannot be read: {why}")));
-                ControlFlow::Break(())
-            }
+pub fn load(store: &dyn StoreRead) -> Result<Loaded, LoadError> {
+    let mut loaded = Loaded::default();
+    records::load(store, ServiceId::Events, |key, value| {
+        let (kind, scope, name) = records::split_key(key)?;
+        match kind {
+            b'b' => loaded.buses.push((scope, name, records::of_json(value)?)),
+            b'r' => loaded.rules.push((scope, name, records::of_json(value)?)),
+            _ => return Err("its key is of no known kind".to_owned()),
         }
+        Ok(())
     })?;
-    bad.map_or(Ok(loaded), Err)
+    Ok(loaded)
 }

@@ -25,11 +25,12 @@ impl Service for Events {
     }
 
     fn load(&mut self, store: &dyn StoreRead) -> Result<(), LoadError> {
-        for (scope, name, record) in records::load_buses(store)? {
+        let records::Loaded { buses, rules } = records::load(store)?;
+        for (scope, name, record) in buses {
             let bus = Bus::new(scope, &name, record);
             self.buses.entry(scope).or_default().insert(name, bus);
         }
-        for (scope, key, record) in records::load_rules(store)? {
+        for (scope, key, record) in rules {
             let bad = |why: &str| LoadError::new(format!("the rule {key:?} cannot be read: {why}"));
             let (bus, name) = key.split_once('\0').ok_or_else(|| bad("bad key"))?;
             let created = Timestamp::from_millis(record.modified_millis);
@@ -52,12 +53,7 @@ impl Service for Events {
         step: &mut Step<'_>,
         request: Box<dyn Request>,
     ) -> Result<Reply<Box<dyn Output>>, ApiError> {
-        let request = request.into_any().downcast::<events::Request>();
-        assert!(request.is_ok(), "the host hands a request only to the service whose schema it has");
-        match request {
-            Ok(request) => events::call(self, step, *request),
-            Err(_) => unreachable!("asserted above"),
-        }
+        events::call(self, step, request.try_into()?)
     }
 
     fn invalid(&self, operation: &'static OperationSchema, violations: &Violations) -> Option<ApiError> {

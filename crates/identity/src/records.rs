@@ -4,13 +4,11 @@
 //! Fields may be added with a default; an unknown field is passed over.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use pontoon_core::policy::Document;
-use pontoon_core::{Account, KeyRange, LoadError, Space, Step, StoreRead, Timestamp};
-use serde::de::DeserializeOwned;
+use pontoon_core::{Account, LoadError, ServiceId, Space, Step, StoreRead, Timestamp, records};
 use serde::{Deserialize, Serialize};
 
 use crate::state::name::{self, Name, Tag};
@@ -185,30 +183,17 @@ fn encode(record: &impl Serialize) -> Bytes {
 /// # Errors
 /// If a record cannot be read.
 pub fn load(store: &dyn StoreRead, state: &mut State) -> Result<(), LoadError> {
-    let mut failed = None;
-    store.scan(
-        Space::Config,
-        &KeyRange::prefix(PREFIX),
-        pontoon_core::Direction::Ascending,
-        &mut |key, value| match load_one(key, value, state) {
-            Ok(()) => ControlFlow::Continue(()),
-            Err(what) => {
-                failed = Some(LoadError::new(format!("identity's record {}: {what}", key.escape_ascii())));
-                ControlFlow::Break(())
-            }
-        },
-    )?;
-    failed.map_or(Ok(()), Err)
+    records::load(store, ServiceId::Identity, |key, value| load_one(key, value, state))
 }
 
 fn load_one(key: &[u8], value: &[u8], state: &mut State) -> Result<(), String> {
-    let (kind, rest) = key[PREFIX.len()..].split_first().ok_or("no kind")?;
+    let (kind, rest) = key.split_first().ok_or("no kind")?;
     let (account, entity) = rest.split_at_checked(12).ok_or("no account")?;
     let account: Account =
         std::str::from_utf8(account).ok().and_then(|digits| digits.parse().ok()).ok_or("no account")?;
     let entity = std::str::from_utf8(entity).map_err(|_| "the name is not text")?;
     if *kind == Kind::Session as u8 {
-        let session = Arc::new(session(entity, account, decode(value)?)?);
+        let session = Arc::new(session(entity, account, records::of_json(value)?)?);
         state.directory.add_session(Arc::clone(&session));
         state.sessions.insert(session);
         return Ok(());
@@ -218,20 +203,16 @@ fn load_one(key: &[u8], value: &[u8], state: &mut State) -> Result<(), String> {
 
 fn load_entity(kind: u8, entity: String, value: &[u8], state: &mut AccountState) -> Result<(), String> {
     if kind == Kind::Role as u8 {
-        state.roles.insert(entity, role(decode(value)?)?);
+        state.roles.insert(entity, role(records::of_json(value)?)?);
     } else if kind == Kind::Policy as u8 {
-        state.policies.insert(entity, policy(decode(value)?)?);
+        state.policies.insert(entity, policy(records::of_json(value)?)?);
     } else if kind == Kind::User as u8 {
-        let UserRecord { name, id, created_ms, tags } = decode(value)?;
+        let UserRecord { name, id, created_ms, tags } = records::of_json(value)?;
         state.users.insert(entity, User { name, id, created: Timestamp::from_millis(created_ms), tags });
     } else {
         return Err(format!("unknown kind {kind}"));
     }
     Ok(())
-}
-
-fn decode<T: DeserializeOwned>(value: &[u8]) -> Result<T, String> {
-    serde_json::from_slice(value).map_err(|error| error.to_string())
 }
 
 fn text(json: String, parse: fn(&str) -> Result<Document, String>) -> Result<PolicyText, String> {

@@ -25,13 +25,14 @@ impl Service for Lambda {
     }
 
     fn load(&mut self, store: &dyn StoreRead) -> Result<(), LoadError> {
-        for (scope, function) in records::load_functions(store)? {
+        let records::Loaded { functions, mappings } = records::load(store)?;
+        for (scope, function) in functions {
             if let Some(count) = function.reserved_concurrency {
                 self.reserved.entry(scope).or_default().insert(function.name.clone(), count);
             }
             self.functions.insert((scope, function.name.clone()), function);
         }
-        for (scope, config) in records::load_mappings(store)? {
+        for (scope, config) in mappings {
             let filters = Filters::parse(config.filters.as_deref().unwrap_or_default());
             let filters = filters.map_err(|()| {
                 LoadError::new(format!("a filter of event source mapping {} cannot be read", config.uuid))

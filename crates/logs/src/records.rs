@@ -12,7 +12,7 @@ use std::ops::ControlFlow;
 use std::time::Duration;
 
 use bytes::Bytes;
-use pontoon_core::{Direction, KeyRange, LoadError, Scope, Space, StoreError, StoreRead};
+use pontoon_core::{Direction, KeyRange, LoadError, Scope, ServiceId, Space, StoreError, StoreRead, records};
 use serde::{Deserialize, Serialize};
 
 use crate::state::position::Position;
@@ -128,11 +128,7 @@ impl<'m> Event<'m> {
 }
 
 fn config_key(kind: u8, scope: Scope, name: &str) -> Vec<u8> {
-    let mut key = b"logs\0".to_vec();
-    key.push(kind);
-    key.extend_from_slice(&scope.key());
-    key.extend_from_slice(name.as_bytes());
-    key
+    records::key(ServiceId::Logs, kind, scope, name)
 }
 
 /// Key of a log group.
@@ -217,13 +213,7 @@ pub fn whole_index(group: u64, stream: u64) -> KeyRange {
     KeyRange::prefix(&key)
 }
 
-/// A plain record as JSON.
-#[must_use]
-pub fn to_json(record: &impl Serialize) -> Vec<u8> {
-    let bytes = serde_json::to_vec(record);
-    assert!(bytes.is_ok(), "records are plain data, which always has a JSON form: {:?}", bytes.err());
-    bytes.unwrap_or_default()
-}
+pub use pontoon_core::records::to_json;
 
 /// What is persisted beside streams and events.
 #[derive(Debug, Default)]
@@ -242,27 +232,15 @@ pub struct Loaded {
 /// If a record cannot be read.
 pub fn load(store: &dyn StoreRead) -> Result<Loaded, LoadError> {
     let mut loaded = Loaded::default();
-    let mut bad = None;
-    store.scan(Space::Config, &KeyRange::prefix(b"logs\0"), Direction::Ascending, &mut |key, value| {
-        match load_one(&mut loaded, &key[5..], value) {
-            Ok(()) => ControlFlow::Continue(()),
-            Err(why) => {
-                bad = Some(LoadError::new(format!("a record of CloudWatch Logs cannot be read: {why}")));
-                ControlFlow::Break(())
-            }
-        }
-    })?;
-    bad.map_or(Ok(loaded), Err)
+    records::load(store, ServiceId::Logs, |key, value| load_one(&mut loaded, key, value))?;
+    Ok(loaded)
 }
 
 fn load_one(loaded: &mut Loaded, key: &[u8], value: &[u8]) -> Result<(), String> {
-    let (kind, rest) = key.split_first().ok_or("its key is cut")?;
-    let (scope, name) = Scope::split_key(rest).ok_or("its key names no scope")?;
-    let name = String::from_utf8(name.to_vec()).map_err(|_| "its key is not text")?;
-    let json = |error: serde_json::Error| error.to_string();
+    let (kind, scope, name) = records::split_key(key)?;
     match kind {
-        b'g' => loaded.groups.push((scope, name, serde_json::from_slice(value).map_err(json)?)),
-        b'p' => loaded.policies.push((scope, name, serde_json::from_slice(value).map_err(json)?)),
+        b'g' => loaded.groups.push((scope, name, records::of_json(value)?)),
+        b'p' => loaded.policies.push((scope, name, records::of_json(value)?)),
         b'x' => loaded.deleted.push((scope, name.parse().map_err(|_| "its key has no number")?)),
         _ => return Err("its key is of no known kind".to_owned()),
     }

@@ -11,11 +11,9 @@
 //!
 //! Memory does not grow with the number or size of objects at rest.
 
-use std::ops::ControlFlow;
-
 use bytes::{Bytes, BytesMut};
 use pontoon_core::policy::Document;
-use pontoon_core::{Direction, KeyRange, LoadError, Space, Step, StoreRead, Timestamp};
+use pontoon_core::{KeyRange, LoadError, ServiceId, Space, Step, StoreRead, Timestamp, records};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
@@ -74,25 +72,16 @@ pub fn delete_bucket(step: &mut Step<'_>, name: &str) {
 /// If a record cannot be read.
 pub fn load(store: &dyn StoreRead) -> Result<Vec<(String, Bucket)>, LoadError> {
     let mut buckets = Vec::new();
-    let mut failed = None;
-    store.scan(Space::Config, &KeyRange::prefix(PREFIX), Direction::Ascending, &mut |key, value| {
-        match load_one(&key[PREFIX.len()..], value) {
-            Ok(bucket) => {
-                buckets.push(bucket);
-                ControlFlow::Continue(())
-            }
-            Err(what) => {
-                failed = Some(LoadError::new(format!("s3's record {}: {what}", key.escape_ascii())));
-                ControlFlow::Break(())
-            }
-        }
+    records::load(store, ServiceId::S3, |key, value| {
+        buckets.push(load_one(key, value)?);
+        Ok(())
     })?;
-    failed.map_or(Ok(buckets), Err)
+    Ok(buckets)
 }
 
 fn load_one(name: &[u8], value: &[u8]) -> Result<(String, Bucket), String> {
     let name = String::from_utf8(name.to_vec()).map_err(|_| "the name is not text")?;
-    let record: BucketRecord = serde_json::from_slice(value).map_err(|error| error.to_string())?;
+    let record: BucketRecord = records::of_json(value)?;
     let policy = record.policy.map(|json| Document::parse(&json).map(|document| (json, document)));
     let bucket = Bucket {
         owner: record.owner.parse().map_err(|()| "no account")?,

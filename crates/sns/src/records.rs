@@ -6,10 +6,8 @@
 //! - [`Space::Outbox`]: deliveries that have not settled (see `pontoon_core::delivery`).
 
 use std::collections::BTreeMap;
-use std::ops::ControlFlow;
 
-use pontoon_core::{Direction, KeyRange, LoadError, Scope, Space, StoreRead};
-use serde::de::DeserializeOwned;
+use pontoon_core::{LoadError, Scope, ServiceId, StoreRead, records};
 use serde::{Deserialize, Serialize};
 
 use crate::state::attributes::Attributes;
@@ -31,14 +29,8 @@ pub struct TopicRecord {
     pub next_subscription: u64,
 }
 
-const PREFIX: &[u8] = b"sns\0";
-
 fn config_key(kind: u8, scope: Scope, name: &str) -> Vec<u8> {
-    let mut key = PREFIX.to_vec();
-    key.push(kind);
-    key.extend_from_slice(&scope.key());
-    key.extend_from_slice(name.as_bytes());
-    key
+    records::key(ServiceId::Sns, kind, scope, name)
 }
 
 /// Key of a topic.
@@ -56,16 +48,10 @@ pub fn subscription_key(scope: Scope, resource: &str) -> Vec<u8> {
 /// Key of the signing key.
 #[must_use]
 pub fn signing_key() -> Vec<u8> {
-    [PREFIX, b"k"].concat()
+    [&records::prefix(ServiceId::Sns)[..], b"k"].concat()
 }
 
-/// A plain record as JSON.
-#[must_use]
-pub fn to_json(record: &impl Serialize) -> Vec<u8> {
-    let bytes = serde_json::to_vec(record);
-    assert!(bytes.is_ok(), "records are plain data, which always has a JSON form: {:?}", bytes.err());
-    bytes.unwrap_or_default()
-}
+pub use pontoon_core::records::to_json;
 
 /// What the store holds.
 #[derive(Debug, Default)]
@@ -84,37 +70,20 @@ pub struct Loaded {
 /// If a record cannot be read.
 pub fn load(store: &dyn StoreRead) -> Result<Loaded, LoadError> {
     let mut loaded = Loaded::default();
-    let mut failed = None;
-    store.scan(
-        Space::Config,
-        &KeyRange::prefix(PREFIX),
-        Direction::Ascending,
-        &mut |key, value| match take(&mut loaded, &key[PREFIX.len()..], value) {
-            Ok(()) => ControlFlow::Continue(()),
-            Err(why) => {
-                failed = Some(LoadError::new(format!("a record of SNS cannot be read: {why}")));
-                ControlFlow::Break(())
-            }
-        },
-    )?;
-    failed.map_or(Ok(loaded), Err)
+    records::load(store, ServiceId::Sns, |key, value| take(&mut loaded, key, value))?;
+    Ok(loaded)
 }
 
 fn take(loaded: &mut Loaded, key: &[u8], value: &[u8]) -> Result<(), String> {
-    fn read<R: DeserializeOwned>(value: &[u8]) -> Result<R, String> {
-        serde_json::from_slice(value).map_err(|error| error.to_string())
-    }
-    let Some((kind, rest)) = key.split_first() else { return Err("its key is too short".to_owned()) };
-    if *kind == b'k' {
-        loaded.key = Some(read(value)?);
+    if key == b"k" {
+        loaded.key = Some(records::of_json(value)?);
         return Ok(());
     }
-    let (scope, name) = Scope::split_key(rest).ok_or("its key names no scope")?;
-    let name = String::from_utf8(name.to_vec()).map_err(|error| error.to_string())?;
+    let (kind, scope, name) = records::split_key(key)?;
     match kind {
-        b't' => loaded.topics.push((scope, name, read(value)?)),
-        b's' => loaded.subscriptions.push((scope, name, read(value)?)),
-        _ => return Err(format!("its kind {kind} is unknown")),
+        b't' => loaded.topics.push((scope, name, records::of_json(value)?)),
+        b's' => loaded.subscriptions.push((scope, name, records::of_json(value)?)),
+        _ => return Err("its key is of no known kind".to_owned()),
     }
     Ok(())
 }

@@ -51,12 +51,7 @@ impl Service for Sns {
         step: &mut Step<'_>,
         request: Box<dyn Request>,
     ) -> Result<Reply<Box<dyn Output>>, ApiError> {
-        let request = request.into_any().downcast::<sns::Request>();
-        assert!(request.is_ok(), "the host hands a request only to the service whose schema it has");
-        match request {
-            Ok(request) => sns::call(self, step, *request),
-            Err(_) => unreachable!("asserted above"),
-        }
+        sns::call(self, step, request.try_into()?)
     }
 
     fn invalid(&self, operation: &'static OperationSchema, violations: &Violations) -> Option<ApiError> {

@@ -77,12 +77,7 @@ impl Service for Sqs {
         step: &mut Step<'_>,
         request: Box<dyn Request>,
     ) -> Result<Reply<Box<dyn Output>>, ApiError> {
-        let request = request.into_any().downcast::<sqs::Request>();
-        assert!(request.is_ok(), "the host hands a request only to the service whose schema it has");
-        match request {
-            Ok(request) => sqs::call(self, step, *request),
-            Err(_) => unreachable!("asserted above"),
-        }
+        sqs::call(self, step, request.try_into()?)
     }
 
     fn invalid(&self, operation: &'static OperationSchema, violations: &Violations) -> Option<ApiError> {

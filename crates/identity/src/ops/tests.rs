@@ -452,7 +452,7 @@ fn a_record_that_cannot_be_read_stops_loading_with_its_name() {
     let store = pontoon_store::memory();
     store.apply(batch).unwrap();
     let error = Identity::default().load(store.as_ref()).unwrap_err();
-    assert!(error.message.contains("worker: missing field"), "{}", error.message);
+    assert!(error.message.contains("worker of identity cannot be read: missing field"), "{}", error.message);
 }
 
 #[test]
