@@ -20,6 +20,7 @@
 //! panics and the scope of the event need no layer: every host has them.
 
 mod idempotent;
+mod redeem;
 mod timeout;
 mod validate;
 
@@ -27,6 +28,7 @@ use std::future::Future;
 use std::pin::Pin;
 
 pub use idempotent::{Idempotent, IdempotentService};
+pub use redeem::{Redeem, RedeemService};
 pub use timeout::{Timeout, TimeoutService};
 pub use validate::{Validate, ValidateService};
 

@@ -224,7 +224,7 @@ impl<D: Destination> Publisher<D> {
     }
 
     /// Keeps payloads in `store` that would make an event larger than `bytes_max`, or than the destination takes. Consumers get them back with
-    /// [`Claims::redeem`](crate::claim::Claims::redeem).
+    /// [`Redeem`](crate::middleware::Redeem).
     ///
     /// ```
     /// # use pontoon::publish::{Destination, Publisher};

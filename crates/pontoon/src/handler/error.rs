@@ -1,12 +1,12 @@
 //! How handling an event fails.
 
-use std::any::Any;
 use std::error::Error;
 use std::fmt;
 use std::time::Duration;
 
 use crate::event::DecodeError;
 use crate::forms::FormError;
+use crate::publish::PublishError;
 
 /// Any error, as tower's layers have it.
 pub type BoxError = Box<dyn Error + Send + Sync>;
@@ -128,7 +128,7 @@ impl HandleError {
         match error.downcast::<Boxed>() {
             Ok(boxed) => boxed.0,
             Err(source) => {
-                let permanent = source.is::<DecodeError>() || source.is::<FormError>();
+                let permanent = is_final(source.as_ref());
                 Self { permanent, after: None, source }
             }
         }
@@ -148,10 +148,17 @@ impl fmt::Display for HandleError {
     }
 }
 
+/// Whether this is an error of the crate's own that trying again does not cure.
+fn is_final(error: &(dyn Error + 'static)) -> bool {
+    let publishing = error.downcast_ref::<PublishError>();
+    error.is::<DecodeError>()
+        || error.is::<FormError>()
+        || publishing.is_some_and(|error| !error.is_transient())
+}
+
 impl<E: Error + Send + Sync + 'static> From<E> for HandleError {
     fn from(error: E) -> Self {
-        let any: &dyn Any = &error;
-        let permanent = any.is::<DecodeError>() || any.is::<FormError>();
+        let permanent = is_final(&error);
         Self { permanent, after: None, source: Box::new(error) }
     }
 }
