@@ -1,6 +1,7 @@
 //! A batch of events, handled side by side where their order allows.
 
 use std::collections::HashMap;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -52,6 +53,7 @@ pub struct Handling<S> {
     metrics: Option<Arc<dyn MetricSink>>,
 }
 
+type Attended<'a> = Pin<Box<dyn Future<Output = (Handled, Result<(), HandleError>)> + Send + 'a>>;
 type Observer = Arc<dyn Fn(&Handled) + Send + Sync>;
 
 impl<S> Handling<S> {
@@ -212,12 +214,17 @@ where
 {
     /// Handles one event.
     pub(crate) async fn handle(&self, delivery: Result<Delivery, HandleError>) -> Result<(), HandleError> {
-        let (handled, outcome) = attend(self.service.clone(), delivery?).await;
+        let (handled, outcome) = self.attended(delivery?).await;
         self.observers.iter().for_each(|observer| observer(&handled));
         if let Some(sink) = &self.metrics {
             record_handled(sink.as_ref(), &handled);
         }
         outcome
+    }
+
+    /// Of one type whatever the stack of layers is: nested types as deep as theirs are more than the compiler takes.
+    fn attended(&self, delivery: Delivery) -> Attended<'_> {
+        Box::pin(attend(self.service.clone(), delivery))
     }
 
     /// Handles a batch; the verdicts are in the order of the items. A lane ends at its first failure that is not `final`.
