@@ -194,14 +194,8 @@ fn words(error: pontoon::handler::BoxError) -> String {
     error.to_string()
 }
 
-/// The URL of a queue that is named by its URL or its name.
 async fn url(client: &Client, queue: &str) -> Result<String, String> {
-    if queue.contains("://") {
-        return Ok(queue.to_owned());
-    }
-    let found = client.get_queue_url().queue_name(queue).send().await;
-    let found = found.map_err(|error| aws_sdk_sqs::error::DisplayErrorContext(error).to_string())?;
-    found.queue_url.ok_or_else(|| format!("{queue} has no URL"))
+    dead_letters::queue_url(client, queue).await.map_err(words)
 }
 
 async fn dead(client: &Client, queue: &str) -> Result<DeadLetters, String> {

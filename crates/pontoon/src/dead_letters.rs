@@ -31,7 +31,6 @@ mod sweep;
 use std::collections::{BTreeMap, HashSet};
 
 use aws_sdk_sqs::Client;
-use aws_sdk_sqs::error::DisplayErrorContext;
 use aws_sdk_sqs::types::QueueAttributeName;
 use jiff::Timestamp;
 
@@ -40,6 +39,7 @@ pub use filter::Filter;
 pub use letter::DeadLetter;
 pub use redrive::{Redrive, Redriven};
 
+use crate::aws::failure::words;
 use crate::handler::BoxError;
 use crate::queue::url_of;
 use sweep::{Fate, Sweep};
@@ -124,7 +124,7 @@ pub async fn find(client: &Client) -> Result<Vec<DeadLetterQueue>, BoxError> {
     let mut sources: BTreeMap<String, Vec<String>> = BTreeMap::new();
     let mut pages = client.list_queues().max_results(1000).into_paginator().send();
     while let Some(page) = pages.next().await {
-        let page = page.map_err(|error| DisplayErrorContext(error).to_string())?;
+        let page = page.map_err(|error| words(&error))?;
         for url in page.queue_urls.unwrap_or_default() {
             let names = [QueueAttributeName::QueueArn, QueueAttributeName::RedrivePolicy];
             let mut attributes = attributes(client, &url, &names).await?;
@@ -150,13 +150,35 @@ pub async fn find(client: &Client) -> Result<Vec<DeadLetterQueue>, BoxError> {
     Ok(queues)
 }
 
+/// The URL of a queue that is named by its URL, or by its name in the caller's account.
+///
+/// # Errors
+/// If there is no such queue; SQS's, in words.
+///
+/// ```
+/// # tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
+/// let pontoon = pontoon_test::start().await;
+/// let sqs = aws_sdk_sqs::Client::new(&pontoon.sdk_config());
+/// sqs.create_queue().queue_name("orders-dlq").send().await.unwrap();
+/// let url = pontoon::dead_letters::queue_url(&sqs, "orders-dlq").await.unwrap();
+/// assert!(url.ends_with("/000000000000/orders-dlq"));
+/// # });
+/// ```
+pub async fn queue_url(client: &Client, queue: &str) -> Result<String, BoxError> {
+    if queue.contains("://") {
+        return Ok(queue.to_owned());
+    }
+    let found = client.get_queue_url().queue_name(queue).send().await.map_err(|error| words(&error))?;
+    found.queue_url.ok_or_else(|| format!("{queue} has no URL").into())
+}
+
 async fn attributes(
     client: &Client,
     url: &str,
     names: &[QueueAttributeName],
 ) -> Result<std::collections::HashMap<QueueAttributeName, String>, BoxError> {
     let ask = client.get_queue_attributes().queue_url(url).set_attribute_names(Some(names.to_vec()));
-    let answer = ask.send().await.map_err(|error| DisplayErrorContext(error).to_string())?;
+    let answer = ask.send().await.map_err(|error| words(&error))?;
     Ok(answer.attributes.unwrap_or_default())
 }
 

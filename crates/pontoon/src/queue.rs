@@ -5,13 +5,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use aws_sdk_sqs::Client;
-use aws_sdk_sqs::error::DisplayErrorContext;
 use aws_sdk_sqs::primitives::Blob;
 use aws_sdk_sqs::types::{MessageAttributeValue, QueueAttributeName};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use tokio::sync::Mutex;
 
+use crate::aws::failure::words;
 use crate::dead_letters::Burial;
 use crate::handler::input::{MessageAttribute, RecordId};
 use crate::handler::{Backoff, BoxError, HandleError};
@@ -98,7 +98,7 @@ pub(crate) async fn hide(client: &Client, queue: &Queue, receipt: &str, delay: D
     let delay = delay.min(VISIBILITY_MAX).as_secs_f64().round() as i32;
     let change = client.change_message_visibility().queue_url(&queue.url).receipt_handle(receipt);
     if let Err(error) = change.visibility_timeout(delay).send().await {
-        tracing::warn!(reason = %DisplayErrorContext(error), "the message's visibility cannot be changed");
+        tracing::warn!(reason = words(&error), "the message's visibility cannot be changed");
     }
 }
 
@@ -118,7 +118,7 @@ async fn bury(client: &Client, queue: &Queue, record: &RecordId, reason: &str) -
         let group = record.group.as_ref().unwrap_or(&record.identifier);
         send = send.message_group_id(group).message_deduplication_id(&record.identifier);
     }
-    send.send().await.map_err(|error| DisplayErrorContext(error).to_string())?;
+    send.send().await.map_err(|error| words(&error))?;
     tracing::error!(reason, message_id = %record.identifier, "buried in the dead-letter queue");
     Ok(())
 }
@@ -142,7 +142,7 @@ impl Queue {
             QueueAttributeName::RedrivePolicy,
         ];
         let answer = ask.set_attribute_names(Some(names.to_vec())).send().await;
-        let answer = answer.map_err(|error| DisplayErrorContext(error).to_string())?;
+        let answer = answer.map_err(|error| words(&error))?;
         let of = |name: QueueAttributeName| answer.attributes().and_then(|attributes| attributes.get(&name));
         let arn = of(QueueAttributeName::QueueArn).cloned().unwrap_or_default();
         let seconds =
@@ -167,6 +167,6 @@ pub(crate) async fn url_of(client: &Client, arn: &str) -> Result<String, BoxErro
     let mut parts = arn.splitn(6, ':').skip(4);
     let (account, name) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
     let ask = client.get_queue_url().queue_name(name).queue_owner_aws_account_id(account);
-    let answer = ask.send().await.map_err(|error| DisplayErrorContext(error).to_string())?;
+    let answer = ask.send().await.map_err(|error| words(&error))?;
     answer.queue_url.ok_or_else(|| format!("{arn} has no URL").into())
 }

@@ -8,13 +8,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use aws_sdk_sqs::Client;
-use aws_sdk_sqs::error::DisplayErrorContext;
 use aws_sdk_sqs::operation::receive_message::ReceiveMessageError;
 use aws_sdk_sqs::types::{Message, MessageSystemAttributeName};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinSet;
 use tower::Service;
 
+use crate::aws::failure::words;
 use crate::handler::{Backoff, BoxError, Delivery, Handling};
 use crate::queue::Queue;
 use deletes::Deletes;
@@ -344,7 +344,7 @@ where
             {
                 Err(Poll::Over(format!("the queue {} does not exist any more", self.queue.url).into()))
             }
-            Err(error) => Err(Poll::Failed(DisplayErrorContext(error).to_string())),
+            Err(error) => Err(Poll::Failed(words(&error))),
         }
     }
 

@@ -454,7 +454,7 @@ async fn the_queue_of_a_worker_must_exist() {
         format!("{}/000000000000/none", bench.pontoon.endpoint()),
         Router::new(),
     );
-    assert!(worker.work_off().await.unwrap_err().to_string().contains("QueueDoesNotExist"));
+    assert!(worker.work_off().await.unwrap_err().to_string().contains("does not exist"));
     let names = bench.sqs.get_queue_attributes().queue_url(bench.stack.id("Orders"));
     assert!(names.attribute_names(QueueAttributeName::QueueArn).send().await.is_ok());
 }

@@ -31,6 +31,15 @@ where
     }
 }
 
+/// A failed call in words: the service's code and message, or why no answer came.
+pub(crate) fn words<E>(error: &SdkError<E, HttpResponse>) -> String
+where
+    E: ProvideErrorMetadata + std::error::Error + 'static,
+{
+    let Refusal { code, message, .. } = refusal(error);
+    format!("{code}: {message}")
+}
+
 /// Codes of throttling and of faults on the service's side, which AWS's SDKs try again.
 pub(crate) fn is_transient(code: &str) -> bool {
     let code = code.rsplit('.').next().unwrap_or(code);

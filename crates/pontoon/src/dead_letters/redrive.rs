@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use aws_sdk_sqs::error::DisplayErrorContext;
 use tokio::time::{Instant, MissedTickBehavior, interval_at};
 
 use super::sweep::{Fate, Sweep};
 use super::{Burial, DeadLetter, DeadLetters, Filter};
+use crate::aws::failure::words;
 use crate::handler::BoxError;
 use crate::queue::url_of;
 
@@ -181,6 +181,6 @@ pub(super) async fn send(
         let group = letter.group.as_ref().unwrap_or(&letter.message_id);
         send = send.message_group_id(group).message_deduplication_id(&letter.message_id);
     }
-    send.send().await.map_err(|error| DisplayErrorContext(error).to_string())?;
+    send.send().await.map_err(|error| words(&error))?;
     Ok(())
 }

@@ -2,13 +2,13 @@
 
 use std::collections::VecDeque;
 
-use aws_sdk_sqs::error::DisplayErrorContext;
 use aws_sdk_sqs::types::{
     ChangeMessageVisibilityBatchRequestEntry, DeleteMessageBatchRequestEntry, Message,
     MessageSystemAttributeName, QueueAttributeName,
 };
 
 use super::{DeadLetter, DeadLetters, Seen};
+use crate::aws::failure::words;
 use crate::handler::BoxError;
 
 /// For how long a message is hidden while a pass is made over the queue, seconds. Should the pass take longer, the first messages come again, which ends
@@ -101,7 +101,7 @@ impl<'d> Sweep<'d> {
             .wait_time_seconds(wait_secs)
             .message_system_attribute_names(MessageSystemAttributeName::All)
             .message_attribute_names("All");
-        let received = receive.send().await.map_err(|error| DisplayErrorContext(error).to_string())?;
+        let received = receive.send().await.map_err(|error| words(&error))?;
         Ok(received.messages.unwrap_or_default())
     }
 
@@ -166,7 +166,7 @@ async fn delete_batch(queue: &DeadLetters, letters: &[DeadLetter]) -> Result<(),
         entries.push(entry.receipt_handle(&letter.receipt).build()?);
     }
     let delete = queue.client.delete_message_batch().queue_url(&queue.url).set_entries(Some(entries));
-    let deleted = delete.send().await.map_err(|error| DisplayErrorContext(error).to_string())?;
+    let deleted = delete.send().await.map_err(|error| words(&error))?;
     match deleted.failed.first() {
         None => Ok(()),
         Some(failed) => {
@@ -192,6 +192,6 @@ async fn give_back_batch(queue: &DeadLetters, letters: &[DeadLetter]) -> Result<
     }
     let change =
         queue.client.change_message_visibility_batch().queue_url(&queue.url).set_entries(Some(entries));
-    change.send().await.map_err(|error| DisplayErrorContext(error).to_string())?;
+    change.send().await.map_err(|error| words(&error))?;
     Ok(())
 }

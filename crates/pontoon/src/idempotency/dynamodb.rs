@@ -4,13 +4,13 @@ use std::collections::HashMap;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use aws_sdk_dynamodb::Client;
-use aws_sdk_dynamodb::error::DisplayErrorContext;
 use aws_sdk_dynamodb::operation::delete_item::DeleteItemError;
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValuesOnConditionCheckFailure};
 
 use super::{Begun, Claim, IdempotencyStore, StoreFuture};
+use crate::aws::failure::words;
 use crate::handler::BoxError;
 
 /// Remembers in a table whose partition key is the text `id`. Enable TTL on the attribute `expires`, so that DynamoDB deletes what is forgotten.
@@ -91,7 +91,7 @@ impl IdempotencyStore for DynamoDbIdempotency {
             if let Some(PutItemError::ConditionalCheckFailedException(failed)) = error.as_service_error() {
                 return held(failed.item().ok_or("DynamoDB did not tell which item is there")?, claim);
             }
-            Err(DisplayErrorContext(error).to_string().into())
+            Err(words(&error).into())
         })
     }
 
@@ -135,7 +135,7 @@ impl IdempotencyStore for DynamoDbIdempotency {
                 {
                     Ok(())
                 }
-                Err(error) => Err(DisplayErrorContext(error).to_string().into()),
+                Err(error) => Err(words(&error).into()),
             }
         })
     }
@@ -176,7 +176,7 @@ impl DynamoDbIdempotency {
             {
                 Ok(false)
             }
-            Err(error) => Err(DisplayErrorContext(error).to_string().into()),
+            Err(error) => Err(words(&error).into()),
         }
     }
 }

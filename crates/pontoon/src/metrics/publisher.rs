@@ -6,12 +6,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, UNIX_EPOCH};
 
 use aws_sdk_cloudwatch::Client;
-use aws_sdk_cloudwatch::error::DisplayErrorContext;
 use aws_sdk_cloudwatch::primitives::DateTime;
 use aws_sdk_cloudwatch::types::{Dimension, MetricDatum, StandardUnit};
 
 use super::series::{Gathered, Key, Values, this_minute};
 use super::{Flushing, InvalidMeasurement, Measurement, MetricSink, Unit};
+use crate::aws::failure::words;
 use crate::handler::BoxError;
 
 /// PutMetricData takes at most so many metrics.
@@ -173,7 +173,7 @@ impl Inner {
             if let Err(error) = put.send().await {
                 let mut gathered = self.gathered();
                 request.into_iter().for_each(|piece| gathered.put_back(&piece.key, piece.values));
-                failed = Some(DisplayErrorContext(error).to_string());
+                failed = Some(words(&error));
             }
         }
         failed.map_or(Ok(()), |reason| Err(reason.into()))

@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use aws_sdk_sqs::Client;
-use aws_sdk_sqs::error::DisplayErrorContext;
 use aws_sdk_sqs::types::DeleteMessageBatchRequestEntry;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, timeout_at};
+
+use crate::aws::failure::words;
 
 /// The most that SQS deletes at once.
 const BATCH_MAX: usize = 10;
@@ -86,7 +87,7 @@ async fn delete_batch(client: &Client, url: &str, mut receipts: Vec<String>) {
         let answer = match deleted {
             Ok(answer) => answer,
             Err(error) => {
-                tracing::warn!(reason = %DisplayErrorContext(error), "handled messages cannot be deleted; they come back");
+                tracing::warn!(reason = words(&error), "handled messages cannot be deleted; they come back");
                 return;
             }
         };

@@ -10,6 +10,7 @@ use tokio::sync::OwnedSemaphorePermit;
 use tower::Service;
 
 use super::{Taker, Worked};
+use crate::aws::failure::words;
 use crate::handler::batch::Lanes;
 use crate::handler::input::{MessageAttribute, RecordId, Sent};
 use crate::handler::{BoxError, Delivery};
@@ -112,7 +113,7 @@ async fn keep_hidden<S>(taker: &Taker<S>, receipts: &[String], at: &AtomicUsize)
             let change = change.receipt_handle(receipt).visibility_timeout(taker.visibility.as_secs() as i32);
             // One that was not renewed comes back early, which handlers must stand anyway.
             if let Err(error) = change.send().await {
-                tracing::warn!(reason = %aws_sdk_sqs::error::DisplayErrorContext(error), "a message's visibility cannot be renewed");
+                tracing::warn!(reason = words(&error), "a message's visibility cannot be renewed");
             }
         }
     }
