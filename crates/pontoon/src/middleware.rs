@@ -16,7 +16,7 @@
 //! ```
 //!
 //! Any layer of tower's fits whose service takes a [`Delivery`](crate::handler::Delivery) and answers `()`; what it fails with, a handler's
-//! [`HandleError`](crate::handler::HandleError) comes out of it as it went in, and everything else counts as a failure that can pass. Spans, caught
+//! [`HandleError`] comes out of it as it went in, and everything else counts as a failure that can pass. Spans, caught
 //! panics and the scope of the event need no layer: every host has them.
 
 mod idempotent;
