@@ -9,7 +9,8 @@ use crate::claim::Claims;
 use crate::handler::{BoxError, Delivery, HandleError};
 
 /// Gives events whose payload was checked in ([`claim_check`](crate::publish::Publisher::claim_check)) their payload back before they are handled.
-/// A payload that is missing or damaged fails the event for good, a store that cannot be reached in a way that can pass.
+/// A payload that is missing or damaged fails the event for good, a store that cannot be reached in a way that can pass. Its place is around
+/// [`Validate`](super::Validate) and [`Idempotent`](super::Idempotent), which look at payloads.
 ///
 /// ```
 /// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
