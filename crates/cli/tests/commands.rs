@@ -24,8 +24,11 @@ fn stdout(output: &Output) -> String {
 
 /// Sends a request with a JSON body; the whole answer.
 fn ask(endpoint: &str, path: &str, header: &str, body: &Value) -> String {
+    send(endpoint, path, header, &body.to_string())
+}
+
+fn send(endpoint: &str, path: &str, header: &str, body: &str) -> String {
     let host = endpoint.strip_prefix("http://").unwrap();
-    let body = body.to_string();
     let request = format!(
         "POST {path} HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n{header}content-length: {}\r\n\r\n{body}",
         body.len()
@@ -311,6 +314,56 @@ fn a_reader_who_has_seen_enough_ends_the_command_quietly() {
         Command::new(env!("CARGO_BIN_EXE_pontoon")).args(["operations"]).stdout(writer).output().unwrap();
     assert!(ended.status.success());
     assert!(ended.stderr.is_empty(), "{}", String::from_utf8_lossy(&ended.stderr));
+}
+
+/// Values that no operation takes, or that stand where others belong.
+const ODD: [&str; 12] = [
+    "null",
+    "true",
+    "-1",
+    "1e999",
+    "\"\"",
+    "\"\\u0000\"",
+    "\"%\"",
+    "\"arn:aws:::\"",
+    "[]",
+    "[[null]]",
+    "{\"\":{}}",
+    "[{\"a\":[1",
+];
+
+#[test]
+fn every_operation_answers_whatever_it_is_sent_and_the_server_goes_on() {
+    let server = Pontoon::start(&["--memory"]);
+    let failed = |answer: &str| {
+        let status = answer.split(' ').nth(1).and_then(|status| status.parse::<u16>().ok());
+        status.is_none_or(|status| status >= 500 && status != 501)
+    };
+    let mut asked = 0;
+    for operation in pontoon_api::SERVICES.iter().flat_map(|service| service.operations) {
+        let members = operation.input.members.iter().map(|member| member.wire);
+        for odd in ODD {
+            let all: Vec<String> = members.clone().map(|name| format!("{name:?}:{odd}")).collect();
+            for body in [odd.to_owned(), format!("{{{}}}", all.join(","))] {
+                let prefix = operation.service.target_prefix;
+                if prefix.is_empty() {
+                    continue;
+                }
+                let header = json_headers(&format!("{prefix}.{}", operation.name));
+                let answer = send(&server.endpoint, "/", &header, &body);
+                assert!(!failed(&answer), "{} {body}: {answer}", operation.name);
+                asked += 1;
+            }
+            let all: Vec<String> =
+                members.clone().map(|name| format!("{name}.1.x={odd}&{name}={odd}")).collect();
+            let form = format!("Action={}&{}", operation.name, all.join("&"));
+            let header = "content-type: application/x-www-form-urlencoded\r\n";
+            let answer = send(&server.endpoint, "/", header, &form);
+            assert!(!failed(&answer), "{form}: {answer}");
+        }
+    }
+    assert!(asked > 1000, "{asked}");
+    call(&server, "AmazonSQS.CreateQueue", &json!({ "QueueName": "q" }));
 }
 
 #[test]
