@@ -209,9 +209,16 @@ impl Host {
 
     /// Looks at the engine between commands.
     pub fn look<T>(self: &Arc<Self>, look: impl FnOnce(&Engine) -> T) -> T {
-        let seen = look(&self.engine.lock());
+        self.hold(|engine| look(engine))
+    }
+
+    /// Holds the engine, waiting for it if need be, and then serves the calls that were queued meanwhile.
+    fn hold<T>(self: &Arc<Self>, run: impl FnOnce(&mut Engine) -> T) -> T {
+        let mut engine = self.engine.lock();
+        let value = run(&mut engine);
+        drop(engine);
         self.help();
-        seen
+        value
     }
 
     /// Applies a call and answers it when it is durable.
@@ -404,7 +411,7 @@ impl Host {
     ///
     /// # Errors
     /// If the clock is the machine's.
-    pub async fn set_frozen(&self, frozen: bool) -> Result<Timestamp, NotVirtual> {
+    pub async fn set_frozen(self: &Arc<Self>, frozen: bool) -> Result<Timestamp, NotVirtual> {
         let HostClock::Virtual(clock) = &self.clock else { return Err(NotVirtual) };
         let _alone = self.advancing.lock().await;
         let seq = self.set_clock(|| if frozen { clock.freeze() } else { clock.resume() });
@@ -414,10 +421,8 @@ impl Host {
     }
 
     /// Changes how a virtual clock stands, and writes it down before any command runs at an instant that it then shows.
-    fn set_clock(&self, change: impl FnOnce() -> Standing) -> Seq {
-        let engine = self.engine.lock();
-        let written = self.store.apply(change().write());
-        drop(engine);
+    fn set_clock(self: &Arc<Self>, change: impl FnOnce() -> Standing) -> Seq {
+        let written = self.hold(|_| self.store.apply(change().write()));
         if let Err(error) = &written {
             (self.fail_stop)(&error.message);
         }
@@ -436,16 +441,16 @@ impl Host {
     /// # Errors
     /// If the store fails.
     pub fn reset(self: &Arc<Self>) -> Result<(), LoadError> {
-        let mut engine = self.engine.lock();
-        self.epoch.fetch_add(1, Ordering::AcqRel);
-        self.store.clear()?;
-        if let HostClock::Virtual(clock) = &self.clock {
-            self.durability.applied(self.store.apply(clock.standing().write())?);
-        }
-        *engine = engine.emptied((self.services)())?;
-        drop(engine);
-        // Starting ends in a turn of its own, which serves what was queued meanwhile.
-        self.waiting.lock().clear();
+        self.hold(|engine| {
+            self.epoch.fetch_add(1, Ordering::AcqRel);
+            self.store.clear()?;
+            if let HostClock::Virtual(clock) = &self.clock {
+                self.durability.applied(self.store.apply(clock.standing().write())?);
+            }
+            *engine = engine.emptied((self.services)())?;
+            self.waiting.lock().clear();
+            Ok::<_, LoadError>(())
+        })?;
         self.command(Engine::start);
         Ok(())
     }

@@ -202,6 +202,7 @@ impl Server {
         // An error says that it was aborted.
         let _ = self.front.await;
     }
+
     /// Takes no more requests, lets those under way end, ends the functions, and makes everything durable.
     pub async fn stop(self) {
         self.stop.send_replace(true);
