@@ -16,8 +16,9 @@ const LOCK_FILE: &str = "LOCK";
 const EMPTYING_FILE: &str = "EMPTYING";
 /// The first word of the format file.
 const FORMAT_NAME: &str = "pontoon-data";
-/// The format that this build writes, and the newest that it reads.
-const FORMAT_VERSION: u32 = 1;
+/// The format that this build writes, and the only one that it reads: the files, and the services' records in them. Format 1 had other records of
+/// traces and kept events.
+const FORMAT_VERSION: u32 = 2;
 
 /// A data directory that this process holds, locked until it is dropped.
 pub(crate) struct DataDirectory {
@@ -30,7 +31,7 @@ impl DataDirectory {
     /// Opens a directory, creating it if absent. Only an empty directory or one of Pontoon's is taken.
     ///
     /// # Errors
-    /// If it is another program's, of a newer format, damaged, held by another process, or cannot be written.
+    /// If it is another program's, of another format, damaged, held by another process, or cannot be written.
     pub(crate) fn open(path: &Path) -> Result<Self, StoreError> {
         create_durably(path)?;
         let path = path.canonicalize().map_err(|e| failed("open", path, &e))?;
@@ -101,6 +102,11 @@ impl DataDirectory {
             Some(newer) if newer > FORMAT_VERSION => Err(StoreError::new(format!(
                 "data directory {} has format {newer}, and this version of Pontoon reads format {FORMAT_VERSION}: run the version \
                  that wrote it or a newer one, or choose another directory",
+                self.path.display()
+            ))),
+            Some(older) if older > 0 => Err(StoreError::new(format!(
+                "data directory {} has format {older}, and this version of Pontoon reads format {FORMAT_VERSION}: run the version \
+                 that wrote it, or choose another directory",
                 self.path.display()
             ))),
             Some(_) | None => Err(StoreError::new(format!(
@@ -240,7 +246,7 @@ mod tests {
         created.end_emptying().unwrap();
         drop(created);
         assert!(!DataDirectory::open(&path).unwrap().is_emptying().unwrap());
-        assert_eq!(fs::read_to_string(path.join(FORMAT_FILE)).unwrap(), "pontoon-data 1\n");
+        assert_eq!(fs::read_to_string(path.join(FORMAT_FILE)).unwrap(), "pontoon-data 2\n");
     }
 
     #[test]
@@ -267,10 +273,11 @@ mod tests {
     }
 
     #[test]
-    fn a_newer_or_damaged_format_is_refused_with_what_to_do() {
+    fn another_or_damaged_format_is_refused_with_what_to_do() {
         let dir = tempfile::tempdir().unwrap();
         for (format, expected) in [
-            ("pontoon-data 2\n", "has format 2, and this version of Pontoon reads format 1: run the version"),
+            ("pontoon-data 3\n", "has format 3, and this version of Pontoon reads format 2: run the version"),
+            ("pontoon-data 1\n", "has format 1, and this version of Pontoon reads format 2: run the version"),
             ("pontoon-data 0\n", "is damaged or not Pontoon's"),
             ("pontoon-data\n", "is damaged or not Pontoon's"),
             ("something else", "is damaged or not Pontoon's"),
