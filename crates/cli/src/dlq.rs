@@ -9,35 +9,19 @@ use jiff::Timestamp;
 use pontoon::dead_letters::{self, DeadLetter, DeadLetters, Filter, Group, Redrive, Redriven};
 use serde_json::{Value, json};
 
+use crate::client::Target;
 use crate::show::{Paint, paint, short_arn, table};
 
 /// `pontoon dlq`.
 #[derive(Debug, Args)]
 pub struct Dlq {
     #[command(flatten)]
-    account: Account,
-    /// Print JSON.
-    #[arg(long, global = true)]
-    json: bool,
-    #[command(subcommand)]
-    command: Command,
-}
-
-/// Whose queues.
-#[derive(Debug, Args)]
-struct Account {
-    /// The server's URL.
-    #[arg(
-        long,
-        global = true,
-        value_name = "URL",
-        default_value = "http://127.0.0.1:4566",
-        env = "PONTOON_ENDPOINT"
-    )]
-    endpoint: String,
+    target: Target,
     /// Ask AWS, with the environment's region and credentials, instead of a server.
     #[arg(long, global = true)]
     aws: bool,
+    #[command(subcommand)]
+    command: Command,
 }
 
 #[derive(Debug, Subcommand)]
@@ -150,9 +134,9 @@ impl FilterArgs {
 /// # Errors
 /// What SQS says, in words.
 pub async fn run(dlq: Dlq) -> Result<(), String> {
-    let config = match dlq.account.aws {
+    let config = match dlq.aws {
         true => pontoon::aws::config().await,
-        false => pontoon::aws::config_for(&dlq.account.endpoint),
+        false => pontoon::aws::config_for(&dlq.target.endpoint),
     };
     let client = Client::new(&config);
     let shown = match dlq.command {
@@ -176,7 +160,7 @@ pub async fn run(dlq: Dlq) -> Result<(), String> {
         Command::Edit { resend, body } => run_edit(&client, resend, body).await?,
         Command::Delete { queue, filter, yes } => run_delete(&client, &queue, &filter.filter(), yes).await?,
     };
-    if dlq.json {
+    if dlq.target.json {
         println!("{}", shown.json);
     } else {
         table(&shown.rows);

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// How long a server may take to answer before the test is over.
 const ANSWER_MAX: Duration = Duration::from_secs(60);
@@ -108,6 +108,14 @@ impl Client {
         self.post(&path, "", b"").unwrap().unwrap();
     }
 
+    /// Up to ten messages of a queue, with their system attributes.
+    pub fn receive(&mut self, queue_url: &Value) -> Result<Vec<Value>, Lost> {
+        let asked =
+            json!({"QueueUrl": queue_url, "MaxNumberOfMessages": 10, "MessageSystemAttributeNames": ["All"]});
+        let answer = self.call("AmazonSQS.ReceiveMessage", &asked)?.unwrap();
+        Ok(answer["Messages"].as_array().cloned().unwrap_or_default())
+    }
+
     /// The output of an operation that must succeed.
     #[track_caller]
     pub fn ok(&mut self, target: &str, input: Value) -> Value {
@@ -169,4 +177,9 @@ impl Client {
         connection.read_exact(&mut body)?;
         Ok((status, body))
     }
+}
+
+/// What deletes a message that was received.
+pub fn delete_of(queue_url: &Value, message: &Value) -> Value {
+    json!({"QueueUrl": queue_url, "ReceiptHandle": message["ReceiptHandle"]})
 }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::client::{Client, Lost};
+use crate::client::{Client, Lost, delete_of};
 use crate::{Load, Writer};
 
 const SENDERS: usize = 3;
@@ -66,7 +66,7 @@ impl Load for Ordered {
         let mut found = BTreeSet::new();
         loop {
             let asked_at = Instant::now();
-            let messages = receive(client).unwrap();
+            let messages = client.receive(&url()).unwrap();
             if messages.is_empty() {
                 break;
             }
@@ -74,7 +74,7 @@ impl Load for Ordered {
                 assert!(found.insert(key), "{key:?} was there twice");
             }
             for message in &messages {
-                client.ok("AmazonSQS.DeleteMessage", delete_of(message));
+                client.ok("AmazonSQS.DeleteMessage", delete_of(&url(), message));
                 self.ledger.lock().unwrap().deleted.insert(key_of(message), Instant::now());
             }
         }
@@ -100,16 +100,6 @@ impl Load for Ordered {
         let sent: u64 = ledger.acknowledged.values().map(|(last, _)| last).sum();
         format!("{sent} FIFO sends acknowledged, {} receives in order", ledger.received)
     }
-}
-
-fn receive(client: &mut Client) -> Result<Vec<Value>, Lost> {
-    let asked = json!({"QueueUrl": url(), "MaxNumberOfMessages": 10, "MessageSystemAttributeNames": ["All"]});
-    let answer = client.call("AmazonSQS.ReceiveMessage", &asked)?.unwrap();
-    Ok(answer["Messages"].as_array().cloned().unwrap_or_default())
-}
-
-fn delete_of(message: &Value) -> Value {
-    json!({"QueueUrl": url(), "ReceiptHandle": message["ReceiptHandle"]})
 }
 
 fn key_of(message: &Value) -> Key {
@@ -141,14 +131,14 @@ impl Ordered {
     /// Receives, and deletes most of what it got; the rest blocks its groups for a while.
     fn consume(&self, client: &mut Client) -> Result<(), Lost> {
         let asked_at = Instant::now();
-        let messages = receive(client)?;
+        let messages = client.receive(&url())?;
         let keys = self.ledger.lock().unwrap().check_received(&messages, asked_at);
         for (message, key) in messages.iter().zip(keys) {
             if key.1 % 16 == 0 && asked_at.elapsed().as_nanos().is_multiple_of(2) {
                 break;
             }
             *self.ledger.lock().unwrap().doubtful.entry(key).or_default() += 1;
-            let deleted = client.call("AmazonSQS.DeleteMessage", &delete_of(message))?;
+            let deleted = client.call("AmazonSQS.DeleteMessage", &delete_of(&url(), message))?;
             let mut ledger = self.ledger.lock().unwrap();
             let under_way = ledger.doubtful.entry(key).or_default();
             *under_way -= 1;

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::client::{Client, Lost};
+use crate::client::{Client, Lost, delete_of};
 use crate::{Load, Writer};
 
 const SENDERS: usize = 3;
@@ -61,13 +61,13 @@ impl Load for Messages {
         let mut found = BTreeSet::new();
         loop {
             let asked_at = Instant::now();
-            let messages = receive(client).unwrap();
+            let messages = client.receive(&url()).unwrap();
             if messages.is_empty() {
                 break;
             }
             for message in messages {
                 let body = self.ledger.lock().unwrap().check_known(&message, asked_at);
-                client.ok("AmazonSQS.DeleteMessage", delete_of(&message));
+                client.ok("AmazonSQS.DeleteMessage", delete_of(&url(), &message));
                 assert!(found.insert(body), "{message} was there twice");
             }
         }
@@ -95,16 +95,6 @@ impl Load for Messages {
     }
 }
 
-fn receive(client: &mut Client) -> Result<Vec<Value>, Lost> {
-    let asked = json!({"QueueUrl": url(), "MaxNumberOfMessages": 10, "MessageSystemAttributeNames": ["All"]});
-    let answer = client.call("AmazonSQS.ReceiveMessage", &asked)?.unwrap();
-    Ok(answer["Messages"].as_array().cloned().unwrap_or_default())
-}
-
-fn delete_of(message: &Value) -> Value {
-    json!({"QueueUrl": url(), "ReceiptHandle": message["ReceiptHandle"]})
-}
-
 impl Messages {
     fn send(&self, client: &mut Client) -> Result<(), Lost> {
         let body = {
@@ -127,7 +117,8 @@ impl Messages {
     /// Receives, and deletes most of what it got; the rest stays in flight.
     fn consume(&self, client: &mut Client) -> Result<(), Lost> {
         let asked_at = Instant::now();
-        let messages = receive(client).inspect_err(|Lost| self.ledger.lock().unwrap().receives_lost += 1)?;
+        let messages =
+            client.receive(&url()).inspect_err(|Lost| self.ledger.lock().unwrap().receives_lost += 1)?;
         {
             let mut ledger = self.ledger.lock().unwrap();
             for message in &messages {
@@ -145,7 +136,7 @@ impl Messages {
             }
             let body = message["Body"].as_str().unwrap().to_owned();
             self.ledger.lock().unwrap().doubtful.insert(body.clone());
-            client.call("AmazonSQS.DeleteMessage", &delete_of(message))?.unwrap();
+            client.call("AmazonSQS.DeleteMessage", &delete_of(&url(), message))?.unwrap();
             if asked_at.elapsed() < VISIBILITY {
                 let mut ledger = self.ledger.lock().unwrap();
                 ledger.doubtful.remove(&body);

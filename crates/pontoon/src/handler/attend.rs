@@ -112,8 +112,7 @@ where
     S::Error: Into<BoxError>,
 {
     let deadline = delivery.context.deadline;
-    let handling =
-        async { service.oneshot(delivery).await.map_err(|error| HandleError::from_box(error.into())) };
+    let handling = async { service.oneshot(delivery).await.map_err(HandleError::from_box) };
     let handling = catching(handling);
     let Some(deadline) = deadline else { return handling.await };
     let outcome = tokio::time::timeout_at(deadline.into(), handling).await;

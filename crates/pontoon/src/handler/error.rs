@@ -121,10 +121,11 @@ impl HandleError {
     /// use pontoon::handler::{BoxError, HandleError};
     /// let boxed: BoxError = HandleError::permanent("no").into();
     /// assert!(HandleError::from_box(boxed).is_permanent());
-    /// assert!(!HandleError::from_box("timed out".into()).is_permanent());
+    /// assert!(!HandleError::from_box("timed out").is_permanent());
     /// ```
     #[must_use]
-    pub fn from_box(error: BoxError) -> Self {
+    pub fn from_box(error: impl Into<BoxError>) -> Self {
+        let error = error.into();
         match error.downcast::<Boxed>() {
             Ok(boxed) => boxed.0,
             Err(source) => {

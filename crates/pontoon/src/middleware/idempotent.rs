@@ -119,9 +119,7 @@ where
             };
             let key = format!("{}#{key}", layer.purpose);
             let payload = delivery.envelope.payload.clone();
-            let handle = || async {
-                inner.oneshot(delivery).await.map_err(|error| HandleError::from_box(error.into()))
-            };
+            let handle = || async { inner.oneshot(delivery).await.map_err(HandleError::from_box) };
             layer.once.run(&key, &payload, handle).await
         })
     }

@@ -84,7 +84,7 @@ where
     type Future = HandlingFuture;
 
     fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), HandleError>> {
-        self.inner.poll_ready(context).map_err(|error| HandleError::from_box(error.into()))
+        self.inner.poll_ready(context).map_err(HandleError::from_box)
     }
 
     fn call(&mut self, delivery: Delivery) -> HandlingFuture {
@@ -96,7 +96,7 @@ where
                     false => HandleError::permanent(error),
                 })?;
             let handling = inner.oneshot(Delivery { envelope, ..delivery });
-            handling.await.map_err(|error| HandleError::from_box(error.into()))
+            handling.await.map_err(HandleError::from_box)
         })
     }
 }

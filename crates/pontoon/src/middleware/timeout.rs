@@ -74,7 +74,7 @@ where
     type Future = HandlingFuture;
 
     fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), HandleError>> {
-        self.inner.poll_ready(context).map_err(|error| HandleError::from_box(error.into()))
+        self.inner.poll_ready(context).map_err(HandleError::from_box)
     }
 
     fn call(&mut self, delivery: Delivery) -> HandlingFuture {
@@ -82,7 +82,7 @@ where
         let handling = self.inner.call(delivery);
         Box::pin(async move {
             match tokio::time::timeout(after, handling).await {
-                Ok(outcome) => outcome.map_err(|error| HandleError::from_box(error.into())),
+                Ok(outcome) => outcome.map_err(HandleError::from_box),
                 Err(_) => Err(HandleError::transient(format!("not handled within {after:?}"))),
             }
         })

@@ -86,7 +86,7 @@ where
     type Future = HandlingFuture;
 
     fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), HandleError>> {
-        self.inner.poll_ready(context).map_err(|error| HandleError::from_box(error.into()))
+        self.inner.poll_ready(context).map_err(HandleError::from_box)
     }
 
     fn call(&mut self, delivery: Delivery) -> HandlingFuture {
@@ -94,6 +94,6 @@ where
             return Box::pin(std::future::ready(Err(HandleError::permanent(invalid))));
         }
         let handling = self.inner.call(delivery);
-        Box::pin(async move { handling.await.map_err(|error| HandleError::from_box(error.into())) })
+        Box::pin(async move { handling.await.map_err(HandleError::from_box) })
     }
 }
