@@ -24,38 +24,29 @@ pub static SERVICE: ServiceSchema = ServiceSchema {
     operations: OPERATIONS,
     unsupported: &[
         "ActivateEventSource",
-        "CancelReplay",
         "CreateApiDestination",
-        "CreateArchive",
         "CreateConnection",
         "CreateEndpoint",
         "CreatePartnerEventSource",
         "DeactivateEventSource",
         "DeauthorizeConnection",
         "DeleteApiDestination",
-        "DeleteArchive",
         "DeleteConnection",
         "DeleteEndpoint",
         "DeletePartnerEventSource",
         "DescribeApiDestination",
-        "DescribeArchive",
         "DescribeConnection",
         "DescribeEndpoint",
         "DescribeEventSource",
         "DescribePartnerEventSource",
-        "DescribeReplay",
         "ListApiDestinations",
-        "ListArchives",
         "ListConnections",
         "ListEndpoints",
         "ListEventSources",
         "ListPartnerEventSourceAccounts",
         "ListPartnerEventSources",
-        "ListReplays",
         "PutPartnerEvents",
-        "StartReplay",
         "UpdateApiDestination",
-        "UpdateArchive",
         "UpdateConnection",
         "UpdateEndpoint",
     ],
@@ -63,14 +54,21 @@ pub static SERVICE: ServiceSchema = ServiceSchema {
 
 /// The supported operations.
 pub static OPERATIONS: &[&OperationSchema] = &[
+    &operations::CANCEL_REPLAY,
+    &operations::CREATE_ARCHIVE,
     &operations::CREATE_EVENT_BUS,
+    &operations::DELETE_ARCHIVE,
     &operations::DELETE_EVENT_BUS,
     &operations::DELETE_RULE,
+    &operations::DESCRIBE_ARCHIVE,
     &operations::DESCRIBE_EVENT_BUS,
+    &operations::DESCRIBE_REPLAY,
     &operations::DESCRIBE_RULE,
     &operations::DISABLE_RULE,
     &operations::ENABLE_RULE,
+    &operations::LIST_ARCHIVES,
     &operations::LIST_EVENT_BUSES,
+    &operations::LIST_REPLAYS,
     &operations::LIST_RULE_NAMES_BY_TARGET,
     &operations::LIST_RULES,
     &operations::LIST_TAGS_FOR_RESOURCE,
@@ -81,9 +79,11 @@ pub static OPERATIONS: &[&OperationSchema] = &[
     &operations::PUT_TARGETS,
     &operations::REMOVE_PERMISSION,
     &operations::REMOVE_TARGETS,
+    &operations::START_REPLAY,
     &operations::TAG_RESOURCE,
     &operations::TEST_EVENT_PATTERN,
     &operations::UNTAG_RESOURCE,
+    &operations::UPDATE_ARCHIVE,
     &operations::UPDATE_EVENT_BUS,
 ];
 
@@ -91,22 +91,36 @@ pub static OPERATIONS: &[&OperationSchema] = &[
 #[derive(Debug, Clone, PartialEq)]
 #[allow(clippy::large_enum_variant, reason = "a request lives in a box, and moves once")]
 pub enum Request {
+    /// `CancelReplay`.
+    CancelReplay(CancelReplayInput),
+    /// `CreateArchive`.
+    CreateArchive(CreateArchiveInput),
     /// `CreateEventBus`.
     CreateEventBus(CreateEventBusInput),
+    /// `DeleteArchive`.
+    DeleteArchive(DeleteArchiveInput),
     /// `DeleteEventBus`.
     DeleteEventBus(DeleteEventBusInput),
     /// `DeleteRule`.
     DeleteRule(DeleteRuleInput),
+    /// `DescribeArchive`.
+    DescribeArchive(DescribeArchiveInput),
     /// `DescribeEventBus`.
     DescribeEventBus(DescribeEventBusInput),
+    /// `DescribeReplay`.
+    DescribeReplay(DescribeReplayInput),
     /// `DescribeRule`.
     DescribeRule(DescribeRuleInput),
     /// `DisableRule`.
     DisableRule(DisableRuleInput),
     /// `EnableRule`.
     EnableRule(EnableRuleInput),
+    /// `ListArchives`.
+    ListArchives(ListArchivesInput),
     /// `ListEventBuses`.
     ListEventBuses(ListEventBusesInput),
+    /// `ListReplays`.
+    ListReplays(ListReplaysInput),
     /// `ListRuleNamesByTarget`.
     ListRuleNamesByTarget(ListRuleNamesByTargetInput),
     /// `ListRules`.
@@ -127,12 +141,16 @@ pub enum Request {
     RemovePermission(RemovePermissionInput),
     /// `RemoveTargets`.
     RemoveTargets(RemoveTargetsInput),
+    /// `StartReplay`.
+    StartReplay(StartReplayInput),
     /// `TagResource`.
     TagResource(TagResourceInput),
     /// `TestEventPattern`.
     TestEventPattern(TestEventPatternInput),
     /// `UntagResource`.
     UntagResource(UntagResourceInput),
+    /// `UpdateArchive`.
+    UpdateArchive(UpdateArchiveInput),
     /// `UpdateEventBus`.
     UpdateEventBus(UpdateEventBusInput),
 }
@@ -140,14 +158,21 @@ pub enum Request {
 impl shape::Request for Request {
     fn operation(&self) -> &'static OperationSchema {
         match self {
+            Self::CancelReplay(_) => &operations::CANCEL_REPLAY,
+            Self::CreateArchive(_) => &operations::CREATE_ARCHIVE,
             Self::CreateEventBus(_) => &operations::CREATE_EVENT_BUS,
+            Self::DeleteArchive(_) => &operations::DELETE_ARCHIVE,
             Self::DeleteEventBus(_) => &operations::DELETE_EVENT_BUS,
             Self::DeleteRule(_) => &operations::DELETE_RULE,
+            Self::DescribeArchive(_) => &operations::DESCRIBE_ARCHIVE,
             Self::DescribeEventBus(_) => &operations::DESCRIBE_EVENT_BUS,
+            Self::DescribeReplay(_) => &operations::DESCRIBE_REPLAY,
             Self::DescribeRule(_) => &operations::DESCRIBE_RULE,
             Self::DisableRule(_) => &operations::DISABLE_RULE,
             Self::EnableRule(_) => &operations::ENABLE_RULE,
+            Self::ListArchives(_) => &operations::LIST_ARCHIVES,
             Self::ListEventBuses(_) => &operations::LIST_EVENT_BUSES,
+            Self::ListReplays(_) => &operations::LIST_REPLAYS,
             Self::ListRuleNamesByTarget(_) => &operations::LIST_RULE_NAMES_BY_TARGET,
             Self::ListRules(_) => &operations::LIST_RULES,
             Self::ListTagsForResource(_) => &operations::LIST_TAGS_FOR_RESOURCE,
@@ -158,9 +183,11 @@ impl shape::Request for Request {
             Self::PutTargets(_) => &operations::PUT_TARGETS,
             Self::RemovePermission(_) => &operations::REMOVE_PERMISSION,
             Self::RemoveTargets(_) => &operations::REMOVE_TARGETS,
+            Self::StartReplay(_) => &operations::START_REPLAY,
             Self::TagResource(_) => &operations::TAG_RESOURCE,
             Self::TestEventPattern(_) => &operations::TEST_EVENT_PATTERN,
             Self::UntagResource(_) => &operations::UNTAG_RESOURCE,
+            Self::UpdateArchive(_) => &operations::UPDATE_ARCHIVE,
             Self::UpdateEventBus(_) => &operations::UPDATE_EVENT_BUS,
         }
     }
@@ -174,14 +201,21 @@ codec::request_from_any!(Request);
 impl shape::Encode for Request {
     fn encode(&self, to: &mut dyn shape::Writer) {
         match self {
+            Self::CancelReplay(input) => input.encode(to),
+            Self::CreateArchive(input) => input.encode(to),
             Self::CreateEventBus(input) => input.encode(to),
+            Self::DeleteArchive(input) => input.encode(to),
             Self::DeleteEventBus(input) => input.encode(to),
             Self::DeleteRule(input) => input.encode(to),
+            Self::DescribeArchive(input) => input.encode(to),
             Self::DescribeEventBus(input) => input.encode(to),
+            Self::DescribeReplay(input) => input.encode(to),
             Self::DescribeRule(input) => input.encode(to),
             Self::DisableRule(input) => input.encode(to),
             Self::EnableRule(input) => input.encode(to),
+            Self::ListArchives(input) => input.encode(to),
             Self::ListEventBuses(input) => input.encode(to),
+            Self::ListReplays(input) => input.encode(to),
             Self::ListRuleNamesByTarget(input) => input.encode(to),
             Self::ListRules(input) => input.encode(to),
             Self::ListTagsForResource(input) => input.encode(to),
@@ -192,9 +226,11 @@ impl shape::Encode for Request {
             Self::PutTargets(input) => input.encode(to),
             Self::RemovePermission(input) => input.encode(to),
             Self::RemoveTargets(input) => input.encode(to),
+            Self::StartReplay(input) => input.encode(to),
             Self::TagResource(input) => input.encode(to),
             Self::TestEventPattern(input) => input.encode(to),
             Self::UntagResource(input) => input.encode(to),
+            Self::UpdateArchive(input) => input.encode(to),
             Self::UpdateEventBus(input) => input.encode(to),
         }
     }
@@ -210,6 +246,26 @@ pub trait Handler {
         Some(codec::validation_exception(violations))
     }
 
+    /// `CancelReplay`.
+    ///
+    /// # Errors
+    /// Those that the operation declares, and the common ones of the service.
+    fn cancel_replay(
+        &mut self,
+        step: &mut Step<'_>,
+        input: CancelReplayInput,
+    ) -> Result<Reply<CancelReplayOutput>, Self::Error>;
+
+    /// `CreateArchive`.
+    ///
+    /// # Errors
+    /// Those that the operation declares, and the common ones of the service.
+    fn create_archive(
+        &mut self,
+        step: &mut Step<'_>,
+        input: CreateArchiveInput,
+    ) -> Result<Reply<CreateArchiveOutput>, Self::Error>;
+
     /// `CreateEventBus`.
     ///
     /// # Errors
@@ -219,6 +275,16 @@ pub trait Handler {
         step: &mut Step<'_>,
         input: CreateEventBusInput,
     ) -> Result<Reply<CreateEventBusOutput>, Self::Error>;
+
+    /// `DeleteArchive`.
+    ///
+    /// # Errors
+    /// Those that the operation declares, and the common ones of the service.
+    fn delete_archive(
+        &mut self,
+        step: &mut Step<'_>,
+        input: DeleteArchiveInput,
+    ) -> Result<Reply<DeleteArchiveOutput>, Self::Error>;
 
     /// `DeleteEventBus`.
     ///
@@ -240,6 +306,16 @@ pub trait Handler {
         input: DeleteRuleInput,
     ) -> Result<Reply<DeleteRuleOutput>, Self::Error>;
 
+    /// `DescribeArchive`.
+    ///
+    /// # Errors
+    /// Those that the operation declares, and the common ones of the service.
+    fn describe_archive(
+        &mut self,
+        step: &mut Step<'_>,
+        input: DescribeArchiveInput,
+    ) -> Result<Reply<DescribeArchiveOutput>, Self::Error>;
+
     /// `DescribeEventBus`.
     ///
     /// # Errors
@@ -249,6 +325,16 @@ pub trait Handler {
         step: &mut Step<'_>,
         input: DescribeEventBusInput,
     ) -> Result<Reply<DescribeEventBusOutput>, Self::Error>;
+
+    /// `DescribeReplay`.
+    ///
+    /// # Errors
+    /// Those that the operation declares, and the common ones of the service.
+    fn describe_replay(
+        &mut self,
+        step: &mut Step<'_>,
+        input: DescribeReplayInput,
+    ) -> Result<Reply<DescribeReplayOutput>, Self::Error>;
 
     /// `DescribeRule`.
     ///
@@ -280,6 +366,16 @@ pub trait Handler {
         input: EnableRuleInput,
     ) -> Result<Reply<EnableRuleOutput>, Self::Error>;
 
+    /// `ListArchives`.
+    ///
+    /// # Errors
+    /// Those that the operation declares, and the common ones of the service.
+    fn list_archives(
+        &mut self,
+        step: &mut Step<'_>,
+        input: ListArchivesInput,
+    ) -> Result<Reply<ListArchivesOutput>, Self::Error>;
+
     /// `ListEventBuses`.
     ///
     /// # Errors
@@ -289,6 +385,16 @@ pub trait Handler {
         step: &mut Step<'_>,
         input: ListEventBusesInput,
     ) -> Result<Reply<ListEventBusesOutput>, Self::Error>;
+
+    /// `ListReplays`.
+    ///
+    /// # Errors
+    /// Those that the operation declares, and the common ones of the service.
+    fn list_replays(
+        &mut self,
+        step: &mut Step<'_>,
+        input: ListReplaysInput,
+    ) -> Result<Reply<ListReplaysOutput>, Self::Error>;
 
     /// `ListRuleNamesByTarget`.
     ///
@@ -390,6 +496,16 @@ pub trait Handler {
         input: RemoveTargetsInput,
     ) -> Result<Reply<RemoveTargetsOutput>, Self::Error>;
 
+    /// `StartReplay`.
+    ///
+    /// # Errors
+    /// Those that the operation declares, and the common ones of the service.
+    fn start_replay(
+        &mut self,
+        step: &mut Step<'_>,
+        input: StartReplayInput,
+    ) -> Result<Reply<StartReplayOutput>, Self::Error>;
+
     /// `TagResource`.
     ///
     /// # Errors
@@ -420,6 +536,16 @@ pub trait Handler {
         input: UntagResourceInput,
     ) -> Result<Reply<UntagResourceOutput>, Self::Error>;
 
+    /// `UpdateArchive`.
+    ///
+    /// # Errors
+    /// Those that the operation declares, and the common ones of the service.
+    fn update_archive(
+        &mut self,
+        step: &mut Step<'_>,
+        input: UpdateArchiveInput,
+    ) -> Result<Reply<UpdateArchiveOutput>, Self::Error>;
+
     /// `UpdateEventBus`.
     ///
     /// # Errors
@@ -441,14 +567,21 @@ pub fn call(
     request: Request,
 ) -> Result<Reply<Box<dyn shape::Output>>, ApiError> {
     match request {
+        Request::CancelReplay(input) => codec::erase(handler.cancel_replay(step, input)),
+        Request::CreateArchive(input) => codec::erase(handler.create_archive(step, input)),
         Request::CreateEventBus(input) => codec::erase(handler.create_event_bus(step, input)),
+        Request::DeleteArchive(input) => codec::erase(handler.delete_archive(step, input)),
         Request::DeleteEventBus(input) => codec::erase(handler.delete_event_bus(step, input)),
         Request::DeleteRule(input) => codec::erase(handler.delete_rule(step, input)),
+        Request::DescribeArchive(input) => codec::erase(handler.describe_archive(step, input)),
         Request::DescribeEventBus(input) => codec::erase(handler.describe_event_bus(step, input)),
+        Request::DescribeReplay(input) => codec::erase(handler.describe_replay(step, input)),
         Request::DescribeRule(input) => codec::erase(handler.describe_rule(step, input)),
         Request::DisableRule(input) => codec::erase(handler.disable_rule(step, input)),
         Request::EnableRule(input) => codec::erase(handler.enable_rule(step, input)),
+        Request::ListArchives(input) => codec::erase(handler.list_archives(step, input)),
         Request::ListEventBuses(input) => codec::erase(handler.list_event_buses(step, input)),
+        Request::ListReplays(input) => codec::erase(handler.list_replays(step, input)),
         Request::ListRuleNamesByTarget(input) => codec::erase(handler.list_rule_names_by_target(step, input)),
         Request::ListRules(input) => codec::erase(handler.list_rules(step, input)),
         Request::ListTagsForResource(input) => codec::erase(handler.list_tags_for_resource(step, input)),
@@ -459,9 +592,11 @@ pub fn call(
         Request::PutTargets(input) => codec::erase(handler.put_targets(step, input)),
         Request::RemovePermission(input) => codec::erase(handler.remove_permission(step, input)),
         Request::RemoveTargets(input) => codec::erase(handler.remove_targets(step, input)),
+        Request::StartReplay(input) => codec::erase(handler.start_replay(step, input)),
         Request::TagResource(input) => codec::erase(handler.tag_resource(step, input)),
         Request::TestEventPattern(input) => codec::erase(handler.test_event_pattern(step, input)),
         Request::UntagResource(input) => codec::erase(handler.untag_resource(step, input)),
+        Request::UpdateArchive(input) => codec::erase(handler.update_archive(step, input)),
         Request::UpdateEventBus(input) => codec::erase(handler.update_event_bus(step, input)),
     }
 }
@@ -477,14 +612,21 @@ pub fn decode_output(
 ) -> Result<Option<Box<dyn shape::Output>>, shape::DecodeError> {
     use shape::Decode;
     Ok(Some(match operation {
+        "CancelReplay" => Box::new(CancelReplayOutput::decode(from)?),
+        "CreateArchive" => Box::new(CreateArchiveOutput::decode(from)?),
         "CreateEventBus" => Box::new(CreateEventBusOutput::decode(from)?),
+        "DeleteArchive" => Box::new(DeleteArchiveOutput::decode(from)?),
         "DeleteEventBus" => Box::new(DeleteEventBusOutput::decode(from)?),
         "DeleteRule" => Box::new(DeleteRuleOutput::decode(from)?),
+        "DescribeArchive" => Box::new(DescribeArchiveOutput::decode(from)?),
         "DescribeEventBus" => Box::new(DescribeEventBusOutput::decode(from)?),
+        "DescribeReplay" => Box::new(DescribeReplayOutput::decode(from)?),
         "DescribeRule" => Box::new(DescribeRuleOutput::decode(from)?),
         "DisableRule" => Box::new(DisableRuleOutput::decode(from)?),
         "EnableRule" => Box::new(EnableRuleOutput::decode(from)?),
+        "ListArchives" => Box::new(ListArchivesOutput::decode(from)?),
         "ListEventBuses" => Box::new(ListEventBusesOutput::decode(from)?),
+        "ListReplays" => Box::new(ListReplaysOutput::decode(from)?),
         "ListRuleNamesByTarget" => Box::new(ListRuleNamesByTargetOutput::decode(from)?),
         "ListRules" => Box::new(ListRulesOutput::decode(from)?),
         "ListTagsForResource" => Box::new(ListTagsForResourceOutput::decode(from)?),
@@ -495,9 +637,11 @@ pub fn decode_output(
         "PutTargets" => Box::new(PutTargetsOutput::decode(from)?),
         "RemovePermission" => Box::new(RemovePermissionOutput::decode(from)?),
         "RemoveTargets" => Box::new(RemoveTargetsOutput::decode(from)?),
+        "StartReplay" => Box::new(StartReplayOutput::decode(from)?),
         "TagResource" => Box::new(TagResourceOutput::decode(from)?),
         "TestEventPattern" => Box::new(TestEventPatternOutput::decode(from)?),
         "UntagResource" => Box::new(UntagResourceOutput::decode(from)?),
+        "UpdateArchive" => Box::new(UpdateArchiveOutput::decode(from)?),
         "UpdateEventBus" => Box::new(UpdateEventBusOutput::decode(from)?),
         _ => return Ok(None),
     }))
@@ -510,6 +654,46 @@ pub mod operations {
     use super::schema::{self, errors};
     use super::{Request, SERVICE};
     use crate::codec;
+
+    /// `CancelReplay`.
+    pub static CANCEL_REPLAY: OperationSchema = OperationSchema {
+        service: &SERVICE,
+        name: "CancelReplay",
+        method: "POST",
+        path: "/",
+        status: 200,
+        input: &schema::CANCEL_REPLAY_INPUT,
+        output: &schema::CANCEL_REPLAY_OUTPUT,
+        result_wrapper: None,
+        errors: &[
+            errors::RESOURCE_NOT_FOUND_EXCEPTION,
+            errors::CONCURRENT_MODIFICATION_EXCEPTION,
+            errors::ILLEGAL_STATUS_EXCEPTION,
+            errors::INTERNAL_EXCEPTION,
+        ],
+        decode: |from| codec::decode(from, Request::CancelReplay),
+    };
+
+    /// `CreateArchive`.
+    pub static CREATE_ARCHIVE: OperationSchema = OperationSchema {
+        service: &SERVICE,
+        name: "CreateArchive",
+        method: "POST",
+        path: "/",
+        status: 200,
+        input: &schema::CREATE_ARCHIVE_INPUT,
+        output: &schema::CREATE_ARCHIVE_OUTPUT,
+        result_wrapper: None,
+        errors: &[
+            errors::CONCURRENT_MODIFICATION_EXCEPTION,
+            errors::RESOURCE_ALREADY_EXISTS_EXCEPTION,
+            errors::RESOURCE_NOT_FOUND_EXCEPTION,
+            errors::INTERNAL_EXCEPTION,
+            errors::LIMIT_EXCEEDED_EXCEPTION,
+            errors::INVALID_EVENT_PATTERN_EXCEPTION,
+        ],
+        decode: |from| codec::decode(from, Request::CreateArchive),
+    };
 
     /// `CreateEventBus`.
     pub static CREATE_EVENT_BUS: OperationSchema = OperationSchema {
@@ -531,6 +715,24 @@ pub mod operations {
             errors::OPERATION_DISABLED_EXCEPTION,
         ],
         decode: |from| codec::decode(from, Request::CreateEventBus),
+    };
+
+    /// `DeleteArchive`.
+    pub static DELETE_ARCHIVE: OperationSchema = OperationSchema {
+        service: &SERVICE,
+        name: "DeleteArchive",
+        method: "POST",
+        path: "/",
+        status: 200,
+        input: &schema::DELETE_ARCHIVE_INPUT,
+        output: &schema::DELETE_ARCHIVE_OUTPUT,
+        result_wrapper: None,
+        errors: &[
+            errors::CONCURRENT_MODIFICATION_EXCEPTION,
+            errors::RESOURCE_NOT_FOUND_EXCEPTION,
+            errors::INTERNAL_EXCEPTION,
+        ],
+        decode: |from| codec::decode(from, Request::DeleteArchive),
     };
 
     /// `DeleteEventBus`.
@@ -566,6 +768,24 @@ pub mod operations {
         decode: |from| codec::decode(from, Request::DeleteRule),
     };
 
+    /// `DescribeArchive`.
+    pub static DESCRIBE_ARCHIVE: OperationSchema = OperationSchema {
+        service: &SERVICE,
+        name: "DescribeArchive",
+        method: "POST",
+        path: "/",
+        status: 200,
+        input: &schema::DESCRIBE_ARCHIVE_INPUT,
+        output: &schema::DESCRIBE_ARCHIVE_OUTPUT,
+        result_wrapper: None,
+        errors: &[
+            errors::RESOURCE_ALREADY_EXISTS_EXCEPTION,
+            errors::RESOURCE_NOT_FOUND_EXCEPTION,
+            errors::INTERNAL_EXCEPTION,
+        ],
+        decode: |from| codec::decode(from, Request::DescribeArchive),
+    };
+
     /// `DescribeEventBus`.
     pub static DESCRIBE_EVENT_BUS: OperationSchema = OperationSchema {
         service: &SERVICE,
@@ -578,6 +798,20 @@ pub mod operations {
         result_wrapper: None,
         errors: &[errors::RESOURCE_NOT_FOUND_EXCEPTION, errors::INTERNAL_EXCEPTION],
         decode: |from| codec::decode(from, Request::DescribeEventBus),
+    };
+
+    /// `DescribeReplay`.
+    pub static DESCRIBE_REPLAY: OperationSchema = OperationSchema {
+        service: &SERVICE,
+        name: "DescribeReplay",
+        method: "POST",
+        path: "/",
+        status: 200,
+        input: &schema::DESCRIBE_REPLAY_INPUT,
+        output: &schema::DESCRIBE_REPLAY_OUTPUT,
+        result_wrapper: None,
+        errors: &[errors::RESOURCE_NOT_FOUND_EXCEPTION, errors::INTERNAL_EXCEPTION],
+        decode: |from| codec::decode(from, Request::DescribeReplay),
     };
 
     /// `DescribeRule`.
@@ -632,6 +866,20 @@ pub mod operations {
         decode: |from| codec::decode(from, Request::EnableRule),
     };
 
+    /// `ListArchives`.
+    pub static LIST_ARCHIVES: OperationSchema = OperationSchema {
+        service: &SERVICE,
+        name: "ListArchives",
+        method: "POST",
+        path: "/",
+        status: 200,
+        input: &schema::LIST_ARCHIVES_INPUT,
+        output: &schema::LIST_ARCHIVES_OUTPUT,
+        result_wrapper: None,
+        errors: &[errors::RESOURCE_NOT_FOUND_EXCEPTION, errors::INTERNAL_EXCEPTION],
+        decode: |from| codec::decode(from, Request::ListArchives),
+    };
+
     /// `ListEventBuses`.
     pub static LIST_EVENT_BUSES: OperationSchema = OperationSchema {
         service: &SERVICE,
@@ -644,6 +892,20 @@ pub mod operations {
         result_wrapper: None,
         errors: &[errors::INTERNAL_EXCEPTION],
         decode: |from| codec::decode(from, Request::ListEventBuses),
+    };
+
+    /// `ListReplays`.
+    pub static LIST_REPLAYS: OperationSchema = OperationSchema {
+        service: &SERVICE,
+        name: "ListReplays",
+        method: "POST",
+        path: "/",
+        status: 200,
+        input: &schema::LIST_REPLAYS_INPUT,
+        output: &schema::LIST_REPLAYS_OUTPUT,
+        result_wrapper: None,
+        errors: &[errors::INTERNAL_EXCEPTION],
+        decode: |from| codec::decode(from, Request::ListReplays),
     };
 
     /// `ListRuleNamesByTarget`.
@@ -815,6 +1077,26 @@ pub mod operations {
         decode: |from| codec::decode(from, Request::RemoveTargets),
     };
 
+    /// `StartReplay`.
+    pub static START_REPLAY: OperationSchema = OperationSchema {
+        service: &SERVICE,
+        name: "StartReplay",
+        method: "POST",
+        path: "/",
+        status: 200,
+        input: &schema::START_REPLAY_INPUT,
+        output: &schema::START_REPLAY_OUTPUT,
+        result_wrapper: None,
+        errors: &[
+            errors::RESOURCE_NOT_FOUND_EXCEPTION,
+            errors::RESOURCE_ALREADY_EXISTS_EXCEPTION,
+            errors::INVALID_EVENT_PATTERN_EXCEPTION,
+            errors::LIMIT_EXCEEDED_EXCEPTION,
+            errors::INTERNAL_EXCEPTION,
+        ],
+        decode: |from| codec::decode(from, Request::StartReplay),
+    };
+
     /// `TagResource`.
     pub static TAG_RESOURCE: OperationSchema = OperationSchema {
         service: &SERVICE,
@@ -865,6 +1147,26 @@ pub mod operations {
             errors::MANAGED_RULE_EXCEPTION,
         ],
         decode: |from| codec::decode(from, Request::UntagResource),
+    };
+
+    /// `UpdateArchive`.
+    pub static UPDATE_ARCHIVE: OperationSchema = OperationSchema {
+        service: &SERVICE,
+        name: "UpdateArchive",
+        method: "POST",
+        path: "/",
+        status: 200,
+        input: &schema::UPDATE_ARCHIVE_INPUT,
+        output: &schema::UPDATE_ARCHIVE_OUTPUT,
+        result_wrapper: None,
+        errors: &[
+            errors::CONCURRENT_MODIFICATION_EXCEPTION,
+            errors::RESOURCE_NOT_FOUND_EXCEPTION,
+            errors::INTERNAL_EXCEPTION,
+            errors::LIMIT_EXCEEDED_EXCEPTION,
+            errors::INVALID_EVENT_PATTERN_EXCEPTION,
+        ],
+        decode: |from| codec::decode(from, Request::UpdateArchive),
     };
 
     /// `UpdateEventBus`.

@@ -27,6 +27,18 @@ pub enum Error {
     NoStatement,
     /// A bus of that name exists.
     BusExists(String),
+    /// No archive of that name.
+    NoArchive(String),
+    /// An archive of that name exists.
+    ArchiveExists(String),
+    /// No replay of that name.
+    NoReplay(String),
+    /// A replay of that name exists.
+    ReplayExists(String),
+    /// The replay of that name has ended.
+    ReplayEnded(String),
+    /// The rule of that name is a service's own.
+    ManagedRule(String),
     /// More of something than there may be.
     LimitExceeded,
     /// The policy denies it; the whole message.
@@ -84,6 +96,26 @@ impl From<Error> for ApiError {
             Error::BusExists(bus) => {
                 Self::client("ResourceAlreadyExistsException", format!("Event bus {bus} already exists."))
             }
+            Error::NoArchive(name) => {
+                Self::client("ResourceNotFoundException", format!("Archive {name} does not exist."))
+            }
+            Error::ArchiveExists(name) => {
+                Self::client("ResourceAlreadyExistsException", format!("Archive {name} already exists."))
+            }
+            Error::NoReplay(name) => {
+                Self::client("ResourceNotFoundException", format!("Replay {name} does not exist."))
+            }
+            Error::ReplayExists(name) => {
+                Self::client("ResourceAlreadyExistsException", format!("Replay {name} already exists."))
+            }
+            Error::ReplayEnded(name) => Self::client(
+                "IllegalStatusException",
+                format!("Replay {name} is not in a valid state for this operation."),
+            ),
+            Error::ManagedRule(name) => Self::client(
+                "ManagedRuleException",
+                format!("{name} is a managed rule. Set 'force' parameter to true to override."),
+            ),
             Error::LimitExceeded => Self::client(
                 "LimitExceededException",
                 "The requested resource exceeds the maximum number allowed.",

@@ -2,13 +2,15 @@
 //!
 //! What it is: events are matched against all rules of their bus at once ([`pontoon_pattern::RuleSet`]) and delivered to queues, topics, functions, buses
 //! and log groups by the operations that the public API calls, with retries, dead letters and the reasons. Scheduled rules fire by the engine's clock.
-//! What it is not: archives and replays, API destinations, pipes, partner sources, global endpoints and encryption with own keys are refused.
+//! Archives keep events in the store, and replays give them to their bus again.
+//! What it is not: API destinations, pipes, partner sources, global endpoints and encryption with own keys are refused.
 //!
 //! Invariant: an event that is acknowledged is at its targets, waits in the outbox, is in a dead-letter queue, or its loss is in its trace.
 //! Invariant: an operation fails before it changes anything.
 //!
 //! It follows the API reference and the user guide of Amazon EventBridge, and the recordings in `events/`.
 
+mod archives;
 mod deliver;
 mod error;
 mod explain;
@@ -16,6 +18,7 @@ mod metrics;
 mod ops;
 mod publish;
 mod records;
+mod replays;
 mod service;
 pub mod state;
 
@@ -24,9 +27,11 @@ use std::sync::Arc;
 
 use pontoon_core::{Access, Arn, HashMap, Outbox, Scope, ServiceId, Space, Step, Timestamp};
 
+use crate::archives::Archives;
 use crate::deliver::Delivery;
 use crate::metrics::Metrics;
 use crate::records::BusRecord;
+use crate::replays::Replays;
 use crate::state::bus::{Bus, DEFAULT, Rule};
 use crate::state::kept::Kept;
 
@@ -44,6 +49,8 @@ pub struct Events {
     metrics: Metrics,
     /// When scheduled rules fire next: instant, scope, rule of the default bus.
     schedules: BTreeSet<(Timestamp, Scope, Arc<str>)>,
+    archives: Archives,
+    replays: Replays,
 }
 
 impl Default for Events {
@@ -54,6 +61,8 @@ impl Default for Events {
             kept: Kept::default(),
             metrics: Metrics::default(),
             schedules: BTreeSet::new(),
+            archives: Archives::default(),
+            replays: Replays::default(),
         }
     }
 }

@@ -20,6 +20,8 @@ use crate::{Events, records};
 pub(crate) struct Published {
     /// Its id, which is that of its trace.
     pub id: [u8; 16],
+    /// When it happened, to the millisecond.
+    pub time: Timestamp,
     /// The event, JSON.
     pub event: Arc<str>,
     /// What it came from, for the trace.
@@ -30,6 +32,14 @@ pub(crate) struct Published {
     pub trace_header: Option<Arc<str>>,
     /// Whether it came from another bus under the same id, where it is kept already.
     pub is_relayed: bool,
+    /// ARNs of the rules that it is for, if not for all: a replay can name them.
+    pub only: Option<Vec<String>>,
+}
+
+impl Published {
+    fn is_for(&self, rule: &str) -> bool {
+        self.only.as_ref().is_none_or(|arns| arns.iter().any(|arn| arn == rule))
+    }
 }
 
 impl Events {
@@ -52,9 +62,11 @@ impl Events {
         let arn = Arc::clone(&found.arn);
         let of_bus = Series { scope, bus: Some(Arc::clone(&found.name)), rule: None };
         let mut deliveries = Vec::new();
-        let mut matched = Vec::new();
+        let (mut matched, mut archived) = (Vec::new(), Vec::new());
         for name in found.matcher.matches(parsed) {
-            let Some(rule) = found.rules.get(name) else { continue };
+            let Some(rule) = found.rules.get(name).filter(|rule| published.is_for(&rule.arn)) else {
+                continue;
+            };
             let record = TraceRecord::delivered(
                 step.now,
                 "rule matched",
@@ -62,6 +74,9 @@ impl Events {
                 Arc::clone(&rule.arn),
             );
             step.note(TraceNote { traces: one(TraceId(published.id)), record });
+            if let Some(archive) = &rule.record.archive {
+                archived.push((Arc::clone(name), archive.clone(), Arc::clone(&rule.arn)));
+            }
             deliveries.extend(deliveries_of(step.now, (&found.name, name), rule, published));
             matched.push(Arc::clone(name));
         }
@@ -77,6 +92,10 @@ impl Events {
             self.kept.came_on(step, published.id, &arn);
         } else {
             self.kept.keep(step, published.id, &arn, &published.event);
+        }
+        for (rule, archive, arn) in archived {
+            let series = Series { rule: Some(rule), ..of_bus.clone() };
+            self.archive(step, &series, &archive, (&arn, published));
         }
         self.deliver_all(step, deliveries);
     }
@@ -108,11 +127,13 @@ impl Events {
         let event = envelope.to_json("{}").into();
         let published = Published {
             id,
+            time: due,
             event,
             from: Arc::clone(&rule.arn),
             depth: 0,
             trace_header: None,
             is_relayed: false,
+            only: None,
         };
         let deliveries = deliveries_of(step.now, (&Arc::from(DEFAULT), name), rule, &published);
         let record = TraceRecord::delivered(step.now, "schedule", "aws.events", &*rule.arn);

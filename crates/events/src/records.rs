@@ -2,15 +2,21 @@
 //!
 //! - [`Space::Config`] `events\0b` + scope + bus name: a bus ([`BusRecord`], JSON). The default bus is there once it was changed.
 //! - [`Space::Config`] `events\0r` + scope + bus name + `\0` + rule name: a rule with its targets ([`RuleRecord`], JSON).
+//! - [`Space::Config`] `events\0a` + scope + archive name: an archive ([`ArchiveRecord`], JSON).
+//! - [`Space::Config`] `events\0p` + scope + replay name: a replay ([`ReplayRecord`], JSON).
+//! - [`Space::Config`] `events\0x` + scope + id of a deleted archive, hex: when it was deleted; its events are still to be removed.
 //! - [`Space::Outbox`]: deliveries that are tried again ([`crate::deliver::Delivery`]).
-//! - [`Space::Event`]: the latest events ([`crate::state::kept`]).
+//! - [`Space::Event`]: the latest events ([`crate::state::kept`]), and those of archives ([`crate::state::archive`]).
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use pontoon_core::ids::{format_uuid, parse_uuid};
 use pontoon_core::{LoadError, Scope, ServiceId, StoreRead, Timestamp, records};
 use serde::{Deserialize, Serialize};
 
+use crate::state::archive::{ArchiveId, ArchiveRecord};
+use crate::state::replay::ReplayRecord;
 use crate::state::target::TargetRecord;
 
 /// A bus without its rules.
@@ -68,6 +74,12 @@ pub struct RuleRecord {
     pub anchor_millis: i64,
     /// When its schedule last fired, milliseconds.
     pub fired_millis: Option<i64>,
+    /// The AWS service that made it, for rules that are not the caller's own.
+    #[serde(default)]
+    pub managed_by: Option<String>,
+    /// The archive that keeps what it matches, for the rules of archives.
+    #[serde(default)]
+    pub archive: Option<String>,
 }
 
 impl RuleRecord {
@@ -94,6 +106,24 @@ pub fn rule_key(scope: Scope, bus: &str, rule: &str) -> Vec<u8> {
     config_key(b'r', scope, &format!("{bus}\0{rule}"))
 }
 
+/// Key of an archive.
+#[must_use]
+pub fn archive_key(scope: Scope, archive: &str) -> Vec<u8> {
+    config_key(b'a', scope, archive)
+}
+
+/// Key of a replay.
+#[must_use]
+pub fn replay_key(scope: Scope, replay: &str) -> Vec<u8> {
+    config_key(b'p', scope, replay)
+}
+
+/// Key of what is left of a deleted archive. Whose it was does not matter any more.
+#[must_use]
+pub fn purge_key(archive: ArchiveId) -> Vec<u8> {
+    config_key(b'x', Scope::default(), &format_uuid(archive))
+}
+
 pub use pontoon_core::records::to_json;
 
 /// What the store holds.
@@ -103,9 +133,15 @@ pub struct Loaded {
     pub buses: Vec<(Scope, String, BusRecord)>,
     /// Rules by the name of their bus, a zero byte, and their own.
     pub rules: Vec<(Scope, String, RuleRecord)>,
+    /// Archives by name.
+    pub archives: Vec<(Scope, String, ArchiveRecord)>,
+    /// Replays by name.
+    pub replays: Vec<(Scope, String, ReplayRecord)>,
+    /// Deleted archives whose events are still there: when they were deleted, milliseconds, and their ids.
+    pub purges: Vec<(i64, ArchiveId)>,
 }
 
-/// Reads all buses and rules.
+/// Reads everything.
 ///
 /// # Errors
 /// If a record cannot be read.
@@ -116,6 +152,12 @@ pub fn load(store: &dyn StoreRead) -> Result<Loaded, LoadError> {
         match kind {
             b'b' => loaded.buses.push((scope, name, records::of_json(value)?)),
             b'r' => loaded.rules.push((scope, name, records::of_json(value)?)),
+            b'a' => loaded.archives.push((scope, name, records::of_json(value)?)),
+            b'p' => loaded.replays.push((scope, name, records::of_json(value)?)),
+            b'x' => {
+                let id = parse_uuid(&name).ok_or("its key names no archive")?;
+                loaded.purges.push((records::of_json(value)?, id));
+            }
             _ => return Err("its key is of no known kind".to_owned()),
         }
         Ok(())

@@ -11,7 +11,9 @@ use pontoon_core::{
 };
 
 use crate::Events;
+use crate::archives::Archives;
 use crate::records::{self, BusRecord};
+use crate::replays::Replays;
 use crate::state::bus::{Bus, DEFAULT, Rule};
 use crate::state::kept::Kept;
 
@@ -25,7 +27,7 @@ impl Service for Events {
     }
 
     fn load(&mut self, store: &dyn StoreRead) -> Result<(), LoadError> {
-        let records::Loaded { buses, rules } = records::load(store)?;
+        let records::Loaded { buses, rules, archives, replays, purges } = records::load(store)?;
         for (scope, name, record) in buses {
             let bus = Bus::new(scope, &name, record);
             self.buses.entry(scope).or_default().insert(name, bus);
@@ -45,6 +47,8 @@ impl Service for Events {
         }
         self.outbox = Outbox::load(ServiceId::Events, store)?;
         self.kept = Kept::load(store)?;
+        self.archives = Archives::load(store, archives, purges)?;
+        self.replays = Replays::load(replays);
         Ok(())
     }
 
@@ -62,7 +66,14 @@ impl Service for Events {
 
     fn next_due(&self) -> Option<Timestamp> {
         let fires = self.schedules.first().map(|(at, ..)| *at);
-        [self.outbox.next_due(), fires, self.metrics.due()].into_iter().flatten().min()
+        let all = [
+            self.outbox.next_due(),
+            fires,
+            self.metrics.due(),
+            self.replays.next_due(),
+            self.archives.next_due(),
+        ];
+        all.into_iter().flatten().min()
     }
 
     fn run_due(&mut self, step: &mut Step<'_>) {
@@ -75,6 +86,10 @@ impl Service for Events {
             }
         } else if self.outbox.next_due() == next {
             self.attempt_due(step);
+        } else if self.replays.next_due() == next {
+            self.replay_due(step);
+        } else if self.archives.next_due() == next {
+            self.archives.run_due(step);
         } else if let Some((at, scope, name)) = self.schedules.pop_first() {
             self.fire(step, at, scope, &name);
         }

@@ -8,6 +8,8 @@ use pontoon_core::{ApiError, Inspect, Output, PolicyMode, Principal, Scope, Serv
 
 use crate::testing::{Bench, Sent, scope};
 
+mod archives;
+
 fn queue(name: &str) -> String {
     scope().arn("sqs", name)
 }

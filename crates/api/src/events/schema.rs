@@ -18,6 +18,50 @@ pub(super) static APP_SYNC_PARAMETERS: StructSchema = StructSchema {
     xml_namespace: None,
 };
 
+pub(super) static ARCHIVE: StructSchema = StructSchema {
+    name: "Archive",
+    members: &[
+        Member {
+            name: "ArchiveName",
+            wire: "ArchiveName",
+            query: "ArchiveName",
+            constraints: &limits::ARCHIVE_NAME,
+            ..MEMBER
+        },
+        Member {
+            name: "EventSourceArn",
+            wire: "EventSourceArn",
+            query: "EventSourceArn",
+            constraints: &limits::EVENT_BUS_ARN,
+            ..MEMBER
+        },
+        Member {
+            name: "State",
+            wire: "State",
+            query: "State",
+            constraints: &limits::ARCHIVE_STATE,
+            ..MEMBER
+        },
+        Member { name: "StateReason", wire: "StateReason", query: "StateReason", ..MEMBER },
+        Member {
+            name: "RetentionDays",
+            wire: "RetentionDays",
+            query: "RetentionDays",
+            constraints: &limits::RETENTION_DAYS,
+            ..MEMBER
+        },
+        Member { name: "SizeBytes", wire: "SizeBytes", query: "SizeBytes", ..MEMBER },
+        Member { name: "EventCount", wire: "EventCount", query: "EventCount", ..MEMBER },
+        Member { name: "CreationTime", wire: "CreationTime", query: "CreationTime", ..MEMBER },
+    ],
+    payload: None,
+    xml_namespace: None,
+};
+
+pub(super) static ARCHIVE_RESPONSE_LIST: ListSchema = ListSchema {
+    member: Member { name: "member", wire: "member", query: "member", required: true, ..MEMBER },
+};
+
 pub(super) static AWS_VPC_CONFIGURATION: StructSchema = StructSchema {
     name: "AwsVpcConfiguration",
     members: &[
@@ -63,6 +107,31 @@ pub(super) static BATCH_PARAMETERS: StructSchema = StructSchema {
 pub(super) static BATCH_RETRY_STRATEGY: StructSchema = StructSchema {
     name: "BatchRetryStrategy",
     members: &[Member { name: "Attempts", wire: "Attempts", query: "Attempts", ..MEMBER }],
+    payload: None,
+    xml_namespace: None,
+};
+
+pub(super) static CANCEL_REPLAY_INPUT: StructSchema = StructSchema {
+    name: "CancelReplayRequest",
+    members: &[Member {
+        name: "ReplayName",
+        wire: "ReplayName",
+        query: "ReplayName",
+        required: true,
+        constraints: &limits::REPLAY_NAME,
+        ..MEMBER
+    }],
+    payload: None,
+    xml_namespace: None,
+};
+
+pub(super) static CANCEL_REPLAY_OUTPUT: StructSchema = StructSchema {
+    name: "CancelReplayResponse",
+    members: &[
+        Member { name: "ReplayArn", wire: "ReplayArn", query: "ReplayArn", ..MEMBER },
+        Member { name: "State", wire: "State", query: "State", constraints: &limits::REPLAY_STATE, ..MEMBER },
+        Member { name: "StateReason", wire: "StateReason", query: "StateReason", ..MEMBER },
+    ],
     payload: None,
     xml_namespace: None,
 };
@@ -114,6 +183,82 @@ pub(super) static CONDITION: StructSchema = StructSchema {
         Member { name: "Type", wire: "Type", query: "Type", required: true, ..MEMBER },
         Member { name: "Key", wire: "Key", query: "Key", required: true, ..MEMBER },
         Member { name: "Value", wire: "Value", query: "Value", required: true, ..MEMBER },
+    ],
+    payload: None,
+    xml_namespace: None,
+};
+
+pub(super) static CREATE_ARCHIVE_INPUT: StructSchema = StructSchema {
+    name: "CreateArchiveRequest",
+    members: &[
+        Member {
+            name: "ArchiveName",
+            wire: "ArchiveName",
+            query: "ArchiveName",
+            required: true,
+            constraints: &limits::ARCHIVE_NAME,
+            ..MEMBER
+        },
+        Member {
+            name: "EventSourceArn",
+            wire: "EventSourceArn",
+            query: "EventSourceArn",
+            required: true,
+            constraints: &limits::EVENT_BUS_ARN,
+            ..MEMBER
+        },
+        Member {
+            name: "Description",
+            wire: "Description",
+            query: "Description",
+            constraints: &limits::ARCHIVE_DESCRIPTION,
+            ..MEMBER
+        },
+        Member {
+            name: "EventPattern",
+            wire: "EventPattern",
+            query: "EventPattern",
+            constraints: &limits::EVENT_PATTERN,
+            ..MEMBER
+        },
+        Member {
+            name: "RetentionDays",
+            wire: "RetentionDays",
+            query: "RetentionDays",
+            constraints: &limits::RETENTION_DAYS,
+            ..MEMBER
+        },
+        Member {
+            name: "KmsKeyIdentifier",
+            wire: "KmsKeyIdentifier",
+            query: "KmsKeyIdentifier",
+            constraints: &limits::KMS_KEY_IDENTIFIER,
+            ..MEMBER
+        },
+    ],
+    payload: None,
+    xml_namespace: None,
+};
+
+pub(super) static CREATE_ARCHIVE_OUTPUT: StructSchema = StructSchema {
+    name: "CreateArchiveResponse",
+    members: &[
+        Member {
+            name: "ArchiveArn",
+            wire: "ArchiveArn",
+            query: "ArchiveArn",
+            constraints: &limits::ARCHIVE_ARN,
+            ..MEMBER
+        },
+        Member {
+            name: "State",
+            wire: "State",
+            query: "State",
+            constraints: &limits::ARCHIVE_STATE,
+            ..MEMBER
+        },
+        Member { name: "StateReason", wire: "StateReason", query: "StateReason", ..MEMBER },
+        Member { name: "CreationTime", wire: "CreationTime", query: "CreationTime", ..MEMBER },
     ],
     payload: None,
     xml_namespace: None,
@@ -221,6 +366,23 @@ pub(super) static DEAD_LETTER_CONFIG: StructSchema = StructSchema {
     xml_namespace: None,
 };
 
+pub(super) static DELETE_ARCHIVE_INPUT: StructSchema = StructSchema {
+    name: "DeleteArchiveRequest",
+    members: &[Member {
+        name: "ArchiveName",
+        wire: "ArchiveName",
+        query: "ArchiveName",
+        required: true,
+        constraints: &limits::ARCHIVE_NAME,
+        ..MEMBER
+    }],
+    payload: None,
+    xml_namespace: None,
+};
+
+pub(super) static DELETE_ARCHIVE_OUTPUT: StructSchema =
+    StructSchema { name: "DeleteArchiveResponse", members: &[], payload: None, xml_namespace: None };
+
 pub(super) static DELETE_EVENT_BUS_INPUT: StructSchema = StructSchema {
     name: "DeleteEventBusRequest",
     members: &[Member {
@@ -254,6 +416,88 @@ pub(super) static DELETE_RULE_INPUT: StructSchema = StructSchema {
             ..MEMBER
         },
         Member { name: "Force", wire: "Force", query: "Force", ..MEMBER },
+    ],
+    payload: None,
+    xml_namespace: None,
+};
+
+pub(super) static DESCRIBE_ARCHIVE_INPUT: StructSchema = StructSchema {
+    name: "DescribeArchiveRequest",
+    members: &[Member {
+        name: "ArchiveName",
+        wire: "ArchiveName",
+        query: "ArchiveName",
+        required: true,
+        constraints: &limits::ARCHIVE_NAME,
+        ..MEMBER
+    }],
+    payload: None,
+    xml_namespace: None,
+};
+
+pub(super) static DESCRIBE_ARCHIVE_OUTPUT: StructSchema = StructSchema {
+    name: "DescribeArchiveResponse",
+    members: &[
+        Member {
+            name: "ArchiveArn",
+            wire: "ArchiveArn",
+            query: "ArchiveArn",
+            constraints: &limits::ARCHIVE_ARN,
+            ..MEMBER
+        },
+        Member {
+            name: "ArchiveName",
+            wire: "ArchiveName",
+            query: "ArchiveName",
+            constraints: &limits::ARCHIVE_NAME,
+            ..MEMBER
+        },
+        Member {
+            name: "EventSourceArn",
+            wire: "EventSourceArn",
+            query: "EventSourceArn",
+            constraints: &limits::EVENT_BUS_ARN,
+            ..MEMBER
+        },
+        Member {
+            name: "Description",
+            wire: "Description",
+            query: "Description",
+            constraints: &limits::ARCHIVE_DESCRIPTION,
+            ..MEMBER
+        },
+        Member {
+            name: "EventPattern",
+            wire: "EventPattern",
+            query: "EventPattern",
+            constraints: &limits::EVENT_PATTERN,
+            ..MEMBER
+        },
+        Member {
+            name: "State",
+            wire: "State",
+            query: "State",
+            constraints: &limits::ARCHIVE_STATE,
+            ..MEMBER
+        },
+        Member { name: "StateReason", wire: "StateReason", query: "StateReason", ..MEMBER },
+        Member {
+            name: "KmsKeyIdentifier",
+            wire: "KmsKeyIdentifier",
+            query: "KmsKeyIdentifier",
+            constraints: &limits::KMS_KEY_IDENTIFIER,
+            ..MEMBER
+        },
+        Member {
+            name: "RetentionDays",
+            wire: "RetentionDays",
+            query: "RetentionDays",
+            constraints: &limits::RETENTION_DAYS,
+            ..MEMBER
+        },
+        Member { name: "SizeBytes", wire: "SizeBytes", query: "SizeBytes", ..MEMBER },
+        Member { name: "EventCount", wire: "EventCount", query: "EventCount", ..MEMBER },
+        Member { name: "CreationTime", wire: "CreationTime", query: "CreationTime", ..MEMBER },
     ],
     payload: None,
     xml_namespace: None,
@@ -308,6 +552,69 @@ pub(super) static DESCRIBE_EVENT_BUS_OUTPUT: StructSchema = StructSchema {
         },
         Member { name: "CreationTime", wire: "CreationTime", query: "CreationTime", ..MEMBER },
         Member { name: "LastModifiedTime", wire: "LastModifiedTime", query: "LastModifiedTime", ..MEMBER },
+    ],
+    payload: None,
+    xml_namespace: None,
+};
+
+pub(super) static DESCRIBE_REPLAY_INPUT: StructSchema = StructSchema {
+    name: "DescribeReplayRequest",
+    members: &[Member {
+        name: "ReplayName",
+        wire: "ReplayName",
+        query: "ReplayName",
+        required: true,
+        constraints: &limits::REPLAY_NAME,
+        ..MEMBER
+    }],
+    payload: None,
+    xml_namespace: None,
+};
+
+pub(super) static DESCRIBE_REPLAY_OUTPUT: StructSchema = StructSchema {
+    name: "DescribeReplayResponse",
+    members: &[
+        Member {
+            name: "ReplayName",
+            wire: "ReplayName",
+            query: "ReplayName",
+            constraints: &limits::REPLAY_NAME,
+            ..MEMBER
+        },
+        Member { name: "ReplayArn", wire: "ReplayArn", query: "ReplayArn", ..MEMBER },
+        Member {
+            name: "Description",
+            wire: "Description",
+            query: "Description",
+            constraints: &limits::REPLAY_DESCRIPTION,
+            ..MEMBER
+        },
+        Member { name: "State", wire: "State", query: "State", constraints: &limits::REPLAY_STATE, ..MEMBER },
+        Member { name: "StateReason", wire: "StateReason", query: "StateReason", ..MEMBER },
+        Member {
+            name: "EventSourceArn",
+            wire: "EventSourceArn",
+            query: "EventSourceArn",
+            constraints: &limits::ARCHIVE_ARN,
+            ..MEMBER
+        },
+        Member {
+            name: "Destination",
+            wire: "Destination",
+            query: "Destination",
+            constraints: &limits::INNER,
+            ..MEMBER
+        },
+        Member { name: "EventStartTime", wire: "EventStartTime", query: "EventStartTime", ..MEMBER },
+        Member { name: "EventEndTime", wire: "EventEndTime", query: "EventEndTime", ..MEMBER },
+        Member {
+            name: "EventLastReplayedTime",
+            wire: "EventLastReplayedTime",
+            query: "EventLastReplayedTime",
+            ..MEMBER
+        },
+        Member { name: "ReplayStartTime", wire: "ReplayStartTime", query: "ReplayStartTime", ..MEMBER },
+        Member { name: "ReplayEndTime", wire: "ReplayEndTime", query: "ReplayEndTime", ..MEMBER },
     ],
     payload: None,
     xml_namespace: None,
@@ -630,6 +937,59 @@ pub(super) static KINESIS_PARAMETERS: StructSchema = StructSchema {
     xml_namespace: None,
 };
 
+pub(super) static LIST_ARCHIVES_INPUT: StructSchema = StructSchema {
+    name: "ListArchivesRequest",
+    members: &[
+        Member {
+            name: "NamePrefix",
+            wire: "NamePrefix",
+            query: "NamePrefix",
+            constraints: &limits::ARCHIVE_NAME,
+            ..MEMBER
+        },
+        Member {
+            name: "EventSourceArn",
+            wire: "EventSourceArn",
+            query: "EventSourceArn",
+            constraints: &limits::EVENT_BUS_ARN,
+            ..MEMBER
+        },
+        Member {
+            name: "State",
+            wire: "State",
+            query: "State",
+            constraints: &limits::ARCHIVE_STATE,
+            ..MEMBER
+        },
+        Member {
+            name: "NextToken",
+            wire: "NextToken",
+            query: "NextToken",
+            constraints: &limits::NEXT_TOKEN,
+            ..MEMBER
+        },
+        Member { name: "Limit", wire: "Limit", query: "Limit", constraints: &limits::LIMIT_MAX100, ..MEMBER },
+    ],
+    payload: None,
+    xml_namespace: None,
+};
+
+pub(super) static LIST_ARCHIVES_OUTPUT: StructSchema = StructSchema {
+    name: "ListArchivesResponse",
+    members: &[
+        Member { name: "Archives", wire: "Archives", query: "Archives", ..MEMBER },
+        Member {
+            name: "NextToken",
+            wire: "NextToken",
+            query: "NextToken",
+            constraints: &limits::NEXT_TOKEN,
+            ..MEMBER
+        },
+    ],
+    payload: None,
+    xml_namespace: None,
+};
+
 pub(super) static LIST_EVENT_BUSES_INPUT: StructSchema = StructSchema {
     name: "ListEventBusesRequest",
     members: &[
@@ -657,6 +1017,53 @@ pub(super) static LIST_EVENT_BUSES_OUTPUT: StructSchema = StructSchema {
     name: "ListEventBusesResponse",
     members: &[
         Member { name: "EventBuses", wire: "EventBuses", query: "EventBuses", ..MEMBER },
+        Member {
+            name: "NextToken",
+            wire: "NextToken",
+            query: "NextToken",
+            constraints: &limits::NEXT_TOKEN,
+            ..MEMBER
+        },
+    ],
+    payload: None,
+    xml_namespace: None,
+};
+
+pub(super) static LIST_REPLAYS_INPUT: StructSchema = StructSchema {
+    name: "ListReplaysRequest",
+    members: &[
+        Member {
+            name: "NamePrefix",
+            wire: "NamePrefix",
+            query: "NamePrefix",
+            constraints: &limits::REPLAY_NAME,
+            ..MEMBER
+        },
+        Member { name: "State", wire: "State", query: "State", constraints: &limits::REPLAY_STATE, ..MEMBER },
+        Member {
+            name: "EventSourceArn",
+            wire: "EventSourceArn",
+            query: "EventSourceArn",
+            constraints: &limits::ARCHIVE_ARN,
+            ..MEMBER
+        },
+        Member {
+            name: "NextToken",
+            wire: "NextToken",
+            query: "NextToken",
+            constraints: &limits::NEXT_TOKEN,
+            ..MEMBER
+        },
+        Member { name: "Limit", wire: "Limit", query: "Limit", constraints: &limits::LIMIT_MAX100, ..MEMBER },
+    ],
+    payload: None,
+    xml_namespace: None,
+};
+
+pub(super) static LIST_REPLAYS_OUTPUT: StructSchema = StructSchema {
+    name: "ListReplaysResponse",
+    members: &[
+        Member { name: "Replays", wire: "Replays", query: "Replays", ..MEMBER },
         Member {
             name: "NextToken",
             wire: "NextToken",
@@ -1331,6 +1738,78 @@ pub(super) static REMOVE_TARGETS_RESULT_ENTRY_LIST: ListSchema = ListSchema {
     member: Member { name: "member", wire: "member", query: "member", required: true, ..MEMBER },
 };
 
+pub(super) static REPLAY: StructSchema = StructSchema {
+    name: "Replay",
+    members: &[
+        Member {
+            name: "ReplayName",
+            wire: "ReplayName",
+            query: "ReplayName",
+            constraints: &limits::REPLAY_NAME,
+            ..MEMBER
+        },
+        Member {
+            name: "EventSourceArn",
+            wire: "EventSourceArn",
+            query: "EventSourceArn",
+            constraints: &limits::ARCHIVE_ARN,
+            ..MEMBER
+        },
+        Member { name: "State", wire: "State", query: "State", constraints: &limits::REPLAY_STATE, ..MEMBER },
+        Member { name: "StateReason", wire: "StateReason", query: "StateReason", ..MEMBER },
+        Member { name: "EventStartTime", wire: "EventStartTime", query: "EventStartTime", ..MEMBER },
+        Member { name: "EventEndTime", wire: "EventEndTime", query: "EventEndTime", ..MEMBER },
+        Member {
+            name: "EventLastReplayedTime",
+            wire: "EventLastReplayedTime",
+            query: "EventLastReplayedTime",
+            ..MEMBER
+        },
+        Member { name: "ReplayStartTime", wire: "ReplayStartTime", query: "ReplayStartTime", ..MEMBER },
+        Member { name: "ReplayEndTime", wire: "ReplayEndTime", query: "ReplayEndTime", ..MEMBER },
+    ],
+    payload: None,
+    xml_namespace: None,
+};
+
+pub(super) static REPLAY_DESTINATION: StructSchema = StructSchema {
+    name: "ReplayDestination",
+    members: &[
+        Member {
+            name: "Arn",
+            wire: "Arn",
+            query: "Arn",
+            required: true,
+            constraints: &limits::ARN,
+            ..MEMBER
+        },
+        Member {
+            name: "FilterArns",
+            wire: "FilterArns",
+            query: "FilterArns",
+            constraints: &limits::INNER,
+            ..MEMBER
+        },
+    ],
+    payload: None,
+    xml_namespace: None,
+};
+
+pub(super) static REPLAY_DESTINATION_FILTERS: ListSchema = ListSchema {
+    member: Member {
+        name: "member",
+        wire: "member",
+        query: "member",
+        required: true,
+        constraints: &limits::ARN,
+        ..MEMBER
+    },
+};
+
+pub(super) static REPLAY_LIST: ListSchema = ListSchema {
+    member: Member { name: "member", wire: "member", query: "member", required: true, ..MEMBER },
+};
+
 pub(super) static RETRY_POLICY: StructSchema = StructSchema {
     name: "RetryPolicy",
     members: &[
@@ -1543,6 +2022,71 @@ pub(super) static SQS_PARAMETERS: StructSchema = StructSchema {
         constraints: &limits::MESSAGE_GROUP_ID,
         ..MEMBER
     }],
+    payload: None,
+    xml_namespace: None,
+};
+
+pub(super) static START_REPLAY_INPUT: StructSchema = StructSchema {
+    name: "StartReplayRequest",
+    members: &[
+        Member {
+            name: "ReplayName",
+            wire: "ReplayName",
+            query: "ReplayName",
+            required: true,
+            constraints: &limits::REPLAY_NAME,
+            ..MEMBER
+        },
+        Member {
+            name: "Description",
+            wire: "Description",
+            query: "Description",
+            constraints: &limits::REPLAY_DESCRIPTION,
+            ..MEMBER
+        },
+        Member {
+            name: "EventSourceArn",
+            wire: "EventSourceArn",
+            query: "EventSourceArn",
+            required: true,
+            constraints: &limits::ARCHIVE_ARN,
+            ..MEMBER
+        },
+        Member {
+            name: "EventStartTime",
+            wire: "EventStartTime",
+            query: "EventStartTime",
+            required: true,
+            ..MEMBER
+        },
+        Member {
+            name: "EventEndTime",
+            wire: "EventEndTime",
+            query: "EventEndTime",
+            required: true,
+            ..MEMBER
+        },
+        Member {
+            name: "Destination",
+            wire: "Destination",
+            query: "Destination",
+            required: true,
+            constraints: &limits::INNER,
+            ..MEMBER
+        },
+    ],
+    payload: None,
+    xml_namespace: None,
+};
+
+pub(super) static START_REPLAY_OUTPUT: StructSchema = StructSchema {
+    name: "StartReplayResponse",
+    members: &[
+        Member { name: "ReplayArn", wire: "ReplayArn", query: "ReplayArn", ..MEMBER },
+        Member { name: "State", wire: "State", query: "State", constraints: &limits::REPLAY_STATE, ..MEMBER },
+        Member { name: "StateReason", wire: "StateReason", query: "StateReason", ..MEMBER },
+        Member { name: "ReplayStartTime", wire: "ReplayStartTime", query: "ReplayStartTime", ..MEMBER },
+    ],
     payload: None,
     xml_namespace: None,
 };
@@ -1838,6 +2382,74 @@ pub(super) static UNTAG_RESOURCE_INPUT: StructSchema = StructSchema {
 pub(super) static UNTAG_RESOURCE_OUTPUT: StructSchema =
     StructSchema { name: "UntagResourceResponse", members: &[], payload: None, xml_namespace: None };
 
+pub(super) static UPDATE_ARCHIVE_INPUT: StructSchema = StructSchema {
+    name: "UpdateArchiveRequest",
+    members: &[
+        Member {
+            name: "ArchiveName",
+            wire: "ArchiveName",
+            query: "ArchiveName",
+            required: true,
+            constraints: &limits::ARCHIVE_NAME,
+            ..MEMBER
+        },
+        Member {
+            name: "Description",
+            wire: "Description",
+            query: "Description",
+            constraints: &limits::ARCHIVE_DESCRIPTION,
+            ..MEMBER
+        },
+        Member {
+            name: "EventPattern",
+            wire: "EventPattern",
+            query: "EventPattern",
+            constraints: &limits::EVENT_PATTERN,
+            ..MEMBER
+        },
+        Member {
+            name: "RetentionDays",
+            wire: "RetentionDays",
+            query: "RetentionDays",
+            constraints: &limits::RETENTION_DAYS,
+            ..MEMBER
+        },
+        Member {
+            name: "KmsKeyIdentifier",
+            wire: "KmsKeyIdentifier",
+            query: "KmsKeyIdentifier",
+            constraints: &limits::KMS_KEY_IDENTIFIER,
+            ..MEMBER
+        },
+    ],
+    payload: None,
+    xml_namespace: None,
+};
+
+pub(super) static UPDATE_ARCHIVE_OUTPUT: StructSchema = StructSchema {
+    name: "UpdateArchiveResponse",
+    members: &[
+        Member {
+            name: "ArchiveArn",
+            wire: "ArchiveArn",
+            query: "ArchiveArn",
+            constraints: &limits::ARCHIVE_ARN,
+            ..MEMBER
+        },
+        Member {
+            name: "State",
+            wire: "State",
+            query: "State",
+            constraints: &limits::ARCHIVE_STATE,
+            ..MEMBER
+        },
+        Member { name: "StateReason", wire: "StateReason", query: "StateReason", ..MEMBER },
+        Member { name: "CreationTime", wire: "CreationTime", query: "CreationTime", ..MEMBER },
+    ],
+    payload: None,
+    xml_namespace: None,
+};
+
 pub(super) static UPDATE_EVENT_BUS_INPUT: StructSchema = StructSchema {
     name: "UpdateEventBusRequest",
     members: &[
@@ -1940,8 +2552,56 @@ mod limits {
     pub(super) static GRAPH_QL_OPERATION: Constraints =
         Constraints { min: Some(1), max: Some(1048576), ..Constraints::NONE };
 
+    pub(super) static ARCHIVE_NAME: Constraints = Constraints {
+        min: Some(1),
+        max: Some(48),
+        pattern: Some("[\\.\\-_A-Za-z0-9]+"),
+        matches: Some(|text| {
+            static PATTERN: Pattern = Pattern::new("\\A(?:[\\x{2E}\\x{2D}_A-Za-z0-9]+)\\z");
+            PATTERN.matches(text)
+        }),
+        ..Constraints::NONE
+    };
+
+    pub(super) static EVENT_BUS_ARN: Constraints = Constraints {
+        min: Some(1),
+        max: Some(1600),
+        pattern: Some("^arn:aws([a-z]|\\-)*:events:([a-z]|\\d|\\-)*:([0-9]{12})?:.+\\/.+$"),
+        matches: Some(|text| {
+            static PATTERN: Pattern = Pattern::new(
+                "\\A(?:^arn:aws([a-z]|\\-)*:events:([a-z]|[0-9]|\\-)*:([0-9]{12})?:[^\\n\\r\\x{85}\\x{2028}\\x{2029}]+/[^\\n\\r\\x{85}\\x{2028}\\x{2029}]+$)\\z",
+            );
+            PATTERN.matches(text)
+        }),
+        ..Constraints::NONE
+    };
+
+    pub(super) static ARCHIVE_STATE: Constraints = Constraints {
+        values: &["ENABLED", "DISABLED", "CREATING", "UPDATING", "CREATE_FAILED", "UPDATE_FAILED"],
+        ..Constraints::NONE
+    };
+
+    pub(super) static RETENTION_DAYS: Constraints =
+        Constraints { bounds: Bounds::Integer, min: Some(0), ..Constraints::NONE };
+
     pub(super) static ASSIGN_PUBLIC_IP: Constraints =
         Constraints { values: &["ENABLED", "DISABLED"], ..Constraints::NONE };
+
+    pub(super) static REPLAY_NAME: Constraints = Constraints {
+        min: Some(1),
+        max: Some(64),
+        pattern: Some("[\\.\\-_A-Za-z0-9]+"),
+        matches: Some(|text| {
+            static PATTERN: Pattern = Pattern::new("\\A(?:[\\x{2E}\\x{2D}_A-Za-z0-9]+)\\z");
+            PATTERN.matches(text)
+        }),
+        ..Constraints::NONE
+    };
+
+    pub(super) static REPLAY_STATE: Constraints = Constraints {
+        values: &["STARTING", "RUNNING", "CANCELLING", "COMPLETED", "CANCELLED", "FAILED"],
+        ..Constraints::NONE
+    };
 
     pub(super) static INNER: Constraints = Constraints { inner: true, ..Constraints::NONE };
 
@@ -1953,6 +2613,41 @@ mod limits {
 
     pub(super) static CAPACITY_PROVIDER_STRATEGY_ITEM_BASE: Constraints =
         Constraints { bounds: Bounds::Integer, min: Some(0), max: Some(100000), ..Constraints::NONE };
+
+    pub(super) static ARCHIVE_DESCRIPTION: Constraints = Constraints {
+        max: Some(512),
+        pattern: Some(".*"),
+        matches: Some(|text| {
+            static PATTERN: Pattern = Pattern::new("\\A(?:[^\\n\\r\\x{85}\\x{2028}\\x{2029}]*)\\z");
+            PATTERN.matches(text)
+        }),
+        ..Constraints::NONE
+    };
+
+    pub(super) static EVENT_PATTERN: Constraints = Constraints { max: Some(4096), ..Constraints::NONE };
+
+    pub(super) static KMS_KEY_IDENTIFIER: Constraints = Constraints {
+        max: Some(2048),
+        pattern: Some("^[a-zA-Z0-9_\\-/:]*$"),
+        matches: Some(|text| {
+            static PATTERN: Pattern = Pattern::new("\\A(?:^[a-zA-Z0-9_\\x{2D}/:]*$)\\z");
+            PATTERN.matches(text)
+        }),
+        ..Constraints::NONE
+    };
+
+    pub(super) static ARCHIVE_ARN: Constraints = Constraints {
+        min: Some(1),
+        max: Some(1600),
+        pattern: Some("^arn:aws([a-z]|\\-)*:events:([a-z]|\\d|\\-)*:([0-9]{12})?:.+\\/.+$"),
+        matches: Some(|text| {
+            static PATTERN: Pattern = Pattern::new(
+                "\\A(?:^arn:aws([a-z]|\\-)*:events:([a-z]|[0-9]|\\-)*:([0-9]{12})?:[^\\n\\r\\x{85}\\x{2028}\\x{2029}]+/[^\\n\\r\\x{85}\\x{2028}\\x{2029}]+$)\\z",
+            );
+            PATTERN.matches(text)
+        }),
+        ..Constraints::NONE
+    };
 
     pub(super) static EVENT_BUS_NAME: Constraints = Constraints {
         min: Some(1),
@@ -1979,16 +2674,6 @@ mod limits {
 
     pub(super) static EVENT_BUS_DESCRIPTION: Constraints =
         Constraints { max: Some(512), ..Constraints::NONE };
-
-    pub(super) static KMS_KEY_IDENTIFIER: Constraints = Constraints {
-        max: Some(2048),
-        pattern: Some("^[a-zA-Z0-9_\\-/:]*$"),
-        matches: Some(|text| {
-            static PATTERN: Pattern = Pattern::new("\\A(?:^[a-zA-Z0-9_\\x{2D}/:]*$)\\z");
-            PATTERN.matches(text)
-        }),
-        ..Constraints::NONE
-    };
 
     pub(super) static RESOURCE_ARN: Constraints =
         Constraints { min: Some(1), max: Some(1600), ..Constraints::NONE };
@@ -2019,7 +2704,15 @@ mod limits {
         ..Constraints::NONE
     };
 
-    pub(super) static EVENT_PATTERN: Constraints = Constraints { max: Some(4096), ..Constraints::NONE };
+    pub(super) static REPLAY_DESCRIPTION: Constraints = Constraints {
+        max: Some(512),
+        pattern: Some(".*"),
+        matches: Some(|text| {
+            static PATTERN: Pattern = Pattern::new("\\A(?:[^\\n\\r\\x{85}\\x{2028}\\x{2029}]*)\\z");
+            PATTERN.matches(text)
+        }),
+        ..Constraints::NONE
+    };
 
     pub(super) static SCHEDULE_EXPRESSION: Constraints = Constraints { max: Some(256), ..Constraints::NONE };
 
@@ -2343,6 +3036,14 @@ pub(super) mod errors {
     pub(in super::super) const CONCURRENT_MODIFICATION_EXCEPTION: ErrorSchema = ErrorSchema {
         shape: "ConcurrentModificationException",
         code: "ConcurrentModificationException",
+        status: 400,
+        sender: true,
+        message: "",
+    };
+
+    pub(in super::super) const ILLEGAL_STATUS_EXCEPTION: ErrorSchema = ErrorSchema {
+        shape: "IllegalStatusException",
+        code: "IllegalStatusException",
         status: 400,
         sender: true,
         message: "",

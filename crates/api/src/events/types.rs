@@ -41,6 +41,80 @@ impl Decode for AppSyncParameters {
     }
 }
 
+/// The model's `Archive`.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Archive {
+    /// `ArchiveName`: 1 to 48 characters.
+    pub archive_name: Option<String>,
+    /// `EventSourceArn`: 1 to 1600 characters.
+    pub event_source_arn: Option<String>,
+    /// `State`: one of 6 values.
+    pub state: Option<String>,
+    /// `StateReason`: at most 512 characters.
+    pub state_reason: Option<String>,
+    /// `RetentionDays`: at least 0.
+    pub retention_days: Option<i32>,
+    /// `SizeBytes`.
+    pub size_bytes: Option<i64>,
+    /// `EventCount`.
+    pub event_count: Option<i64>,
+    /// `CreationTime`.
+    pub creation_time: Option<Timestamp>,
+}
+
+impl Encode for Archive {
+    fn encode(&self, to: &mut dyn Writer) {
+        to.structure(&schema::ARCHIVE, &mut |to| {
+            if let Some(value) = &self.archive_name {
+                to.member(0, value);
+            }
+            if let Some(value) = &self.event_source_arn {
+                to.member(1, value);
+            }
+            if let Some(value) = &self.state {
+                to.member(2, value);
+            }
+            if let Some(value) = &self.state_reason {
+                to.member(3, value);
+            }
+            if let Some(value) = &self.retention_days {
+                to.member(4, value);
+            }
+            if let Some(value) = &self.size_bytes {
+                to.member(5, value);
+            }
+            if let Some(value) = &self.event_count {
+                to.member(6, value);
+            }
+            if let Some(value) = &self.creation_time {
+                to.member(7, &TimestampIn(TimestampFormat::Default, *value));
+            }
+        });
+    }
+}
+
+#[cfg(feature = "decode-outputs")]
+impl Decode for Archive {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::ARCHIVE, &mut |index, from| {
+            match index {
+                0 => value.archive_name = Some(from.string()?),
+                1 => value.event_source_arn = Some(from.string()?),
+                2 => value.state = Some(from.string()?),
+                3 => value.state_reason = Some(from.string()?),
+                4 => value.retention_days = Some(codec::integer(from)?),
+                5 => value.size_bytes = Some(from.integer()?),
+                6 => value.event_count = Some(from.integer()?),
+                7 => value.creation_time = Some(from.timestamp(TimestampFormat::Default)?),
+                _ => {}
+            }
+            Ok(())
+        })?;
+        Ok(value)
+    }
+}
+
 /// The model's `AwsVpcConfiguration`.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct AwsVpcConfiguration {
@@ -190,6 +264,78 @@ impl Decode for BatchRetryStrategy {
     }
 }
 
+/// Input of `CancelReplay`.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct CancelReplayInput {
+    /// `ReplayName`: required; 1 to 64 characters.
+    pub replay_name: String,
+}
+
+impl Encode for CancelReplayInput {
+    fn encode(&self, to: &mut dyn Writer) {
+        to.structure(&schema::CANCEL_REPLAY_INPUT, &mut |to| {
+            to.member(0, &self.replay_name);
+        });
+    }
+}
+
+impl Decode for CancelReplayInput {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::CANCEL_REPLAY_INPUT, &mut |index, from| {
+            if index == 0 {
+                value.replay_name = from.string()?;
+            }
+            Ok(())
+        })?;
+        Ok(value)
+    }
+}
+
+/// Output of `CancelReplay`.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct CancelReplayOutput {
+    /// `ReplayArn`: 1 to 1600 characters.
+    pub replay_arn: Option<String>,
+    /// `State`: one of 6 values.
+    pub state: Option<String>,
+    /// `StateReason`: at most 512 characters.
+    pub state_reason: Option<String>,
+}
+
+impl Encode for CancelReplayOutput {
+    fn encode(&self, to: &mut dyn Writer) {
+        to.structure(&schema::CANCEL_REPLAY_OUTPUT, &mut |to| {
+            if let Some(value) = &self.replay_arn {
+                to.member(0, value);
+            }
+            if let Some(value) = &self.state {
+                to.member(1, value);
+            }
+            if let Some(value) = &self.state_reason {
+                to.member(2, value);
+            }
+        });
+    }
+}
+
+#[cfg(feature = "decode-outputs")]
+impl Decode for CancelReplayOutput {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::CANCEL_REPLAY_OUTPUT, &mut |index, from| {
+            match index {
+                0 => value.replay_arn = Some(from.string()?),
+                1 => value.state = Some(from.string()?),
+                2 => value.state_reason = Some(from.string()?),
+                _ => {}
+            }
+            Ok(())
+        })?;
+        Ok(value)
+    }
+}
+
 /// The model's `CapacityProviderStrategyItem`.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct CapacityProviderStrategyItem {
@@ -260,6 +406,113 @@ impl Decode for Condition {
                 0 => value.r#type = from.string()?,
                 1 => value.key = from.string()?,
                 2 => value.value = from.string()?,
+                _ => {}
+            }
+            Ok(())
+        })?;
+        Ok(value)
+    }
+}
+
+/// Input of `CreateArchive`.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct CreateArchiveInput {
+    /// `ArchiveName`: required; 1 to 48 characters.
+    pub archive_name: String,
+    /// `EventSourceArn`: required; 1 to 1600 characters.
+    pub event_source_arn: String,
+    /// `Description`: at most 512 characters.
+    pub description: Option<String>,
+    /// `EventPattern`: at most 4096 characters.
+    pub event_pattern: Option<String>,
+    /// `RetentionDays`: at least 0.
+    pub retention_days: Option<i32>,
+    /// `KmsKeyIdentifier`: at most 2048 characters.
+    pub kms_key_identifier: Option<String>,
+}
+
+impl Encode for CreateArchiveInput {
+    fn encode(&self, to: &mut dyn Writer) {
+        to.structure(&schema::CREATE_ARCHIVE_INPUT, &mut |to| {
+            to.member(0, &self.archive_name);
+            to.member(1, &self.event_source_arn);
+            if let Some(value) = &self.description {
+                to.member(2, value);
+            }
+            if let Some(value) = &self.event_pattern {
+                to.member(3, value);
+            }
+            if let Some(value) = &self.retention_days {
+                to.member(4, value);
+            }
+            if let Some(value) = &self.kms_key_identifier {
+                to.member(5, value);
+            }
+        });
+    }
+}
+
+impl Decode for CreateArchiveInput {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::CREATE_ARCHIVE_INPUT, &mut |index, from| {
+            match index {
+                0 => value.archive_name = from.string()?,
+                1 => value.event_source_arn = from.string()?,
+                2 => value.description = Some(from.string()?),
+                3 => value.event_pattern = Some(from.string()?),
+                4 => value.retention_days = Some(codec::integer(from)?),
+                5 => value.kms_key_identifier = Some(from.string()?),
+                _ => {}
+            }
+            Ok(())
+        })?;
+        Ok(value)
+    }
+}
+
+/// Output of `CreateArchive`.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct CreateArchiveOutput {
+    /// `ArchiveArn`: 1 to 1600 characters.
+    pub archive_arn: Option<String>,
+    /// `State`: one of 6 values.
+    pub state: Option<String>,
+    /// `StateReason`: at most 512 characters.
+    pub state_reason: Option<String>,
+    /// `CreationTime`.
+    pub creation_time: Option<Timestamp>,
+}
+
+impl Encode for CreateArchiveOutput {
+    fn encode(&self, to: &mut dyn Writer) {
+        to.structure(&schema::CREATE_ARCHIVE_OUTPUT, &mut |to| {
+            if let Some(value) = &self.archive_arn {
+                to.member(0, value);
+            }
+            if let Some(value) = &self.state {
+                to.member(1, value);
+            }
+            if let Some(value) = &self.state_reason {
+                to.member(2, value);
+            }
+            if let Some(value) = &self.creation_time {
+                to.member(3, &TimestampIn(TimestampFormat::Default, *value));
+            }
+        });
+    }
+}
+
+#[cfg(feature = "decode-outputs")]
+impl Decode for CreateArchiveOutput {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::CREATE_ARCHIVE_OUTPUT, &mut |index, from| {
+            match index {
+                0 => value.archive_arn = Some(from.string()?),
+                1 => value.state = Some(from.string()?),
+                2 => value.state_reason = Some(from.string()?),
+                3 => value.creation_time = Some(from.timestamp(TimestampFormat::Default)?),
                 _ => {}
             }
             Ok(())
@@ -419,6 +672,40 @@ impl Decode for DeadLetterConfig {
     }
 }
 
+/// Input of `DeleteArchive`.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct DeleteArchiveInput {
+    /// `ArchiveName`: required; 1 to 48 characters.
+    pub archive_name: String,
+}
+
+impl Encode for DeleteArchiveInput {
+    fn encode(&self, to: &mut dyn Writer) {
+        to.structure(&schema::DELETE_ARCHIVE_INPUT, &mut |to| {
+            to.member(0, &self.archive_name);
+        });
+    }
+}
+
+impl Decode for DeleteArchiveInput {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::DELETE_ARCHIVE_INPUT, &mut |index, from| {
+            if index == 0 {
+                value.archive_name = from.string()?;
+            }
+            Ok(())
+        })?;
+        Ok(value)
+    }
+}
+
+/// Output of `DeleteArchive`.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct DeleteArchiveOutput {}
+
+codec::empty!(DeleteArchiveOutput, schema::DELETE_ARCHIVE_OUTPUT);
+
 /// Input of `DeleteEventBus`.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct DeleteEventBusInput {
@@ -480,6 +767,132 @@ impl Decode for DeleteRuleInput {
                 0 => value.name = from.string()?,
                 1 => value.event_bus_name = Some(from.string()?),
                 2 => value.force = Some(from.bool()?),
+                _ => {}
+            }
+            Ok(())
+        })?;
+        Ok(value)
+    }
+}
+
+/// Input of `DescribeArchive`.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct DescribeArchiveInput {
+    /// `ArchiveName`: required; 1 to 48 characters.
+    pub archive_name: String,
+}
+
+impl Encode for DescribeArchiveInput {
+    fn encode(&self, to: &mut dyn Writer) {
+        to.structure(&schema::DESCRIBE_ARCHIVE_INPUT, &mut |to| {
+            to.member(0, &self.archive_name);
+        });
+    }
+}
+
+impl Decode for DescribeArchiveInput {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::DESCRIBE_ARCHIVE_INPUT, &mut |index, from| {
+            if index == 0 {
+                value.archive_name = from.string()?;
+            }
+            Ok(())
+        })?;
+        Ok(value)
+    }
+}
+
+/// Output of `DescribeArchive`.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct DescribeArchiveOutput {
+    /// `ArchiveArn`: 1 to 1600 characters.
+    pub archive_arn: Option<String>,
+    /// `ArchiveName`: 1 to 48 characters.
+    pub archive_name: Option<String>,
+    /// `EventSourceArn`: 1 to 1600 characters.
+    pub event_source_arn: Option<String>,
+    /// `Description`: at most 512 characters.
+    pub description: Option<String>,
+    /// `EventPattern`: at most 4096 characters.
+    pub event_pattern: Option<String>,
+    /// `State`: one of 6 values.
+    pub state: Option<String>,
+    /// `StateReason`: at most 512 characters.
+    pub state_reason: Option<String>,
+    /// `KmsKeyIdentifier`: at most 2048 characters.
+    pub kms_key_identifier: Option<String>,
+    /// `RetentionDays`: at least 0.
+    pub retention_days: Option<i32>,
+    /// `SizeBytes`.
+    pub size_bytes: Option<i64>,
+    /// `EventCount`.
+    pub event_count: Option<i64>,
+    /// `CreationTime`.
+    pub creation_time: Option<Timestamp>,
+}
+
+impl Encode for DescribeArchiveOutput {
+    fn encode(&self, to: &mut dyn Writer) {
+        to.structure(&schema::DESCRIBE_ARCHIVE_OUTPUT, &mut |to| {
+            if let Some(value) = &self.archive_arn {
+                to.member(0, value);
+            }
+            if let Some(value) = &self.archive_name {
+                to.member(1, value);
+            }
+            if let Some(value) = &self.event_source_arn {
+                to.member(2, value);
+            }
+            if let Some(value) = &self.description {
+                to.member(3, value);
+            }
+            if let Some(value) = &self.event_pattern {
+                to.member(4, value);
+            }
+            if let Some(value) = &self.state {
+                to.member(5, value);
+            }
+            if let Some(value) = &self.state_reason {
+                to.member(6, value);
+            }
+            if let Some(value) = &self.kms_key_identifier {
+                to.member(7, value);
+            }
+            if let Some(value) = &self.retention_days {
+                to.member(8, value);
+            }
+            if let Some(value) = &self.size_bytes {
+                to.member(9, value);
+            }
+            if let Some(value) = &self.event_count {
+                to.member(10, value);
+            }
+            if let Some(value) = &self.creation_time {
+                to.member(11, &TimestampIn(TimestampFormat::Default, *value));
+            }
+        });
+    }
+}
+
+#[cfg(feature = "decode-outputs")]
+impl Decode for DescribeArchiveOutput {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::DESCRIBE_ARCHIVE_OUTPUT, &mut |index, from| {
+            match index {
+                0 => value.archive_arn = Some(from.string()?),
+                1 => value.archive_name = Some(from.string()?),
+                2 => value.event_source_arn = Some(from.string()?),
+                3 => value.description = Some(from.string()?),
+                4 => value.event_pattern = Some(from.string()?),
+                5 => value.state = Some(from.string()?),
+                6 => value.state_reason = Some(from.string()?),
+                7 => value.kms_key_identifier = Some(from.string()?),
+                8 => value.retention_days = Some(codec::integer(from)?),
+                9 => value.size_bytes = Some(from.integer()?),
+                10 => value.event_count = Some(from.integer()?),
+                11 => value.creation_time = Some(from.timestamp(TimestampFormat::Default)?),
                 _ => {}
             }
             Ok(())
@@ -590,6 +1003,132 @@ impl Decode for DescribeEventBusOutput {
                 6 => value.log_config = Some(LogConfig::decode(from)?),
                 7 => value.creation_time = Some(from.timestamp(TimestampFormat::Default)?),
                 8 => value.last_modified_time = Some(from.timestamp(TimestampFormat::Default)?),
+                _ => {}
+            }
+            Ok(())
+        })?;
+        Ok(value)
+    }
+}
+
+/// Input of `DescribeReplay`.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct DescribeReplayInput {
+    /// `ReplayName`: required; 1 to 64 characters.
+    pub replay_name: String,
+}
+
+impl Encode for DescribeReplayInput {
+    fn encode(&self, to: &mut dyn Writer) {
+        to.structure(&schema::DESCRIBE_REPLAY_INPUT, &mut |to| {
+            to.member(0, &self.replay_name);
+        });
+    }
+}
+
+impl Decode for DescribeReplayInput {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::DESCRIBE_REPLAY_INPUT, &mut |index, from| {
+            if index == 0 {
+                value.replay_name = from.string()?;
+            }
+            Ok(())
+        })?;
+        Ok(value)
+    }
+}
+
+/// Output of `DescribeReplay`.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct DescribeReplayOutput {
+    /// `ReplayName`: 1 to 64 characters.
+    pub replay_name: Option<String>,
+    /// `ReplayArn`: 1 to 1600 characters.
+    pub replay_arn: Option<String>,
+    /// `Description`: at most 512 characters.
+    pub description: Option<String>,
+    /// `State`: one of 6 values.
+    pub state: Option<String>,
+    /// `StateReason`: at most 512 characters.
+    pub state_reason: Option<String>,
+    /// `EventSourceArn`: 1 to 1600 characters.
+    pub event_source_arn: Option<String>,
+    /// `Destination`.
+    pub destination: Option<ReplayDestination>,
+    /// `EventStartTime`.
+    pub event_start_time: Option<Timestamp>,
+    /// `EventEndTime`.
+    pub event_end_time: Option<Timestamp>,
+    /// `EventLastReplayedTime`.
+    pub event_last_replayed_time: Option<Timestamp>,
+    /// `ReplayStartTime`.
+    pub replay_start_time: Option<Timestamp>,
+    /// `ReplayEndTime`.
+    pub replay_end_time: Option<Timestamp>,
+}
+
+impl Encode for DescribeReplayOutput {
+    fn encode(&self, to: &mut dyn Writer) {
+        to.structure(&schema::DESCRIBE_REPLAY_OUTPUT, &mut |to| {
+            if let Some(value) = &self.replay_name {
+                to.member(0, value);
+            }
+            if let Some(value) = &self.replay_arn {
+                to.member(1, value);
+            }
+            if let Some(value) = &self.description {
+                to.member(2, value);
+            }
+            if let Some(value) = &self.state {
+                to.member(3, value);
+            }
+            if let Some(value) = &self.state_reason {
+                to.member(4, value);
+            }
+            if let Some(value) = &self.event_source_arn {
+                to.member(5, value);
+            }
+            if let Some(value) = &self.destination {
+                to.member(6, value);
+            }
+            if let Some(value) = &self.event_start_time {
+                to.member(7, &TimestampIn(TimestampFormat::Default, *value));
+            }
+            if let Some(value) = &self.event_end_time {
+                to.member(8, &TimestampIn(TimestampFormat::Default, *value));
+            }
+            if let Some(value) = &self.event_last_replayed_time {
+                to.member(9, &TimestampIn(TimestampFormat::Default, *value));
+            }
+            if let Some(value) = &self.replay_start_time {
+                to.member(10, &TimestampIn(TimestampFormat::Default, *value));
+            }
+            if let Some(value) = &self.replay_end_time {
+                to.member(11, &TimestampIn(TimestampFormat::Default, *value));
+            }
+        });
+    }
+}
+
+#[cfg(feature = "decode-outputs")]
+impl Decode for DescribeReplayOutput {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::DESCRIBE_REPLAY_OUTPUT, &mut |index, from| {
+            match index {
+                0 => value.replay_name = Some(from.string()?),
+                1 => value.replay_arn = Some(from.string()?),
+                2 => value.description = Some(from.string()?),
+                3 => value.state = Some(from.string()?),
+                4 => value.state_reason = Some(from.string()?),
+                5 => value.event_source_arn = Some(from.string()?),
+                6 => value.destination = Some(ReplayDestination::decode(from)?),
+                7 => value.event_start_time = Some(from.timestamp(TimestampFormat::Default)?),
+                8 => value.event_end_time = Some(from.timestamp(TimestampFormat::Default)?),
+                9 => value.event_last_replayed_time = Some(from.timestamp(TimestampFormat::Default)?),
+                10 => value.replay_start_time = Some(from.timestamp(TimestampFormat::Default)?),
+                11 => value.replay_end_time = Some(from.timestamp(TimestampFormat::Default)?),
                 _ => {}
             }
             Ok(())
@@ -1099,6 +1638,102 @@ impl Decode for KinesisParameters {
     }
 }
 
+/// Input of `ListArchives`.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct ListArchivesInput {
+    /// `NamePrefix`: 1 to 48 characters.
+    pub name_prefix: Option<String>,
+    /// `EventSourceArn`: 1 to 1600 characters.
+    pub event_source_arn: Option<String>,
+    /// `State`: one of 6 values.
+    pub state: Option<String>,
+    /// `NextToken`: 1 to 2048 characters.
+    pub next_token: Option<String>,
+    /// `Limit`: 1 to 100.
+    pub limit: Option<i32>,
+}
+
+impl Encode for ListArchivesInput {
+    fn encode(&self, to: &mut dyn Writer) {
+        to.structure(&schema::LIST_ARCHIVES_INPUT, &mut |to| {
+            if let Some(value) = &self.name_prefix {
+                to.member(0, value);
+            }
+            if let Some(value) = &self.event_source_arn {
+                to.member(1, value);
+            }
+            if let Some(value) = &self.state {
+                to.member(2, value);
+            }
+            if let Some(value) = &self.next_token {
+                to.member(3, value);
+            }
+            if let Some(value) = &self.limit {
+                to.member(4, value);
+            }
+        });
+    }
+}
+
+impl Decode for ListArchivesInput {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::LIST_ARCHIVES_INPUT, &mut |index, from| {
+            match index {
+                0 => value.name_prefix = Some(from.string()?),
+                1 => value.event_source_arn = Some(from.string()?),
+                2 => value.state = Some(from.string()?),
+                3 => value.next_token = Some(from.string()?),
+                4 => value.limit = Some(codec::integer(from)?),
+                _ => {}
+            }
+            Ok(())
+        })?;
+        Ok(value)
+    }
+}
+
+/// Output of `ListArchives`.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct ListArchivesOutput {
+    /// `Archives`.
+    pub archives: Option<Vec<Archive>>,
+    /// `NextToken`: 1 to 2048 characters.
+    pub next_token: Option<String>,
+}
+
+impl Encode for ListArchivesOutput {
+    fn encode(&self, to: &mut dyn Writer) {
+        to.structure(&schema::LIST_ARCHIVES_OUTPUT, &mut |to| {
+            if let Some(value) = &self.archives {
+                to.member(0, &codec::List(&schema::ARCHIVE_RESPONSE_LIST, false, value, Encode::encode));
+            }
+            if let Some(value) = &self.next_token {
+                to.member(1, value);
+            }
+        });
+    }
+}
+
+#[cfg(feature = "decode-outputs")]
+impl Decode for ListArchivesOutput {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::LIST_ARCHIVES_OUTPUT, &mut |index, from| {
+            match index {
+                0 => {
+                    value.archives =
+                        Some(codec::list(from, &schema::ARCHIVE_RESPONSE_LIST, false, Archive::decode)?)
+                }
+                1 => value.next_token = Some(from.string()?),
+                _ => {}
+            }
+            Ok(())
+        })?;
+        Ok(value)
+    }
+}
+
 /// Input of `ListEventBuses`.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct ListEventBusesInput {
@@ -1174,6 +1809,99 @@ impl Decode for ListEventBusesOutput {
                     value.event_buses =
                         Some(codec::list(from, &schema::EVENT_BUS_LIST, false, EventBus::decode)?)
                 }
+                1 => value.next_token = Some(from.string()?),
+                _ => {}
+            }
+            Ok(())
+        })?;
+        Ok(value)
+    }
+}
+
+/// Input of `ListReplays`.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct ListReplaysInput {
+    /// `NamePrefix`: 1 to 64 characters.
+    pub name_prefix: Option<String>,
+    /// `State`: one of 6 values.
+    pub state: Option<String>,
+    /// `EventSourceArn`: 1 to 1600 characters.
+    pub event_source_arn: Option<String>,
+    /// `NextToken`: 1 to 2048 characters.
+    pub next_token: Option<String>,
+    /// `Limit`: 1 to 100.
+    pub limit: Option<i32>,
+}
+
+impl Encode for ListReplaysInput {
+    fn encode(&self, to: &mut dyn Writer) {
+        to.structure(&schema::LIST_REPLAYS_INPUT, &mut |to| {
+            if let Some(value) = &self.name_prefix {
+                to.member(0, value);
+            }
+            if let Some(value) = &self.state {
+                to.member(1, value);
+            }
+            if let Some(value) = &self.event_source_arn {
+                to.member(2, value);
+            }
+            if let Some(value) = &self.next_token {
+                to.member(3, value);
+            }
+            if let Some(value) = &self.limit {
+                to.member(4, value);
+            }
+        });
+    }
+}
+
+impl Decode for ListReplaysInput {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::LIST_REPLAYS_INPUT, &mut |index, from| {
+            match index {
+                0 => value.name_prefix = Some(from.string()?),
+                1 => value.state = Some(from.string()?),
+                2 => value.event_source_arn = Some(from.string()?),
+                3 => value.next_token = Some(from.string()?),
+                4 => value.limit = Some(codec::integer(from)?),
+                _ => {}
+            }
+            Ok(())
+        })?;
+        Ok(value)
+    }
+}
+
+/// Output of `ListReplays`.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct ListReplaysOutput {
+    /// `Replays`.
+    pub replays: Option<Vec<Replay>>,
+    /// `NextToken`: 1 to 2048 characters.
+    pub next_token: Option<String>,
+}
+
+impl Encode for ListReplaysOutput {
+    fn encode(&self, to: &mut dyn Writer) {
+        to.structure(&schema::LIST_REPLAYS_OUTPUT, &mut |to| {
+            if let Some(value) = &self.replays {
+                to.member(0, &codec::List(&schema::REPLAY_LIST, false, value, Encode::encode));
+            }
+            if let Some(value) = &self.next_token {
+                to.member(1, value);
+            }
+        });
+    }
+}
+
+#[cfg(feature = "decode-outputs")]
+impl Decode for ListReplaysOutput {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::LIST_REPLAYS_OUTPUT, &mut |index, from| {
+            match index {
+                0 => value.replays = Some(codec::list(from, &schema::REPLAY_LIST, false, Replay::decode)?),
                 1 => value.next_token = Some(from.string()?),
                 _ => {}
             }
@@ -2389,6 +3117,126 @@ impl Decode for RemoveTargetsResultEntry {
     }
 }
 
+/// The model's `Replay`.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Replay {
+    /// `ReplayName`: 1 to 64 characters.
+    pub replay_name: Option<String>,
+    /// `EventSourceArn`: 1 to 1600 characters.
+    pub event_source_arn: Option<String>,
+    /// `State`: one of 6 values.
+    pub state: Option<String>,
+    /// `StateReason`: at most 512 characters.
+    pub state_reason: Option<String>,
+    /// `EventStartTime`.
+    pub event_start_time: Option<Timestamp>,
+    /// `EventEndTime`.
+    pub event_end_time: Option<Timestamp>,
+    /// `EventLastReplayedTime`.
+    pub event_last_replayed_time: Option<Timestamp>,
+    /// `ReplayStartTime`.
+    pub replay_start_time: Option<Timestamp>,
+    /// `ReplayEndTime`.
+    pub replay_end_time: Option<Timestamp>,
+}
+
+impl Encode for Replay {
+    fn encode(&self, to: &mut dyn Writer) {
+        to.structure(&schema::REPLAY, &mut |to| {
+            if let Some(value) = &self.replay_name {
+                to.member(0, value);
+            }
+            if let Some(value) = &self.event_source_arn {
+                to.member(1, value);
+            }
+            if let Some(value) = &self.state {
+                to.member(2, value);
+            }
+            if let Some(value) = &self.state_reason {
+                to.member(3, value);
+            }
+            if let Some(value) = &self.event_start_time {
+                to.member(4, &TimestampIn(TimestampFormat::Default, *value));
+            }
+            if let Some(value) = &self.event_end_time {
+                to.member(5, &TimestampIn(TimestampFormat::Default, *value));
+            }
+            if let Some(value) = &self.event_last_replayed_time {
+                to.member(6, &TimestampIn(TimestampFormat::Default, *value));
+            }
+            if let Some(value) = &self.replay_start_time {
+                to.member(7, &TimestampIn(TimestampFormat::Default, *value));
+            }
+            if let Some(value) = &self.replay_end_time {
+                to.member(8, &TimestampIn(TimestampFormat::Default, *value));
+            }
+        });
+    }
+}
+
+#[cfg(feature = "decode-outputs")]
+impl Decode for Replay {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::REPLAY, &mut |index, from| {
+            match index {
+                0 => value.replay_name = Some(from.string()?),
+                1 => value.event_source_arn = Some(from.string()?),
+                2 => value.state = Some(from.string()?),
+                3 => value.state_reason = Some(from.string()?),
+                4 => value.event_start_time = Some(from.timestamp(TimestampFormat::Default)?),
+                5 => value.event_end_time = Some(from.timestamp(TimestampFormat::Default)?),
+                6 => value.event_last_replayed_time = Some(from.timestamp(TimestampFormat::Default)?),
+                7 => value.replay_start_time = Some(from.timestamp(TimestampFormat::Default)?),
+                8 => value.replay_end_time = Some(from.timestamp(TimestampFormat::Default)?),
+                _ => {}
+            }
+            Ok(())
+        })?;
+        Ok(value)
+    }
+}
+
+/// The model's `ReplayDestination`.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct ReplayDestination {
+    /// `Arn`: required; 1 to 1600 characters.
+    pub arn: String,
+    /// `FilterArns`.
+    pub filter_arns: Option<Vec<String>>,
+}
+
+impl Encode for ReplayDestination {
+    fn encode(&self, to: &mut dyn Writer) {
+        to.structure(&schema::REPLAY_DESTINATION, &mut |to| {
+            to.member(0, &self.arn);
+            if let Some(value) = &self.filter_arns {
+                to.member(1, &codec::List(&schema::REPLAY_DESTINATION_FILTERS, false, value, Encode::encode));
+            }
+        });
+    }
+}
+
+impl Decode for ReplayDestination {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::REPLAY_DESTINATION, &mut |index, from| {
+            match index {
+                0 => value.arn = from.string()?,
+                1 => {
+                    value.filter_arns =
+                        Some(codec::list(from, &schema::REPLAY_DESTINATION_FILTERS, false, |from| {
+                            from.string()
+                        })?)
+                }
+                _ => {}
+            }
+            Ok(())
+        })?;
+        Ok(value)
+    }
+}
+
 /// The model's `RetryPolicy`.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct RetryPolicy {
@@ -2671,6 +3519,107 @@ impl Decode for SqsParameters {
         from.structure(&schema::SQS_PARAMETERS, &mut |index, from| {
             if index == 0 {
                 value.message_group_id = Some(from.string()?);
+            }
+            Ok(())
+        })?;
+        Ok(value)
+    }
+}
+
+/// Input of `StartReplay`.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct StartReplayInput {
+    /// `ReplayName`: required; 1 to 64 characters.
+    pub replay_name: String,
+    /// `Description`: at most 512 characters.
+    pub description: Option<String>,
+    /// `EventSourceArn`: required; 1 to 1600 characters.
+    pub event_source_arn: String,
+    /// `EventStartTime`: required.
+    pub event_start_time: Timestamp,
+    /// `EventEndTime`: required.
+    pub event_end_time: Timestamp,
+    /// `Destination`: required.
+    pub destination: ReplayDestination,
+}
+
+impl Encode for StartReplayInput {
+    fn encode(&self, to: &mut dyn Writer) {
+        to.structure(&schema::START_REPLAY_INPUT, &mut |to| {
+            to.member(0, &self.replay_name);
+            if let Some(value) = &self.description {
+                to.member(1, value);
+            }
+            to.member(2, &self.event_source_arn);
+            to.member(3, &TimestampIn(TimestampFormat::Default, self.event_start_time));
+            to.member(4, &TimestampIn(TimestampFormat::Default, self.event_end_time));
+            to.member(5, &self.destination);
+        });
+    }
+}
+
+impl Decode for StartReplayInput {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::START_REPLAY_INPUT, &mut |index, from| {
+            match index {
+                0 => value.replay_name = from.string()?,
+                1 => value.description = Some(from.string()?),
+                2 => value.event_source_arn = from.string()?,
+                3 => value.event_start_time = from.timestamp(TimestampFormat::Default)?,
+                4 => value.event_end_time = from.timestamp(TimestampFormat::Default)?,
+                5 => value.destination = ReplayDestination::decode(from)?,
+                _ => {}
+            }
+            Ok(())
+        })?;
+        Ok(value)
+    }
+}
+
+/// Output of `StartReplay`.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct StartReplayOutput {
+    /// `ReplayArn`: 1 to 1600 characters.
+    pub replay_arn: Option<String>,
+    /// `State`: one of 6 values.
+    pub state: Option<String>,
+    /// `StateReason`: at most 512 characters.
+    pub state_reason: Option<String>,
+    /// `ReplayStartTime`.
+    pub replay_start_time: Option<Timestamp>,
+}
+
+impl Encode for StartReplayOutput {
+    fn encode(&self, to: &mut dyn Writer) {
+        to.structure(&schema::START_REPLAY_OUTPUT, &mut |to| {
+            if let Some(value) = &self.replay_arn {
+                to.member(0, value);
+            }
+            if let Some(value) = &self.state {
+                to.member(1, value);
+            }
+            if let Some(value) = &self.state_reason {
+                to.member(2, value);
+            }
+            if let Some(value) = &self.replay_start_time {
+                to.member(3, &TimestampIn(TimestampFormat::Default, *value));
+            }
+        });
+    }
+}
+
+#[cfg(feature = "decode-outputs")]
+impl Decode for StartReplayOutput {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::START_REPLAY_OUTPUT, &mut |index, from| {
+            match index {
+                0 => value.replay_arn = Some(from.string()?),
+                1 => value.state = Some(from.string()?),
+                2 => value.state_reason = Some(from.string()?),
+                3 => value.replay_start_time = Some(from.timestamp(TimestampFormat::Default)?),
+                _ => {}
             }
             Ok(())
         })?;
@@ -2976,6 +3925,109 @@ pub struct UntagResourceOutput {}
 
 codec::empty!(UntagResourceOutput, schema::UNTAG_RESOURCE_OUTPUT);
 
+/// Input of `UpdateArchive`.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct UpdateArchiveInput {
+    /// `ArchiveName`: required; 1 to 48 characters.
+    pub archive_name: String,
+    /// `Description`: at most 512 characters.
+    pub description: Option<String>,
+    /// `EventPattern`: at most 4096 characters.
+    pub event_pattern: Option<String>,
+    /// `RetentionDays`: at least 0.
+    pub retention_days: Option<i32>,
+    /// `KmsKeyIdentifier`: at most 2048 characters.
+    pub kms_key_identifier: Option<String>,
+}
+
+impl Encode for UpdateArchiveInput {
+    fn encode(&self, to: &mut dyn Writer) {
+        to.structure(&schema::UPDATE_ARCHIVE_INPUT, &mut |to| {
+            to.member(0, &self.archive_name);
+            if let Some(value) = &self.description {
+                to.member(1, value);
+            }
+            if let Some(value) = &self.event_pattern {
+                to.member(2, value);
+            }
+            if let Some(value) = &self.retention_days {
+                to.member(3, value);
+            }
+            if let Some(value) = &self.kms_key_identifier {
+                to.member(4, value);
+            }
+        });
+    }
+}
+
+impl Decode for UpdateArchiveInput {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::UPDATE_ARCHIVE_INPUT, &mut |index, from| {
+            match index {
+                0 => value.archive_name = from.string()?,
+                1 => value.description = Some(from.string()?),
+                2 => value.event_pattern = Some(from.string()?),
+                3 => value.retention_days = Some(codec::integer(from)?),
+                4 => value.kms_key_identifier = Some(from.string()?),
+                _ => {}
+            }
+            Ok(())
+        })?;
+        Ok(value)
+    }
+}
+
+/// Output of `UpdateArchive`.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct UpdateArchiveOutput {
+    /// `ArchiveArn`: 1 to 1600 characters.
+    pub archive_arn: Option<String>,
+    /// `State`: one of 6 values.
+    pub state: Option<String>,
+    /// `StateReason`: at most 512 characters.
+    pub state_reason: Option<String>,
+    /// `CreationTime`.
+    pub creation_time: Option<Timestamp>,
+}
+
+impl Encode for UpdateArchiveOutput {
+    fn encode(&self, to: &mut dyn Writer) {
+        to.structure(&schema::UPDATE_ARCHIVE_OUTPUT, &mut |to| {
+            if let Some(value) = &self.archive_arn {
+                to.member(0, value);
+            }
+            if let Some(value) = &self.state {
+                to.member(1, value);
+            }
+            if let Some(value) = &self.state_reason {
+                to.member(2, value);
+            }
+            if let Some(value) = &self.creation_time {
+                to.member(3, &TimestampIn(TimestampFormat::Default, *value));
+            }
+        });
+    }
+}
+
+#[cfg(feature = "decode-outputs")]
+impl Decode for UpdateArchiveOutput {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::UPDATE_ARCHIVE_OUTPUT, &mut |index, from| {
+            match index {
+                0 => value.archive_arn = Some(from.string()?),
+                1 => value.state = Some(from.string()?),
+                2 => value.state_reason = Some(from.string()?),
+                3 => value.creation_time = Some(from.timestamp(TimestampFormat::Default)?),
+                _ => {}
+            }
+            Ok(())
+        })?;
+        Ok(value)
+    }
+}
+
 /// Input of `UpdateEventBus`.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct UpdateEventBusInput {
@@ -3130,10 +4182,17 @@ pub struct RemovePermissionOutput {}
 codec::empty!(RemovePermissionOutput, schema::REMOVE_PERMISSION_OUTPUT);
 
 codec::outputs!(
+    CancelReplayOutput,
+    CreateArchiveOutput,
     CreateEventBusOutput,
+    DeleteArchiveOutput,
+    DescribeArchiveOutput,
     DescribeEventBusOutput,
+    DescribeReplayOutput,
     DescribeRuleOutput,
+    ListArchivesOutput,
     ListEventBusesOutput,
+    ListReplaysOutput,
     ListRuleNamesByTargetOutput,
     ListRulesOutput,
     ListTagsForResourceOutput,
@@ -3142,9 +4201,11 @@ codec::outputs!(
     PutRuleOutput,
     PutTargetsOutput,
     RemoveTargetsOutput,
+    StartReplayOutput,
     TagResourceOutput,
     TestEventPatternOutput,
     UntagResourceOutput,
+    UpdateArchiveOutput,
     UpdateEventBusOutput,
     DeleteEventBusOutput,
     DeleteRuleOutput,
@@ -3155,14 +4216,21 @@ codec::outputs!(
 );
 
 codec::inputs!(
+    CancelReplayInput,
+    CreateArchiveInput,
     CreateEventBusInput,
+    DeleteArchiveInput,
     DeleteEventBusInput,
     DeleteRuleInput,
+    DescribeArchiveInput,
     DescribeEventBusInput,
+    DescribeReplayInput,
     DescribeRuleInput,
     DisableRuleInput,
     EnableRuleInput,
+    ListArchivesInput,
     ListEventBusesInput,
+    ListReplaysInput,
     ListRuleNamesByTargetInput,
     ListRulesInput,
     ListTagsForResourceInput,
@@ -3173,8 +4241,10 @@ codec::inputs!(
     PutTargetsInput,
     RemovePermissionInput,
     RemoveTargetsInput,
+    StartReplayInput,
     TagResourceInput,
     TestEventPatternInput,
     UntagResourceInput,
+    UpdateArchiveInput,
     UpdateEventBusInput
 );

@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 
 use pontoon_api::events::*;
-use pontoon_core::{Access, Space, Step, Timestamp};
+use pontoon_core::{Space, Step, Timestamp};
 
 use super::page::page;
-use super::{Answer, tags};
+use super::{Answer, authorize, tags};
 use crate::records::{self, BusRecord};
 use crate::state::bus::{Bus, DEFAULT};
 use crate::{Error, Events};
@@ -68,11 +68,6 @@ fn refuse_options(
         return Err(Error::Unsupported("LogConfig of an event bus".into()));
     }
     Ok(())
-}
-
-fn authorize(step: &mut Step<'_>, action: &'static str, resource: &str) -> Result<(), Error> {
-    let access = Access { action, resource, policy: None, context: &[] };
-    step.authorize(&access).map_err(|denial| Error::AccessDenied(denial.message))
 }
 
 pub fn delete(

@@ -1,10 +1,10 @@
 //! TestEventPattern.
 
 use pontoon_api::events::*;
-use pontoon_core::{Access, Step};
+use pontoon_core::Step;
 use pontoon_pattern::{Event, Pattern};
 
-use super::Answer;
+use super::{Answer, authorize};
 use crate::state::json;
 use crate::{Error, Events};
 
@@ -13,8 +13,7 @@ pub fn test(
     step: &mut Step<'_>,
     input: TestEventPatternInput,
 ) -> Answer<TestEventPatternOutput> {
-    let access = Access { action: "events:TestEventPattern", resource: "*", policy: None, context: &[] };
-    step.authorize(&access).map_err(|denial| Error::AccessDenied(denial.message))?;
+    authorize(step, "events:TestEventPattern", "*")?;
     let invalid = || Error::Validation("Parameter Event is not valid.".into());
     if !json::is_valid(&input.event) {
         return Err(invalid());

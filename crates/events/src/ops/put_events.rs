@@ -122,6 +122,7 @@ fn accept(
     let parsed = Event::parse(text.as_bytes()).map_err(|_| malformed())?;
     let published = Published {
         id: envelope.id,
+        time: envelope.time,
         event: Arc::from(text.as_str()),
         from: origin_of(step, &source),
         depth: step.caller.depth,
@@ -130,6 +131,7 @@ fn accept(
             None => entry.trace_header.as_deref().map(Arc::from),
         },
         is_relayed: relayed.is_some_and(|relayed| relayed.id.is_some()),
+        only: None,
     };
     let caller_scope = std::mem::replace(&mut step.scope, scope);
     events.publish(step, (scope, bus), &published, &parsed);

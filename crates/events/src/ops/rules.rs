@@ -14,12 +14,13 @@ use crate::state::schedule::Schedule;
 use crate::{Error, Events};
 
 /// Rules of a bus; AWS's own quota of 300 can be raised to it.
-const RULES_MAX: usize = 100_000;
+pub const RULES_MAX: usize = 100_000;
 
 pub fn put(events: &mut Events, step: &mut Step<'_>, input: PutRuleInput) -> Answer<PutRuleOutput> {
     let now = step.now;
     let created_by = step.caller.account.to_string();
     let (scope, bus_name, bus) = events.open(step, input.event_bus_name.as_deref(), "events:PutRule")?;
+    refuse_managed(bus.rules.get(input.name.as_str()), &input.name, None)?;
     if input.event_pattern.is_none() && input.schedule_expression.is_none() {
         let message = "Parameter(s) EventPattern or ScheduleExpression must be specified.";
         return Err(Error::Validation(message.into()));
@@ -58,6 +59,8 @@ pub fn put(events: &mut Events, step: &mut Step<'_>, input: PutRuleInput) -> Ans
         modified_millis: now.millis(),
         anchor_millis: unchanged_schedule.map_or(now.millis(), |rule| rule.record.anchor_millis),
         fired_millis: unchanged_schedule.and_then(|rule| rule.record.fired_millis),
+        managed_by: None,
+        archive: None,
     };
     let targets = before.map(|rule| rule.targets.clone()).unwrap_or_default();
     let arn = rule_arn(scope, &bus_name, &input.name);
@@ -71,7 +74,8 @@ pub fn delete(events: &mut Events, step: &mut Step<'_>, input: DeleteRuleInput) 
     let bus = input.event_bus_name.as_deref();
     let (scope, bus_name) = match events.open_rule(step, bus, &input.name, "events:DeleteRule") {
         Ok((scope, bus_name, rule)) => {
-            if !rule.targets.is_empty() {
+            refuse_managed(Some(rule), &input.name, input.force)?;
+            if !rule.targets.is_empty() || rule.record.archive.is_some() {
                 return Err(Error::Validation("Rule can't be deleted since it has targets.".into()));
             }
             (scope, bus_name)
@@ -103,7 +107,7 @@ pub fn describe(
         state: Some(record.state.clone()),
         description: record.description.clone(),
         role_arn: record.role_arn.clone(),
-        managed_by: None,
+        managed_by: record.managed_by.clone(),
         event_bus_name: Some(bus_name),
         created_by: Some(record.created_by.clone()),
     }
@@ -113,6 +117,7 @@ pub fn describe(
 pub fn enable(events: &mut Events, step: &mut Step<'_>, input: EnableRuleInput) -> Answer<EnableRuleOutput> {
     let bus = input.event_bus_name.as_deref();
     let found = events.open_rule(step, bus, &input.name, "events:EnableRule")?;
+    refuse_managed(Some(found.2), &input.name, None)?;
     let (scope, bus_name, rule) = (found.0, found.1, found.2.clone());
     set_state(events, step, (scope, &bus_name, &input.name), rule, "ENABLED");
     Ok(EnableRuleOutput {}.into())
@@ -125,9 +130,18 @@ pub fn disable(
 ) -> Answer<DisableRuleOutput> {
     let bus = input.event_bus_name.as_deref();
     let found = events.open_rule(step, bus, &input.name, "events:DisableRule")?;
+    refuse_managed(Some(found.2), &input.name, None)?;
     let (scope, bus_name, rule) = (found.0, found.1, found.2.clone());
     set_state(events, step, (scope, &bus_name, &input.name), rule, "DISABLED");
     Ok(DisableRuleOutput {}.into())
+}
+
+/// Rules of AWS's services can be deleted only, and that by who insists.
+pub fn refuse_managed(rule: Option<&BusRule>, name: &str, force: Option<bool>) -> Result<(), Error> {
+    match rule.filter(|rule| rule.record.managed_by.is_some() && force != Some(true)) {
+        Some(_) => Err(Error::ManagedRule(name.to_owned())),
+        None => Ok(()),
+    }
 }
 
 fn set_state(
@@ -164,7 +178,7 @@ pub fn list(events: &mut Events, step: &mut Step<'_>, input: ListRulesInput) -> 
             description: rule.record.description.clone(),
             schedule_expression: rule.record.schedule.clone(),
             role_arn: rule.record.role_arn.clone(),
-            managed_by: None,
+            managed_by: rule.record.managed_by.clone(),
             event_bus_name: Some(bus_name.clone()),
         })
         .collect();

@@ -7,6 +7,7 @@ use pontoon_core::Step;
 
 use super::Answer;
 use super::page::page;
+use super::rules::refuse_managed;
 use crate::state::bus::Rule as BusRule;
 use crate::state::input::InputRecord;
 use crate::state::target::{Destination, NoDestination, Target as BusTarget, TargetRecord};
@@ -18,6 +19,7 @@ const TARGETS_MAX: usize = 5;
 pub fn put(events: &mut Events, step: &mut Step<'_>, input: PutTargetsInput) -> Answer<PutTargetsOutput> {
     let bus = input.event_bus_name.as_deref();
     let found = events.open_rule(step, bus, &input.rule, "events:PutTargets")?;
+    refuse_managed(Some(found.2), &input.rule, None)?;
     let (scope, bus_name, mut rule) = (found.0, found.1, found.2.clone());
     for target in input.targets {
         let target = checked(target)?;
@@ -126,9 +128,14 @@ pub fn remove(
 ) -> Answer<RemoveTargetsOutput> {
     let bus = input.event_bus_name.as_deref();
     let found = events.open_rule(step, bus, &input.rule, "events:RemoveTargets")?;
+    refuse_managed(Some(found.2), &input.rule, input.force)?;
     let (scope, bus_name, mut rule) = (found.0, found.1, found.2.clone());
     let mut failed = Vec::new();
     for id in input.ids {
+        if rule.record.archive.is_some() && id == input.rule {
+            rule.record.archive = None;
+            continue;
+        }
         let before = rule.targets.len();
         rule.targets.retain(|target| target.record.id != id);
         if rule.targets.len() == before {
@@ -154,7 +161,11 @@ pub fn list(
     input: ListTargetsByRuleInput,
 ) -> Answer<ListTargetsByRuleOutput> {
     let bus = input.event_bus_name.as_deref();
-    let (_, _, rule) = events.open_rule(step, bus, &input.rule, "events:ListTargetsByRule")?;
+    let (scope, _, rule) = events.open_rule(step, bus, &input.rule, "events:ListTargetsByRule")?;
+    if let Some(archive) = rule.record.archive.clone() {
+        let targets = vec![events.archive_target(scope, &archive)];
+        return Ok(ListTargetsByRuleOutput { targets: Some(targets), next_token: None }.into());
+    }
     // There are so few targets that their place is key enough.
     let numbered = rule.targets.iter().enumerate();
     let (found, next_token) =

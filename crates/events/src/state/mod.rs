@@ -1,9 +1,11 @@
 //! The nouns of EventBridge and their transitions, without wire types.
 
+pub mod archive;
 pub mod bus;
 pub mod envelope;
 pub mod input;
 pub mod json;
 pub mod kept;
+pub mod replay;
 pub mod schedule;
 pub mod target;
