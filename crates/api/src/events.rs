@@ -24,30 +24,19 @@ pub static SERVICE: ServiceSchema = ServiceSchema {
     operations: OPERATIONS,
     unsupported: &[
         "ActivateEventSource",
-        "CreateApiDestination",
-        "CreateConnection",
         "CreateEndpoint",
         "CreatePartnerEventSource",
         "DeactivateEventSource",
-        "DeauthorizeConnection",
-        "DeleteApiDestination",
-        "DeleteConnection",
         "DeleteEndpoint",
         "DeletePartnerEventSource",
-        "DescribeApiDestination",
-        "DescribeConnection",
         "DescribeEndpoint",
         "DescribeEventSource",
         "DescribePartnerEventSource",
-        "ListApiDestinations",
-        "ListConnections",
         "ListEndpoints",
         "ListEventSources",
         "ListPartnerEventSourceAccounts",
         "ListPartnerEventSources",
         "PutPartnerEvents",
-        "UpdateApiDestination",
-        "UpdateConnection",
         "UpdateEndpoint",
     ],
 };
@@ -55,18 +44,27 @@ pub static SERVICE: ServiceSchema = ServiceSchema {
 /// The supported operations.
 pub static OPERATIONS: &[&OperationSchema] = &[
     &operations::CANCEL_REPLAY,
+    &operations::CREATE_API_DESTINATION,
     &operations::CREATE_ARCHIVE,
+    &operations::CREATE_CONNECTION,
     &operations::CREATE_EVENT_BUS,
+    &operations::DEAUTHORIZE_CONNECTION,
+    &operations::DELETE_API_DESTINATION,
     &operations::DELETE_ARCHIVE,
+    &operations::DELETE_CONNECTION,
     &operations::DELETE_EVENT_BUS,
     &operations::DELETE_RULE,
+    &operations::DESCRIBE_API_DESTINATION,
     &operations::DESCRIBE_ARCHIVE,
+    &operations::DESCRIBE_CONNECTION,
     &operations::DESCRIBE_EVENT_BUS,
     &operations::DESCRIBE_REPLAY,
     &operations::DESCRIBE_RULE,
     &operations::DISABLE_RULE,
     &operations::ENABLE_RULE,
+    &operations::LIST_API_DESTINATIONS,
     &operations::LIST_ARCHIVES,
+    &operations::LIST_CONNECTIONS,
     &operations::LIST_EVENT_BUSES,
     &operations::LIST_REPLAYS,
     &operations::LIST_RULE_NAMES_BY_TARGET,
@@ -83,7 +81,9 @@ pub static OPERATIONS: &[&OperationSchema] = &[
     &operations::TAG_RESOURCE,
     &operations::TEST_EVENT_PATTERN,
     &operations::UNTAG_RESOURCE,
+    &operations::UPDATE_API_DESTINATION,
     &operations::UPDATE_ARCHIVE,
+    &operations::UPDATE_CONNECTION,
     &operations::UPDATE_EVENT_BUS,
 ];
 
@@ -93,18 +93,32 @@ pub static OPERATIONS: &[&OperationSchema] = &[
 pub enum Request {
     /// `CancelReplay`.
     CancelReplay(CancelReplayInput),
+    /// `CreateApiDestination`.
+    CreateApiDestination(CreateApiDestinationInput),
     /// `CreateArchive`.
     CreateArchive(CreateArchiveInput),
+    /// `CreateConnection`.
+    CreateConnection(CreateConnectionInput),
     /// `CreateEventBus`.
     CreateEventBus(CreateEventBusInput),
+    /// `DeauthorizeConnection`.
+    DeauthorizeConnection(DeauthorizeConnectionInput),
+    /// `DeleteApiDestination`.
+    DeleteApiDestination(DeleteApiDestinationInput),
     /// `DeleteArchive`.
     DeleteArchive(DeleteArchiveInput),
+    /// `DeleteConnection`.
+    DeleteConnection(DeleteConnectionInput),
     /// `DeleteEventBus`.
     DeleteEventBus(DeleteEventBusInput),
     /// `DeleteRule`.
     DeleteRule(DeleteRuleInput),
+    /// `DescribeApiDestination`.
+    DescribeApiDestination(DescribeApiDestinationInput),
     /// `DescribeArchive`.
     DescribeArchive(DescribeArchiveInput),
+    /// `DescribeConnection`.
+    DescribeConnection(DescribeConnectionInput),
     /// `DescribeEventBus`.
     DescribeEventBus(DescribeEventBusInput),
     /// `DescribeReplay`.
@@ -115,8 +129,12 @@ pub enum Request {
     DisableRule(DisableRuleInput),
     /// `EnableRule`.
     EnableRule(EnableRuleInput),
+    /// `ListApiDestinations`.
+    ListApiDestinations(ListApiDestinationsInput),
     /// `ListArchives`.
     ListArchives(ListArchivesInput),
+    /// `ListConnections`.
+    ListConnections(ListConnectionsInput),
     /// `ListEventBuses`.
     ListEventBuses(ListEventBusesInput),
     /// `ListReplays`.
@@ -149,8 +167,12 @@ pub enum Request {
     TestEventPattern(TestEventPatternInput),
     /// `UntagResource`.
     UntagResource(UntagResourceInput),
+    /// `UpdateApiDestination`.
+    UpdateApiDestination(UpdateApiDestinationInput),
     /// `UpdateArchive`.
     UpdateArchive(UpdateArchiveInput),
+    /// `UpdateConnection`.
+    UpdateConnection(UpdateConnectionInput),
     /// `UpdateEventBus`.
     UpdateEventBus(UpdateEventBusInput),
 }
@@ -159,18 +181,27 @@ impl shape::Request for Request {
     fn operation(&self) -> &'static OperationSchema {
         match self {
             Self::CancelReplay(_) => &operations::CANCEL_REPLAY,
+            Self::CreateApiDestination(_) => &operations::CREATE_API_DESTINATION,
             Self::CreateArchive(_) => &operations::CREATE_ARCHIVE,
+            Self::CreateConnection(_) => &operations::CREATE_CONNECTION,
             Self::CreateEventBus(_) => &operations::CREATE_EVENT_BUS,
+            Self::DeauthorizeConnection(_) => &operations::DEAUTHORIZE_CONNECTION,
+            Self::DeleteApiDestination(_) => &operations::DELETE_API_DESTINATION,
             Self::DeleteArchive(_) => &operations::DELETE_ARCHIVE,
+            Self::DeleteConnection(_) => &operations::DELETE_CONNECTION,
             Self::DeleteEventBus(_) => &operations::DELETE_EVENT_BUS,
             Self::DeleteRule(_) => &operations::DELETE_RULE,
+            Self::DescribeApiDestination(_) => &operations::DESCRIBE_API_DESTINATION,
             Self::DescribeArchive(_) => &operations::DESCRIBE_ARCHIVE,
+            Self::DescribeConnection(_) => &operations::DESCRIBE_CONNECTION,
             Self::DescribeEventBus(_) => &operations::DESCRIBE_EVENT_BUS,
             Self::DescribeReplay(_) => &operations::DESCRIBE_REPLAY,
             Self::DescribeRule(_) => &operations::DESCRIBE_RULE,
             Self::DisableRule(_) => &operations::DISABLE_RULE,
             Self::EnableRule(_) => &operations::ENABLE_RULE,
+            Self::ListApiDestinations(_) => &operations::LIST_API_DESTINATIONS,
             Self::ListArchives(_) => &operations::LIST_ARCHIVES,
+            Self::ListConnections(_) => &operations::LIST_CONNECTIONS,
             Self::ListEventBuses(_) => &operations::LIST_EVENT_BUSES,
             Self::ListReplays(_) => &operations::LIST_REPLAYS,
             Self::ListRuleNamesByTarget(_) => &operations::LIST_RULE_NAMES_BY_TARGET,
@@ -187,7 +218,9 @@ impl shape::Request for Request {
             Self::TagResource(_) => &operations::TAG_RESOURCE,
             Self::TestEventPattern(_) => &operations::TEST_EVENT_PATTERN,
             Self::UntagResource(_) => &operations::UNTAG_RESOURCE,
+            Self::UpdateApiDestination(_) => &operations::UPDATE_API_DESTINATION,
             Self::UpdateArchive(_) => &operations::UPDATE_ARCHIVE,
+            Self::UpdateConnection(_) => &operations::UPDATE_CONNECTION,
             Self::UpdateEventBus(_) => &operations::UPDATE_EVENT_BUS,
         }
     }
@@ -202,18 +235,27 @@ impl shape::Encode for Request {
     fn encode(&self, to: &mut dyn shape::Writer) {
         match self {
             Self::CancelReplay(input) => input.encode(to),
+            Self::CreateApiDestination(input) => input.encode(to),
             Self::CreateArchive(input) => input.encode(to),
+            Self::CreateConnection(input) => input.encode(to),
             Self::CreateEventBus(input) => input.encode(to),
+            Self::DeauthorizeConnection(input) => input.encode(to),
+            Self::DeleteApiDestination(input) => input.encode(to),
             Self::DeleteArchive(input) => input.encode(to),
+            Self::DeleteConnection(input) => input.encode(to),
             Self::DeleteEventBus(input) => input.encode(to),
             Self::DeleteRule(input) => input.encode(to),
+            Self::DescribeApiDestination(input) => input.encode(to),
             Self::DescribeArchive(input) => input.encode(to),
+            Self::DescribeConnection(input) => input.encode(to),
             Self::DescribeEventBus(input) => input.encode(to),
             Self::DescribeReplay(input) => input.encode(to),
             Self::DescribeRule(input) => input.encode(to),
             Self::DisableRule(input) => input.encode(to),
             Self::EnableRule(input) => input.encode(to),
+            Self::ListApiDestinations(input) => input.encode(to),
             Self::ListArchives(input) => input.encode(to),
+            Self::ListConnections(input) => input.encode(to),
             Self::ListEventBuses(input) => input.encode(to),
             Self::ListReplays(input) => input.encode(to),
             Self::ListRuleNamesByTarget(input) => input.encode(to),
@@ -230,7 +272,9 @@ impl shape::Encode for Request {
             Self::TagResource(input) => input.encode(to),
             Self::TestEventPattern(input) => input.encode(to),
             Self::UntagResource(input) => input.encode(to),
+            Self::UpdateApiDestination(input) => input.encode(to),
             Self::UpdateArchive(input) => input.encode(to),
+            Self::UpdateConnection(input) => input.encode(to),
             Self::UpdateEventBus(input) => input.encode(to),
         }
     }
@@ -256,6 +300,16 @@ pub trait Handler {
         input: CancelReplayInput,
     ) -> Result<Reply<CancelReplayOutput>, Self::Error>;
 
+    /// `CreateApiDestination`.
+    ///
+    /// # Errors
+    /// Those that the operation declares, and the common ones of the service.
+    fn create_api_destination(
+        &mut self,
+        step: &mut Step<'_>,
+        input: CreateApiDestinationInput,
+    ) -> Result<Reply<CreateApiDestinationOutput>, Self::Error>;
+
     /// `CreateArchive`.
     ///
     /// # Errors
@@ -265,6 +319,16 @@ pub trait Handler {
         step: &mut Step<'_>,
         input: CreateArchiveInput,
     ) -> Result<Reply<CreateArchiveOutput>, Self::Error>;
+
+    /// `CreateConnection`.
+    ///
+    /// # Errors
+    /// Those that the operation declares, and the common ones of the service.
+    fn create_connection(
+        &mut self,
+        step: &mut Step<'_>,
+        input: CreateConnectionInput,
+    ) -> Result<Reply<CreateConnectionOutput>, Self::Error>;
 
     /// `CreateEventBus`.
     ///
@@ -276,6 +340,26 @@ pub trait Handler {
         input: CreateEventBusInput,
     ) -> Result<Reply<CreateEventBusOutput>, Self::Error>;
 
+    /// `DeauthorizeConnection`.
+    ///
+    /// # Errors
+    /// Those that the operation declares, and the common ones of the service.
+    fn deauthorize_connection(
+        &mut self,
+        step: &mut Step<'_>,
+        input: DeauthorizeConnectionInput,
+    ) -> Result<Reply<DeauthorizeConnectionOutput>, Self::Error>;
+
+    /// `DeleteApiDestination`.
+    ///
+    /// # Errors
+    /// Those that the operation declares, and the common ones of the service.
+    fn delete_api_destination(
+        &mut self,
+        step: &mut Step<'_>,
+        input: DeleteApiDestinationInput,
+    ) -> Result<Reply<DeleteApiDestinationOutput>, Self::Error>;
+
     /// `DeleteArchive`.
     ///
     /// # Errors
@@ -285,6 +369,16 @@ pub trait Handler {
         step: &mut Step<'_>,
         input: DeleteArchiveInput,
     ) -> Result<Reply<DeleteArchiveOutput>, Self::Error>;
+
+    /// `DeleteConnection`.
+    ///
+    /// # Errors
+    /// Those that the operation declares, and the common ones of the service.
+    fn delete_connection(
+        &mut self,
+        step: &mut Step<'_>,
+        input: DeleteConnectionInput,
+    ) -> Result<Reply<DeleteConnectionOutput>, Self::Error>;
 
     /// `DeleteEventBus`.
     ///
@@ -306,6 +400,16 @@ pub trait Handler {
         input: DeleteRuleInput,
     ) -> Result<Reply<DeleteRuleOutput>, Self::Error>;
 
+    /// `DescribeApiDestination`.
+    ///
+    /// # Errors
+    /// Those that the operation declares, and the common ones of the service.
+    fn describe_api_destination(
+        &mut self,
+        step: &mut Step<'_>,
+        input: DescribeApiDestinationInput,
+    ) -> Result<Reply<DescribeApiDestinationOutput>, Self::Error>;
+
     /// `DescribeArchive`.
     ///
     /// # Errors
@@ -315,6 +419,16 @@ pub trait Handler {
         step: &mut Step<'_>,
         input: DescribeArchiveInput,
     ) -> Result<Reply<DescribeArchiveOutput>, Self::Error>;
+
+    /// `DescribeConnection`.
+    ///
+    /// # Errors
+    /// Those that the operation declares, and the common ones of the service.
+    fn describe_connection(
+        &mut self,
+        step: &mut Step<'_>,
+        input: DescribeConnectionInput,
+    ) -> Result<Reply<DescribeConnectionOutput>, Self::Error>;
 
     /// `DescribeEventBus`.
     ///
@@ -366,6 +480,16 @@ pub trait Handler {
         input: EnableRuleInput,
     ) -> Result<Reply<EnableRuleOutput>, Self::Error>;
 
+    /// `ListApiDestinations`.
+    ///
+    /// # Errors
+    /// Those that the operation declares, and the common ones of the service.
+    fn list_api_destinations(
+        &mut self,
+        step: &mut Step<'_>,
+        input: ListApiDestinationsInput,
+    ) -> Result<Reply<ListApiDestinationsOutput>, Self::Error>;
+
     /// `ListArchives`.
     ///
     /// # Errors
@@ -375,6 +499,16 @@ pub trait Handler {
         step: &mut Step<'_>,
         input: ListArchivesInput,
     ) -> Result<Reply<ListArchivesOutput>, Self::Error>;
+
+    /// `ListConnections`.
+    ///
+    /// # Errors
+    /// Those that the operation declares, and the common ones of the service.
+    fn list_connections(
+        &mut self,
+        step: &mut Step<'_>,
+        input: ListConnectionsInput,
+    ) -> Result<Reply<ListConnectionsOutput>, Self::Error>;
 
     /// `ListEventBuses`.
     ///
@@ -536,6 +670,16 @@ pub trait Handler {
         input: UntagResourceInput,
     ) -> Result<Reply<UntagResourceOutput>, Self::Error>;
 
+    /// `UpdateApiDestination`.
+    ///
+    /// # Errors
+    /// Those that the operation declares, and the common ones of the service.
+    fn update_api_destination(
+        &mut self,
+        step: &mut Step<'_>,
+        input: UpdateApiDestinationInput,
+    ) -> Result<Reply<UpdateApiDestinationOutput>, Self::Error>;
+
     /// `UpdateArchive`.
     ///
     /// # Errors
@@ -545,6 +689,16 @@ pub trait Handler {
         step: &mut Step<'_>,
         input: UpdateArchiveInput,
     ) -> Result<Reply<UpdateArchiveOutput>, Self::Error>;
+
+    /// `UpdateConnection`.
+    ///
+    /// # Errors
+    /// Those that the operation declares, and the common ones of the service.
+    fn update_connection(
+        &mut self,
+        step: &mut Step<'_>,
+        input: UpdateConnectionInput,
+    ) -> Result<Reply<UpdateConnectionOutput>, Self::Error>;
 
     /// `UpdateEventBus`.
     ///
@@ -568,18 +722,27 @@ pub fn call(
 ) -> Result<Reply<Box<dyn shape::Output>>, ApiError> {
     match request {
         Request::CancelReplay(input) => codec::erase(handler.cancel_replay(step, input)),
+        Request::CreateApiDestination(input) => codec::erase(handler.create_api_destination(step, input)),
         Request::CreateArchive(input) => codec::erase(handler.create_archive(step, input)),
+        Request::CreateConnection(input) => codec::erase(handler.create_connection(step, input)),
         Request::CreateEventBus(input) => codec::erase(handler.create_event_bus(step, input)),
+        Request::DeauthorizeConnection(input) => codec::erase(handler.deauthorize_connection(step, input)),
+        Request::DeleteApiDestination(input) => codec::erase(handler.delete_api_destination(step, input)),
         Request::DeleteArchive(input) => codec::erase(handler.delete_archive(step, input)),
+        Request::DeleteConnection(input) => codec::erase(handler.delete_connection(step, input)),
         Request::DeleteEventBus(input) => codec::erase(handler.delete_event_bus(step, input)),
         Request::DeleteRule(input) => codec::erase(handler.delete_rule(step, input)),
+        Request::DescribeApiDestination(input) => codec::erase(handler.describe_api_destination(step, input)),
         Request::DescribeArchive(input) => codec::erase(handler.describe_archive(step, input)),
+        Request::DescribeConnection(input) => codec::erase(handler.describe_connection(step, input)),
         Request::DescribeEventBus(input) => codec::erase(handler.describe_event_bus(step, input)),
         Request::DescribeReplay(input) => codec::erase(handler.describe_replay(step, input)),
         Request::DescribeRule(input) => codec::erase(handler.describe_rule(step, input)),
         Request::DisableRule(input) => codec::erase(handler.disable_rule(step, input)),
         Request::EnableRule(input) => codec::erase(handler.enable_rule(step, input)),
+        Request::ListApiDestinations(input) => codec::erase(handler.list_api_destinations(step, input)),
         Request::ListArchives(input) => codec::erase(handler.list_archives(step, input)),
+        Request::ListConnections(input) => codec::erase(handler.list_connections(step, input)),
         Request::ListEventBuses(input) => codec::erase(handler.list_event_buses(step, input)),
         Request::ListReplays(input) => codec::erase(handler.list_replays(step, input)),
         Request::ListRuleNamesByTarget(input) => codec::erase(handler.list_rule_names_by_target(step, input)),
@@ -596,7 +759,9 @@ pub fn call(
         Request::TagResource(input) => codec::erase(handler.tag_resource(step, input)),
         Request::TestEventPattern(input) => codec::erase(handler.test_event_pattern(step, input)),
         Request::UntagResource(input) => codec::erase(handler.untag_resource(step, input)),
+        Request::UpdateApiDestination(input) => codec::erase(handler.update_api_destination(step, input)),
         Request::UpdateArchive(input) => codec::erase(handler.update_archive(step, input)),
+        Request::UpdateConnection(input) => codec::erase(handler.update_connection(step, input)),
         Request::UpdateEventBus(input) => codec::erase(handler.update_event_bus(step, input)),
     }
 }
@@ -613,18 +778,27 @@ pub fn decode_output(
     use shape::Decode;
     Ok(Some(match operation {
         "CancelReplay" => Box::new(CancelReplayOutput::decode(from)?),
+        "CreateApiDestination" => Box::new(CreateApiDestinationOutput::decode(from)?),
         "CreateArchive" => Box::new(CreateArchiveOutput::decode(from)?),
+        "CreateConnection" => Box::new(CreateConnectionOutput::decode(from)?),
         "CreateEventBus" => Box::new(CreateEventBusOutput::decode(from)?),
+        "DeauthorizeConnection" => Box::new(DeauthorizeConnectionOutput::decode(from)?),
+        "DeleteApiDestination" => Box::new(DeleteApiDestinationOutput::decode(from)?),
         "DeleteArchive" => Box::new(DeleteArchiveOutput::decode(from)?),
+        "DeleteConnection" => Box::new(DeleteConnectionOutput::decode(from)?),
         "DeleteEventBus" => Box::new(DeleteEventBusOutput::decode(from)?),
         "DeleteRule" => Box::new(DeleteRuleOutput::decode(from)?),
+        "DescribeApiDestination" => Box::new(DescribeApiDestinationOutput::decode(from)?),
         "DescribeArchive" => Box::new(DescribeArchiveOutput::decode(from)?),
+        "DescribeConnection" => Box::new(DescribeConnectionOutput::decode(from)?),
         "DescribeEventBus" => Box::new(DescribeEventBusOutput::decode(from)?),
         "DescribeReplay" => Box::new(DescribeReplayOutput::decode(from)?),
         "DescribeRule" => Box::new(DescribeRuleOutput::decode(from)?),
         "DisableRule" => Box::new(DisableRuleOutput::decode(from)?),
         "EnableRule" => Box::new(EnableRuleOutput::decode(from)?),
+        "ListApiDestinations" => Box::new(ListApiDestinationsOutput::decode(from)?),
         "ListArchives" => Box::new(ListArchivesOutput::decode(from)?),
+        "ListConnections" => Box::new(ListConnectionsOutput::decode(from)?),
         "ListEventBuses" => Box::new(ListEventBusesOutput::decode(from)?),
         "ListReplays" => Box::new(ListReplaysOutput::decode(from)?),
         "ListRuleNamesByTarget" => Box::new(ListRuleNamesByTargetOutput::decode(from)?),
@@ -641,7 +815,9 @@ pub fn decode_output(
         "TagResource" => Box::new(TagResourceOutput::decode(from)?),
         "TestEventPattern" => Box::new(TestEventPatternOutput::decode(from)?),
         "UntagResource" => Box::new(UntagResourceOutput::decode(from)?),
+        "UpdateApiDestination" => Box::new(UpdateApiDestinationOutput::decode(from)?),
         "UpdateArchive" => Box::new(UpdateArchiveOutput::decode(from)?),
+        "UpdateConnection" => Box::new(UpdateConnectionOutput::decode(from)?),
         "UpdateEventBus" => Box::new(UpdateEventBusOutput::decode(from)?),
         _ => return Ok(None),
     }))
@@ -674,6 +850,25 @@ pub mod operations {
         decode: |from| codec::decode(from, Request::CancelReplay),
     };
 
+    /// `CreateApiDestination`.
+    pub static CREATE_API_DESTINATION: OperationSchema = OperationSchema {
+        service: &SERVICE,
+        name: "CreateApiDestination",
+        method: "POST",
+        path: "/",
+        status: 200,
+        input: &schema::CREATE_API_DESTINATION_INPUT,
+        output: &schema::CREATE_API_DESTINATION_OUTPUT,
+        result_wrapper: None,
+        errors: &[
+            errors::RESOURCE_ALREADY_EXISTS_EXCEPTION,
+            errors::RESOURCE_NOT_FOUND_EXCEPTION,
+            errors::LIMIT_EXCEEDED_EXCEPTION,
+            errors::INTERNAL_EXCEPTION,
+        ],
+        decode: |from| codec::decode(from, Request::CreateApiDestination),
+    };
+
     /// `CreateArchive`.
     pub static CREATE_ARCHIVE: OperationSchema = OperationSchema {
         service: &SERVICE,
@@ -693,6 +888,27 @@ pub mod operations {
             errors::INVALID_EVENT_PATTERN_EXCEPTION,
         ],
         decode: |from| codec::decode(from, Request::CreateArchive),
+    };
+
+    /// `CreateConnection`.
+    pub static CREATE_CONNECTION: OperationSchema = OperationSchema {
+        service: &SERVICE,
+        name: "CreateConnection",
+        method: "POST",
+        path: "/",
+        status: 200,
+        input: &schema::CREATE_CONNECTION_INPUT,
+        output: &schema::CREATE_CONNECTION_OUTPUT,
+        result_wrapper: None,
+        errors: &[
+            errors::RESOURCE_ALREADY_EXISTS_EXCEPTION,
+            errors::LIMIT_EXCEEDED_EXCEPTION,
+            errors::RESOURCE_NOT_FOUND_EXCEPTION,
+            errors::INTERNAL_EXCEPTION,
+            errors::ACCESS_DENIED_EXCEPTION,
+            errors::THROTTLING_EXCEPTION,
+        ],
+        decode: |from| codec::decode(from, Request::CreateConnection),
     };
 
     /// `CreateEventBus`.
@@ -717,6 +933,42 @@ pub mod operations {
         decode: |from| codec::decode(from, Request::CreateEventBus),
     };
 
+    /// `DeauthorizeConnection`.
+    pub static DEAUTHORIZE_CONNECTION: OperationSchema = OperationSchema {
+        service: &SERVICE,
+        name: "DeauthorizeConnection",
+        method: "POST",
+        path: "/",
+        status: 200,
+        input: &schema::DEAUTHORIZE_CONNECTION_INPUT,
+        output: &schema::DEAUTHORIZE_CONNECTION_OUTPUT,
+        result_wrapper: None,
+        errors: &[
+            errors::CONCURRENT_MODIFICATION_EXCEPTION,
+            errors::RESOURCE_NOT_FOUND_EXCEPTION,
+            errors::INTERNAL_EXCEPTION,
+        ],
+        decode: |from| codec::decode(from, Request::DeauthorizeConnection),
+    };
+
+    /// `DeleteApiDestination`.
+    pub static DELETE_API_DESTINATION: OperationSchema = OperationSchema {
+        service: &SERVICE,
+        name: "DeleteApiDestination",
+        method: "POST",
+        path: "/",
+        status: 200,
+        input: &schema::DELETE_API_DESTINATION_INPUT,
+        output: &schema::DELETE_API_DESTINATION_OUTPUT,
+        result_wrapper: None,
+        errors: &[
+            errors::CONCURRENT_MODIFICATION_EXCEPTION,
+            errors::RESOURCE_NOT_FOUND_EXCEPTION,
+            errors::INTERNAL_EXCEPTION,
+        ],
+        decode: |from| codec::decode(from, Request::DeleteApiDestination),
+    };
+
     /// `DeleteArchive`.
     pub static DELETE_ARCHIVE: OperationSchema = OperationSchema {
         service: &SERVICE,
@@ -733,6 +985,24 @@ pub mod operations {
             errors::INTERNAL_EXCEPTION,
         ],
         decode: |from| codec::decode(from, Request::DeleteArchive),
+    };
+
+    /// `DeleteConnection`.
+    pub static DELETE_CONNECTION: OperationSchema = OperationSchema {
+        service: &SERVICE,
+        name: "DeleteConnection",
+        method: "POST",
+        path: "/",
+        status: 200,
+        input: &schema::DELETE_CONNECTION_INPUT,
+        output: &schema::DELETE_CONNECTION_OUTPUT,
+        result_wrapper: None,
+        errors: &[
+            errors::CONCURRENT_MODIFICATION_EXCEPTION,
+            errors::RESOURCE_NOT_FOUND_EXCEPTION,
+            errors::INTERNAL_EXCEPTION,
+        ],
+        decode: |from| codec::decode(from, Request::DeleteConnection),
     };
 
     /// `DeleteEventBus`.
@@ -768,6 +1038,20 @@ pub mod operations {
         decode: |from| codec::decode(from, Request::DeleteRule),
     };
 
+    /// `DescribeApiDestination`.
+    pub static DESCRIBE_API_DESTINATION: OperationSchema = OperationSchema {
+        service: &SERVICE,
+        name: "DescribeApiDestination",
+        method: "POST",
+        path: "/",
+        status: 200,
+        input: &schema::DESCRIBE_API_DESTINATION_INPUT,
+        output: &schema::DESCRIBE_API_DESTINATION_OUTPUT,
+        result_wrapper: None,
+        errors: &[errors::RESOURCE_NOT_FOUND_EXCEPTION, errors::INTERNAL_EXCEPTION],
+        decode: |from| codec::decode(from, Request::DescribeApiDestination),
+    };
+
     /// `DescribeArchive`.
     pub static DESCRIBE_ARCHIVE: OperationSchema = OperationSchema {
         service: &SERVICE,
@@ -784,6 +1068,20 @@ pub mod operations {
             errors::INTERNAL_EXCEPTION,
         ],
         decode: |from| codec::decode(from, Request::DescribeArchive),
+    };
+
+    /// `DescribeConnection`.
+    pub static DESCRIBE_CONNECTION: OperationSchema = OperationSchema {
+        service: &SERVICE,
+        name: "DescribeConnection",
+        method: "POST",
+        path: "/",
+        status: 200,
+        input: &schema::DESCRIBE_CONNECTION_INPUT,
+        output: &schema::DESCRIBE_CONNECTION_OUTPUT,
+        result_wrapper: None,
+        errors: &[errors::RESOURCE_NOT_FOUND_EXCEPTION, errors::INTERNAL_EXCEPTION],
+        decode: |from| codec::decode(from, Request::DescribeConnection),
     };
 
     /// `DescribeEventBus`.
@@ -866,6 +1164,20 @@ pub mod operations {
         decode: |from| codec::decode(from, Request::EnableRule),
     };
 
+    /// `ListApiDestinations`.
+    pub static LIST_API_DESTINATIONS: OperationSchema = OperationSchema {
+        service: &SERVICE,
+        name: "ListApiDestinations",
+        method: "POST",
+        path: "/",
+        status: 200,
+        input: &schema::LIST_API_DESTINATIONS_INPUT,
+        output: &schema::LIST_API_DESTINATIONS_OUTPUT,
+        result_wrapper: None,
+        errors: &[errors::INTERNAL_EXCEPTION],
+        decode: |from| codec::decode(from, Request::ListApiDestinations),
+    };
+
     /// `ListArchives`.
     pub static LIST_ARCHIVES: OperationSchema = OperationSchema {
         service: &SERVICE,
@@ -878,6 +1190,20 @@ pub mod operations {
         result_wrapper: None,
         errors: &[errors::RESOURCE_NOT_FOUND_EXCEPTION, errors::INTERNAL_EXCEPTION],
         decode: |from| codec::decode(from, Request::ListArchives),
+    };
+
+    /// `ListConnections`.
+    pub static LIST_CONNECTIONS: OperationSchema = OperationSchema {
+        service: &SERVICE,
+        name: "ListConnections",
+        method: "POST",
+        path: "/",
+        status: 200,
+        input: &schema::LIST_CONNECTIONS_INPUT,
+        output: &schema::LIST_CONNECTIONS_OUTPUT,
+        result_wrapper: None,
+        errors: &[errors::INTERNAL_EXCEPTION],
+        decode: |from| codec::decode(from, Request::ListConnections),
     };
 
     /// `ListEventBuses`.
@@ -1149,6 +1475,25 @@ pub mod operations {
         decode: |from| codec::decode(from, Request::UntagResource),
     };
 
+    /// `UpdateApiDestination`.
+    pub static UPDATE_API_DESTINATION: OperationSchema = OperationSchema {
+        service: &SERVICE,
+        name: "UpdateApiDestination",
+        method: "POST",
+        path: "/",
+        status: 200,
+        input: &schema::UPDATE_API_DESTINATION_INPUT,
+        output: &schema::UPDATE_API_DESTINATION_OUTPUT,
+        result_wrapper: None,
+        errors: &[
+            errors::CONCURRENT_MODIFICATION_EXCEPTION,
+            errors::RESOURCE_NOT_FOUND_EXCEPTION,
+            errors::INTERNAL_EXCEPTION,
+            errors::LIMIT_EXCEEDED_EXCEPTION,
+        ],
+        decode: |from| codec::decode(from, Request::UpdateApiDestination),
+    };
+
     /// `UpdateArchive`.
     pub static UPDATE_ARCHIVE: OperationSchema = OperationSchema {
         service: &SERVICE,
@@ -1167,6 +1512,27 @@ pub mod operations {
             errors::INVALID_EVENT_PATTERN_EXCEPTION,
         ],
         decode: |from| codec::decode(from, Request::UpdateArchive),
+    };
+
+    /// `UpdateConnection`.
+    pub static UPDATE_CONNECTION: OperationSchema = OperationSchema {
+        service: &SERVICE,
+        name: "UpdateConnection",
+        method: "POST",
+        path: "/",
+        status: 200,
+        input: &schema::UPDATE_CONNECTION_INPUT,
+        output: &schema::UPDATE_CONNECTION_OUTPUT,
+        result_wrapper: None,
+        errors: &[
+            errors::CONCURRENT_MODIFICATION_EXCEPTION,
+            errors::RESOURCE_NOT_FOUND_EXCEPTION,
+            errors::INTERNAL_EXCEPTION,
+            errors::LIMIT_EXCEEDED_EXCEPTION,
+            errors::ACCESS_DENIED_EXCEPTION,
+            errors::THROTTLING_EXCEPTION,
+        ],
+        decode: |from| codec::decode(from, Request::UpdateConnection),
     };
 
     /// `UpdateEventBus`.

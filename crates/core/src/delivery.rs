@@ -38,7 +38,7 @@ pub struct RetryPolicy {
 
 impl RetryPolicy {
     /// The wait before retry number `retry`, from one.
-    fn wait(&self, retry: u32, step: &mut Step<'_>) -> Duration {
+    pub fn wait(&self, retry: u32, step: &mut Step<'_>) -> Duration {
         let mut wait = self.wait_ms;
         for _ in 1..retry.min(64) {
             wait = wait.saturating_mul(u64::from(self.factor_percent)) / 100;

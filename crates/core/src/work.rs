@@ -136,6 +136,8 @@ pub struct HttpCall {
 pub struct HttpResult {
     /// Status and at most the first 64 KiB of the body, or the reason in words (`connection refused`, `timed out`).
     pub answer: Result<(u16, Bytes), String>,
+    /// The `Retry-After` header of the answer, if it has one.
+    pub retry_after: Option<String>,
     /// Milliseconds that it took.
     pub duration_ms: f64,
 }

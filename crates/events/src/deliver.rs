@@ -19,6 +19,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::metrics::{Count, Series};
 use crate::ops::put_events::Relayed;
+use crate::state::api_destination::RetryAfter;
 use crate::state::json::JsonPath;
 use crate::state::target::{Destination, TargetRecord};
 use crate::{Events, PRINCIPAL};
@@ -74,11 +75,11 @@ impl Delivery {
         Arn::parse(&self.rule_arn).and_then(|arn| arn.scope()).unwrap_or_default()
     }
 
-    fn series(&self) -> Series {
+    pub(crate) fn series(&self) -> Series {
         Series { scope: self.scope(), bus: Some(Arc::clone(&self.bus)), rule: Some(Arc::clone(&self.rule)) }
     }
 
-    fn input(&self) -> &str {
+    pub(crate) fn input(&self) -> &str {
         self.input.as_deref().unwrap_or(&self.event)
     }
 
@@ -147,6 +148,7 @@ impl Delivery {
                 })),
                 resource,
             },
+            Destination::Api(..) => unreachable!("API destinations are called by work, not by hops"),
             Destination::LogGroup(scope, group) => {
                 let (timestamp, message) = self.log_event();
                 Asked {
@@ -206,9 +208,25 @@ impl Events {
             self.give_up(step, &delivery, GivenUp::NotRetryable, 0, &error);
             return;
         }
+        if matches!(Destination::of(&delivery.target.arn), Ok(Destination::Api(..))) {
+            self.post_first(step, &delivery);
+            return;
+        }
         self.metrics.count(step.now, &delivery.series(), &[Count::Created, Count::Attempts]);
         let hop = attempt(step, &delivery, 1);
         send(step, hop, delivery.scope(), Token::First(Box::new(delivery)));
+    }
+
+    /// Accepts a delivery to an API destination, whose first attempt is made at once.
+    fn post_first(&mut self, step: &mut Step<'_>, delivery: &Delivery) {
+        self.metrics.count(step.now, &delivery.series(), &[Count::Created]);
+        if self.outbox.len() >= WAITING_MAX {
+            let error = ApiError::client("LimitExceeded", "Too many deliveries wait already.");
+            self.give_up(step, delivery, GivenUp::NotRetryable, 0, &error);
+            return;
+        }
+        step.scope = delivery.scope();
+        self.outbox.add(step, delivery.target.retry_policy(), step.now, 0, delivery);
     }
 
     /// Makes the attempt that is due first.
@@ -216,6 +234,10 @@ impl Events {
         let Some(id) = self.outbox.take_due(step.now) else { return };
         let failed = self.outbox.progress(id).map_or(0, |progress| progress.attempts);
         let Some(delivery) = self.outbox.content(step, id) else { return };
+        if matches!(Destination::of(&delivery.target.arn), Ok(Destination::Api(..))) {
+            self.call_destination(step, id, &delivery);
+            return;
+        }
         self.metrics.count(step.now, &delivery.series(), &[Count::Attempts, Count::RetryAttempts]);
         let hop = attempt(step, &delivery, failed + 1);
         send(step, hop, delivery.scope(), Token::Again(id));
@@ -239,7 +261,7 @@ impl Events {
                         self.outbox.done(step, id);
                         self.delivered(step, &delivery);
                     }
-                    Some(error) => self.again_failed(step, id, &delivery, &error),
+                    Some(error) => self.attempt_failed(step, id, &error, None),
                 }
             }
             Token::DeadLetter(delivery) => {
@@ -255,7 +277,7 @@ impl Events {
         }
     }
 
-    fn delivered(&mut self, step: &mut Step<'_>, delivery: &Delivery) {
+    pub(crate) fn delivered(&mut self, step: &mut Step<'_>, delivery: &Delivery) {
         let series = delivery.series();
         self.metrics.count(step.now, &series, &[Count::SuccessfulAttempts, Count::Invocations]);
         let took = step.now.since(Timestamp::from_millis(delivery.accepted_millis));
@@ -283,11 +305,28 @@ impl Events {
         self.retrying(step, delivery, 1, at, error);
     }
 
-    fn again_failed(&mut self, step: &mut Step<'_>, id: u64, delivery: &Delivery, error: &ApiError) {
-        match self.outbox.failed(step, id, &error.to_string(), error.is_retryable()) {
+    /// An attempt of a delivery in the outbox failed. The longer wait counts: its policy's, or the one that its target asked for.
+    pub(crate) fn attempt_failed(
+        &mut self,
+        step: &mut Step<'_>,
+        id: u64,
+        error: &ApiError,
+        asked: Option<RetryAfter>,
+    ) {
+        let Some(progress) = self.outbox.progress(id) else { return };
+        let (policy, retry) = (progress.policy, progress.attempts + 1);
+        let wait = policy.wait(retry, step);
+        let (wait, retryable) = match asked {
+            None => (wait, error.is_retryable()),
+            Some(RetryAfter::Wait(asked)) => (wait.max(asked), error.is_retryable()),
+            Some(RetryAfter::Never) => (wait, false),
+        };
+        match self.outbox.failed_after(step, id, &error.to_string(), retryable, wait) {
             Some(Verdict::Again(at)) => {
                 let attempts = self.outbox.progress(id).map_or(1, |progress| progress.attempts);
-                self.retrying(step, delivery, attempts, at, error);
+                if let Some(delivery) = self.outbox.content(step, id) {
+                    self.retrying(step, &delivery, attempts, at, error);
+                }
             }
             Some(Verdict::Over(why, progress, delivery)) => {
                 self.give_up(step, &delivery, why, progress.attempts.saturating_sub(1), error);
@@ -446,6 +485,10 @@ fn error_code(error: &ApiError) -> &'static str {
     let has = |parts: &[&str]| parts.iter().any(|part| error.code.contains(part));
     if has(&["AccessDenied", "Authorization", "NotAuthorized"]) {
         "NO_PERMISSIONS"
+    } else if error.code == "Timeout" {
+        "TIMEOUT"
+    } else if error.code == "ConnectionFailure" {
+        "CONNECTION_FAILURE"
     } else if has(&["NotFound", "DoesNotExist", "NonExistent"]) {
         "NO_RESOURCE"
     } else if error.status == 429 || has(&["Throttl", "TooManyRequests"]) {

@@ -37,6 +37,14 @@ pub enum Error {
     ReplayExists(String),
     /// The replay of that name has ended.
     ReplayEnded(String),
+    /// No connection of that name: what was to be done with it, and the name.
+    NoConnection(&'static str, String),
+    /// A connection of that name exists.
+    ConnectionExists(String),
+    /// No API destination of that name: what was to be done with it, and the name.
+    NoDestination(&'static str, String),
+    /// An API destination of that name exists.
+    DestinationExists(String),
     /// The rule of that name is a service's own.
     ManagedRule(String),
     /// More of something than there may be.
@@ -111,6 +119,23 @@ impl From<Error> for ApiError {
             Error::ReplayEnded(name) => Self::client(
                 "IllegalStatusException",
                 format!("Replay {name} is not in a valid state for this operation."),
+            ),
+            Error::NoConnection(verb, name) => Self::client(
+                "ResourceNotFoundException",
+                format!("Failed to {verb} the connection(s). Connection '{name}' does not exist."),
+            ),
+            Error::ConnectionExists(name) => {
+                Self::client("ResourceAlreadyExistsException", format!("Connection {name} already exists."))
+            }
+            Error::NoDestination(verb, name) => Self::client(
+                "ResourceNotFoundException",
+                format!(
+                    "Failed to {verb} the api-destination(s). An api-destination '{name}' does not exist."
+                ),
+            ),
+            Error::DestinationExists(name) => Self::client(
+                "ResourceAlreadyExistsException",
+                format!("An api-destination '{name}' already exists."),
             ),
             Error::ManagedRule(name) => Self::client(
                 "ManagedRuleException",

@@ -3,7 +3,8 @@
 //! What it is: events are matched against all rules of their bus at once ([`pontoon_pattern::RuleSet`]) and delivered to queues, topics, functions, buses
 //! and log groups by the operations that the public API calls, with retries, dead letters and the reasons. Scheduled rules fire by the engine's clock.
 //! Archives keep events in the store, and replays give them to their bus again.
-//! What it is not: API destinations, pipes, partner sources, global endpoints and encryption with own keys are refused.
+//! API destinations are called over HTTP, with what their connections authorize them with.
+//! What it is not: partner sources, global endpoints and encryption with own keys are refused.
 //!
 //! Invariant: an event that is acknowledged is at its targets, waits in the outbox, is in a dead-letter queue, or its loss is in its trace.
 //! Invariant: an operation fails before it changes anything.
@@ -12,6 +13,7 @@
 
 mod archives;
 mod deliver;
+mod destinations;
 mod error;
 mod explain;
 mod metrics;
@@ -29,6 +31,7 @@ use pontoon_core::{Access, Arn, HashMap, Outbox, Scope, ServiceId, Space, Step, 
 
 use crate::archives::Archives;
 use crate::deliver::Delivery;
+use crate::destinations::Destinations;
 use crate::metrics::Metrics;
 use crate::records::BusRecord;
 use crate::replays::Replays;
@@ -51,6 +54,7 @@ pub struct Events {
     schedules: BTreeSet<(Timestamp, Scope, Arc<str>)>,
     archives: Archives,
     replays: Replays,
+    destinations: Destinations,
 }
 
 impl Default for Events {
@@ -63,6 +67,7 @@ impl Default for Events {
             schedules: BTreeSet::new(),
             archives: Archives::default(),
             replays: Replays::default(),
+            destinations: Destinations::default(),
         }
     }
 }

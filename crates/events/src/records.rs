@@ -5,6 +5,8 @@
 //! - [`Space::Config`] `events\0a` + scope + archive name: an archive ([`ArchiveRecord`], JSON).
 //! - [`Space::Config`] `events\0p` + scope + replay name: a replay ([`ReplayRecord`], JSON).
 //! - [`Space::Config`] `events\0x` + scope + id of a deleted archive, hex: when it was deleted; its events are still to be removed.
+//! - [`Space::Config`] `events\0c` + scope + connection name: a connection ([`ConnectionRecord`], JSON), its secrets in the clear.
+//! - [`Space::Config`] `events\0d` + scope + API destination name: an API destination ([`ApiDestinationRecord`], JSON).
 //! - [`Space::Outbox`]: deliveries that are tried again ([`crate::deliver::Delivery`]).
 //! - [`Space::Event`]: the latest events ([`crate::state::kept`]), and those of archives ([`crate::state::archive`]).
 
@@ -15,7 +17,9 @@ use pontoon_core::ids::{format_uuid, parse_uuid};
 use pontoon_core::{LoadError, Scope, ServiceId, StoreRead, Timestamp, records};
 use serde::{Deserialize, Serialize};
 
+use crate::state::api_destination::ApiDestinationRecord;
 use crate::state::archive::{ArchiveId, ArchiveRecord};
+use crate::state::connection::ConnectionRecord;
 use crate::state::replay::ReplayRecord;
 use crate::state::target::TargetRecord;
 
@@ -118,6 +122,18 @@ pub fn replay_key(scope: Scope, replay: &str) -> Vec<u8> {
     config_key(b'p', scope, replay)
 }
 
+/// Key of a connection.
+#[must_use]
+pub fn connection_key(scope: Scope, connection: &str) -> Vec<u8> {
+    config_key(b'c', scope, connection)
+}
+
+/// Key of an API destination.
+#[must_use]
+pub fn destination_key(scope: Scope, destination: &str) -> Vec<u8> {
+    config_key(b'd', scope, destination)
+}
+
 /// Key of what is left of a deleted archive. Whose it was does not matter any more.
 #[must_use]
 pub fn purge_key(archive: ArchiveId) -> Vec<u8> {
@@ -139,6 +155,10 @@ pub struct Loaded {
     pub replays: Vec<(Scope, String, ReplayRecord)>,
     /// Deleted archives whose events are still there: when they were deleted, milliseconds, and their ids.
     pub purges: Vec<(i64, ArchiveId)>,
+    /// Connections by name.
+    pub connections: Vec<(Scope, String, ConnectionRecord)>,
+    /// API destinations by name.
+    pub destinations: Vec<(Scope, String, ApiDestinationRecord)>,
 }
 
 /// Reads everything.
@@ -154,6 +174,8 @@ pub fn load(store: &dyn StoreRead) -> Result<Loaded, LoadError> {
             b'r' => loaded.rules.push((scope, name, records::of_json(value)?)),
             b'a' => loaded.archives.push((scope, name, records::of_json(value)?)),
             b'p' => loaded.replays.push((scope, name, records::of_json(value)?)),
+            b'c' => loaded.connections.push((scope, name, records::of_json(value)?)),
+            b'd' => loaded.destinations.push((scope, name, records::of_json(value)?)),
             b'x' => {
                 let id = parse_uuid(&name).ok_or("its key names no archive")?;
                 loaded.purges.push((records::of_json(value)?, id));

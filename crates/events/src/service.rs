@@ -7,11 +7,12 @@ use pontoon_api::events;
 use pontoon_core::shape::Violations;
 use pontoon_core::{
     ApiError, Inspect, LoadError, OperationSchema, Outbox, Output, Reply, Request, Scope, Service, ServiceId,
-    ServiceSchema, Settled, Step, StoreRead, Timestamp,
+    ServiceSchema, Settled, Step, StoreRead, Timestamp, WorkOutcome,
 };
 
 use crate::Events;
 use crate::archives::Archives;
+use crate::destinations::Destinations;
 use crate::records::{self, BusRecord};
 use crate::replays::Replays;
 use crate::state::bus::{Bus, DEFAULT, Rule};
@@ -27,7 +28,8 @@ impl Service for Events {
     }
 
     fn load(&mut self, store: &dyn StoreRead) -> Result<(), LoadError> {
-        let records::Loaded { buses, rules, archives, replays, purges } = records::load(store)?;
+        let records::Loaded { buses, rules, archives, replays, purges, connections, destinations } =
+            records::load(store)?;
         for (scope, name, record) in buses {
             let bus = Bus::new(scope, &name, record);
             self.buses.entry(scope).or_default().insert(name, bus);
@@ -49,7 +51,12 @@ impl Service for Events {
         self.kept = Kept::load(store)?;
         self.archives = Archives::load(store, archives, purges)?;
         self.replays = Replays::load(replays);
+        self.destinations = Destinations::load(connections, destinations);
         Ok(())
+    }
+
+    fn start(&mut self, step: &mut Step<'_>) {
+        self.destinations.start(step);
     }
 
     fn call(
@@ -99,6 +106,12 @@ impl Service for Events {
         self.hop_settled(step, token, outcome);
     }
 
+    fn worked(&mut self, step: &mut Step<'_>, token: u64, outcome: WorkOutcome) {
+        if let WorkOutcome::Http(result) = outcome {
+            self.http_ended(step, token, &result);
+        }
+    }
+
     fn inspect(&self, _scope: Scope, question: &Inspect<'_>) -> Option<serde_json::Value> {
         match question {
             Inspect::ExplainEvent { id, store } => self.explain(*store, *id),
@@ -109,9 +122,12 @@ impl Service for Events {
                     buses_count += 1;
                     rules += bus.rules.len();
                 }
+                let (connections, destinations) = self.destinations.counts();
                 Some(serde_json::json!({
                     "event buses": buses_count,
                     "rules": rules,
+                    "connections": connections,
+                    "API destinations": destinations,
                     "deliveries waiting": self.outbox.len(),
                 }))
             }

@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use pontoon_api::{events, lambda, logs, sns, sqs};
 use pontoon_core::step::{Effects, Ground, Settings};
+use pontoon_core::work::{HttpCall, HttpResult};
 use pontoon_core::{
     ApiError, Batch, Caller, Datum, Hop, Ids, Output, PolicyMode, Principal, Reply, Request, Scope, Service,
-    Settled, Step, Store, Ticket, Timestamp, TraceRecord,
+    Settled, Step, Store, Ticket, Timestamp, TraceRecord, Work, WorkOutcome,
 };
 
 use crate::Events;
@@ -39,6 +40,8 @@ pub struct Bench {
     pub notes: Vec<TraceRecord>,
     pub metrics: Vec<(Scope, Datum)>,
     pub failures: Failures,
+    /// Requests that left EventBridge and have no answer yet.
+    pub work: Vec<(Scope, u64, HttpCall)>,
     ids: Ids,
     next_park: u64,
 }
@@ -60,6 +63,7 @@ impl Bench {
             notes: Vec::new(),
             metrics: Vec::new(),
             failures: Box::new(|_| None),
+            work: Vec::new(),
             ids: Ids::from_seed(1),
             next_park: 0,
         }
@@ -69,6 +73,27 @@ impl Bench {
     pub fn restart(&mut self) {
         self.events = Events::default();
         self.events.load(self.store.as_ref()).unwrap();
+        self.work.clear();
+        let caller = self.caller.clone();
+        self.command(scope(), &caller, |events, step| events.start(step));
+    }
+
+    /// Answers the request that left first.
+    pub fn answer(&mut self, status: u16, body: &str) -> HttpCall {
+        self.answer_with(Ok((status, body.to_owned().into())), None)
+    }
+
+    pub fn answer_with(
+        &mut self,
+        answer: Result<(u16, bytes::Bytes), String>,
+        retry_after: Option<&str>,
+    ) -> HttpCall {
+        let (scope, token, call) = self.work.remove(0);
+        let retry_after = retry_after.map(str::to_owned);
+        let outcome = WorkOutcome::Http(Box::new(HttpResult { answer, retry_after, duration_ms: 1.0 }));
+        let caller = self.caller.clone();
+        self.command(scope, &caller, |events, step| events.worked(step, token, outcome));
+        call
     }
 
     /// Applies an operation in the default scope.
@@ -130,6 +155,10 @@ impl Bench {
 
     fn take_up(&mut self, effects: Effects, hops: &mut VecDeque<Hop>) {
         hops.extend(effects.hops);
+        self.work.extend(effects.dispatches.into_iter().map(|dispatch| match dispatch.work {
+            Work::Http(call) => (dispatch.scope, dispatch.token, *call),
+            Work::Function(_) => panic!("EventBridge invokes functions by hops"),
+        }));
         self.metrics.extend(effects.metrics);
         self.notes.extend(effects.notes.into_iter().map(|note| note.record));
     }

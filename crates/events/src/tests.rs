@@ -9,6 +9,7 @@ use pontoon_core::{ApiError, Inspect, Output, PolicyMode, Principal, Scope, Serv
 use crate::testing::{Bench, Sent, scope};
 
 mod archives;
+mod destinations;
 
 fn queue(name: &str) -> String {
     scope().arn("sqs", name)

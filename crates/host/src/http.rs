@@ -41,14 +41,19 @@ impl HttpClient {
     pub async fn send(&self, call: HttpCall) -> HttpResult {
         let begun = Instant::now();
         let timeout = call.timeout;
-        let answer = match tokio::time::timeout(timeout, self.exchange(call)).await {
+        let mut retry_after = None;
+        let answer = match tokio::time::timeout(timeout, self.exchange(call, &mut retry_after)).await {
             Ok(answer) => answer,
             Err(_) => Err(format!("no answer within {} s", timeout.as_secs())),
         };
-        HttpResult { answer, duration_ms: begun.elapsed().as_secs_f64() * 1000.0 }
+        HttpResult { answer, retry_after, duration_ms: begun.elapsed().as_secs_f64() * 1000.0 }
     }
 
-    async fn exchange(&self, call: HttpCall) -> Result<(u16, Bytes), String> {
+    async fn exchange(
+        &self,
+        call: HttpCall,
+        retry_after: &mut Option<String>,
+    ) -> Result<(u16, Bytes), String> {
         let mut request = Request::builder().method(call.method).uri(&call.url);
         for (name, value) in &call.headers {
             request = request.header(name, value);
@@ -56,6 +61,8 @@ impl HttpClient {
         let request = request.body(Full::new(call.body)).map_err(|error| error.to_string())?;
         let response = self.client.request(request).await.map_err(|error| full_message(&error))?;
         let status = response.status().as_u16();
+        let header = response.headers().get(hyper::header::RETRY_AFTER);
+        *retry_after = header.and_then(|value| value.to_str().ok()).map(str::to_owned);
         let body = Limited::new(response.into_body(), self.answer_bytes_max).collect().await;
         Ok((status, body.map(|body| body.to_bytes()).unwrap_or_default()))
     }

@@ -5,6 +5,62 @@ use pontoon_core::shape::{ListSchema, MapSchema, Member, StructSchema};
 
 use crate::codec::MEMBER;
 
+pub(super) static API_DESTINATION: StructSchema = StructSchema {
+    name: "ApiDestination",
+    members: &[
+        Member { name: "ApiDestinationArn", wire: "ApiDestinationArn", query: "ApiDestinationArn", ..MEMBER },
+        Member {
+            name: "Name",
+            wire: "Name",
+            query: "Name",
+            constraints: &limits::API_DESTINATION_NAME,
+            ..MEMBER
+        },
+        Member {
+            name: "ApiDestinationState",
+            wire: "ApiDestinationState",
+            query: "ApiDestinationState",
+            ..MEMBER
+        },
+        Member {
+            name: "ConnectionArn",
+            wire: "ConnectionArn",
+            query: "ConnectionArn",
+            constraints: &limits::CONNECTION_ARN,
+            ..MEMBER
+        },
+        Member {
+            name: "InvocationEndpoint",
+            wire: "InvocationEndpoint",
+            query: "InvocationEndpoint",
+            constraints: &limits::HTTPS_ENDPOINT,
+            ..MEMBER
+        },
+        Member {
+            name: "HttpMethod",
+            wire: "HttpMethod",
+            query: "HttpMethod",
+            constraints: &limits::API_DESTINATION_HTTP_METHOD,
+            ..MEMBER
+        },
+        Member {
+            name: "InvocationRateLimitPerSecond",
+            wire: "InvocationRateLimitPerSecond",
+            query: "InvocationRateLimitPerSecond",
+            constraints: &limits::API_DESTINATION_INVOCATION_RATE_LIMIT_PER_SECOND,
+            ..MEMBER
+        },
+        Member { name: "CreationTime", wire: "CreationTime", query: "CreationTime", ..MEMBER },
+        Member { name: "LastModifiedTime", wire: "LastModifiedTime", query: "LastModifiedTime", ..MEMBER },
+    ],
+    payload: None,
+    xml_namespace: None,
+};
+
+pub(super) static API_DESTINATION_RESPONSE_LIST: ListSchema = ListSchema {
+    member: Member { name: "member", wire: "member", query: "member", required: true, ..MEMBER },
+};
+
 pub(super) static APP_SYNC_PARAMETERS: StructSchema = StructSchema {
     name: "AppSyncParameters",
     members: &[Member {
@@ -188,6 +244,351 @@ pub(super) static CONDITION: StructSchema = StructSchema {
     xml_namespace: None,
 };
 
+pub(super) static CONNECTION: StructSchema = StructSchema {
+    name: "Connection",
+    members: &[
+        Member {
+            name: "ConnectionArn",
+            wire: "ConnectionArn",
+            query: "ConnectionArn",
+            constraints: &limits::CONNECTION_ARN,
+            ..MEMBER
+        },
+        Member { name: "Name", wire: "Name", query: "Name", constraints: &limits::CONNECTION_NAME, ..MEMBER },
+        Member {
+            name: "ConnectionState",
+            wire: "ConnectionState",
+            query: "ConnectionState",
+            constraints: &limits::CONNECTION_STATE,
+            ..MEMBER
+        },
+        Member { name: "StateReason", wire: "StateReason", query: "StateReason", ..MEMBER },
+        Member {
+            name: "AuthorizationType",
+            wire: "AuthorizationType",
+            query: "AuthorizationType",
+            constraints: &limits::CONNECTION_AUTHORIZATION_TYPE,
+            ..MEMBER
+        },
+        Member { name: "CreationTime", wire: "CreationTime", query: "CreationTime", ..MEMBER },
+        Member { name: "LastModifiedTime", wire: "LastModifiedTime", query: "LastModifiedTime", ..MEMBER },
+        Member {
+            name: "LastAuthorizedTime",
+            wire: "LastAuthorizedTime",
+            query: "LastAuthorizedTime",
+            ..MEMBER
+        },
+    ],
+    payload: None,
+    xml_namespace: None,
+};
+
+pub(super) static CONNECTION_API_KEY_AUTH_RESPONSE_PARAMETERS: StructSchema = StructSchema {
+    name: "ConnectionApiKeyAuthResponseParameters",
+    members: &[Member {
+        name: "ApiKeyName",
+        wire: "ApiKeyName",
+        query: "ApiKeyName",
+        constraints: &limits::AUTH_HEADER_PARAMETERS,
+        ..MEMBER
+    }],
+    payload: None,
+    xml_namespace: None,
+};
+
+pub(super) static CONNECTION_AUTH_RESPONSE_PARAMETERS: StructSchema = StructSchema {
+    name: "ConnectionAuthResponseParameters",
+    members: &[
+        Member {
+            name: "BasicAuthParameters",
+            wire: "BasicAuthParameters",
+            query: "BasicAuthParameters",
+            ..MEMBER
+        },
+        Member { name: "OAuthParameters", wire: "OAuthParameters", query: "OAuthParameters", ..MEMBER },
+        Member {
+            name: "ApiKeyAuthParameters",
+            wire: "ApiKeyAuthParameters",
+            query: "ApiKeyAuthParameters",
+            ..MEMBER
+        },
+        Member {
+            name: "InvocationHttpParameters",
+            wire: "InvocationHttpParameters",
+            query: "InvocationHttpParameters",
+            constraints: &limits::INNER,
+            ..MEMBER
+        },
+        Member {
+            name: "ConnectivityParameters",
+            wire: "ConnectivityParameters",
+            query: "ConnectivityParameters",
+            ..MEMBER
+        },
+    ],
+    payload: None,
+    xml_namespace: None,
+};
+
+pub(super) static CONNECTION_BASIC_AUTH_RESPONSE_PARAMETERS: StructSchema = StructSchema {
+    name: "ConnectionBasicAuthResponseParameters",
+    members: &[Member {
+        name: "Username",
+        wire: "Username",
+        query: "Username",
+        constraints: &limits::AUTH_HEADER_PARAMETERS,
+        ..MEMBER
+    }],
+    payload: None,
+    xml_namespace: None,
+};
+
+pub(super) static CONNECTION_BODY_PARAMETER: StructSchema = StructSchema {
+    name: "ConnectionBodyParameter",
+    members: &[
+        Member { name: "Key", wire: "Key", query: "Key", ..MEMBER },
+        Member { name: "Value", wire: "Value", query: "Value", ..MEMBER },
+        Member { name: "IsValueSecret", wire: "IsValueSecret", query: "IsValueSecret", ..MEMBER },
+    ],
+    payload: None,
+    xml_namespace: None,
+};
+
+pub(super) static CONNECTION_BODY_PARAMETERS_LIST: ListSchema = ListSchema {
+    member: Member { name: "member", wire: "member", query: "member", required: true, ..MEMBER },
+};
+
+pub(super) static CONNECTION_HEADER_PARAMETER: StructSchema = StructSchema {
+    name: "ConnectionHeaderParameter",
+    members: &[
+        Member { name: "Key", wire: "Key", query: "Key", constraints: &limits::HEADER_KEY, ..MEMBER },
+        Member {
+            name: "Value",
+            wire: "Value",
+            query: "Value",
+            constraints: &limits::HEADER_VALUE_SENSITIVE,
+            ..MEMBER
+        },
+        Member { name: "IsValueSecret", wire: "IsValueSecret", query: "IsValueSecret", ..MEMBER },
+    ],
+    payload: None,
+    xml_namespace: None,
+};
+
+pub(super) static CONNECTION_HEADER_PARAMETERS_LIST: ListSchema = ListSchema {
+    member: Member {
+        name: "member",
+        wire: "member",
+        query: "member",
+        required: true,
+        constraints: &limits::INNER,
+        ..MEMBER
+    },
+};
+
+pub(super) static CONNECTION_HTTP_PARAMETERS: StructSchema = StructSchema {
+    name: "ConnectionHttpParameters",
+    members: &[
+        Member {
+            name: "HeaderParameters",
+            wire: "HeaderParameters",
+            query: "HeaderParameters",
+            constraints: &limits::CONNECTION_HEADER_PARAMETERS_LIST,
+            ..MEMBER
+        },
+        Member {
+            name: "QueryStringParameters",
+            wire: "QueryStringParameters",
+            query: "QueryStringParameters",
+            constraints: &limits::CONNECTION_QUERY_STRING_PARAMETERS_LIST,
+            ..MEMBER
+        },
+        Member {
+            name: "BodyParameters",
+            wire: "BodyParameters",
+            query: "BodyParameters",
+            constraints: &limits::CONNECTION_BODY_PARAMETERS_LIST,
+            ..MEMBER
+        },
+    ],
+    payload: None,
+    xml_namespace: None,
+};
+
+pub(super) static CONNECTION_O_AUTH_CLIENT_RESPONSE_PARAMETERS: StructSchema = StructSchema {
+    name: "ConnectionOAuthClientResponseParameters",
+    members: &[Member {
+        name: "ClientID",
+        wire: "ClientID",
+        query: "ClientID",
+        constraints: &limits::AUTH_HEADER_PARAMETERS,
+        ..MEMBER
+    }],
+    payload: None,
+    xml_namespace: None,
+};
+
+pub(super) static CONNECTION_O_AUTH_RESPONSE_PARAMETERS: StructSchema = StructSchema {
+    name: "ConnectionOAuthResponseParameters",
+    members: &[
+        Member { name: "ClientParameters", wire: "ClientParameters", query: "ClientParameters", ..MEMBER },
+        Member {
+            name: "AuthorizationEndpoint",
+            wire: "AuthorizationEndpoint",
+            query: "AuthorizationEndpoint",
+            constraints: &limits::HTTPS_ENDPOINT,
+            ..MEMBER
+        },
+        Member {
+            name: "HttpMethod",
+            wire: "HttpMethod",
+            query: "HttpMethod",
+            constraints: &limits::CONNECTION_O_AUTH_HTTP_METHOD,
+            ..MEMBER
+        },
+        Member {
+            name: "OAuthHttpParameters",
+            wire: "OAuthHttpParameters",
+            query: "OAuthHttpParameters",
+            constraints: &limits::INNER,
+            ..MEMBER
+        },
+    ],
+    payload: None,
+    xml_namespace: None,
+};
+
+pub(super) static CONNECTION_QUERY_STRING_PARAMETER: StructSchema = StructSchema {
+    name: "ConnectionQueryStringParameter",
+    members: &[
+        Member { name: "Key", wire: "Key", query: "Key", constraints: &limits::QUERY_STRING_KEY, ..MEMBER },
+        Member {
+            name: "Value",
+            wire: "Value",
+            query: "Value",
+            constraints: &limits::QUERY_STRING_VALUE_SENSITIVE,
+            ..MEMBER
+        },
+        Member { name: "IsValueSecret", wire: "IsValueSecret", query: "IsValueSecret", ..MEMBER },
+    ],
+    payload: None,
+    xml_namespace: None,
+};
+
+pub(super) static CONNECTION_QUERY_STRING_PARAMETERS_LIST: ListSchema = ListSchema {
+    member: Member {
+        name: "member",
+        wire: "member",
+        query: "member",
+        required: true,
+        constraints: &limits::INNER,
+        ..MEMBER
+    },
+};
+
+pub(super) static CONNECTION_RESPONSE_LIST: ListSchema = ListSchema {
+    member: Member { name: "member", wire: "member", query: "member", required: true, ..MEMBER },
+};
+
+pub(super) static CONNECTIVITY_RESOURCE_CONFIGURATION_ARN: StructSchema = StructSchema {
+    name: "ConnectivityResourceConfigurationArn",
+    members: &[Member {
+        name: "ResourceConfigurationArn",
+        wire: "ResourceConfigurationArn",
+        query: "ResourceConfigurationArn",
+        required: true,
+        constraints: &limits::RESOURCE_CONFIGURATION_ARN,
+        ..MEMBER
+    }],
+    payload: None,
+    xml_namespace: None,
+};
+
+pub(super) static CONNECTIVITY_RESOURCE_PARAMETERS: StructSchema = StructSchema {
+    name: "ConnectivityResourceParameters",
+    members: &[Member {
+        name: "ResourceParameters",
+        wire: "ResourceParameters",
+        query: "ResourceParameters",
+        required: true,
+        constraints: &limits::INNER,
+        ..MEMBER
+    }],
+    payload: None,
+    xml_namespace: None,
+};
+
+pub(super) static CREATE_API_DESTINATION_INPUT: StructSchema = StructSchema {
+    name: "CreateApiDestinationRequest",
+    members: &[
+        Member {
+            name: "Name",
+            wire: "Name",
+            query: "Name",
+            required: true,
+            constraints: &limits::API_DESTINATION_NAME,
+            ..MEMBER
+        },
+        Member {
+            name: "Description",
+            wire: "Description",
+            query: "Description",
+            constraints: &limits::API_DESTINATION_DESCRIPTION,
+            ..MEMBER
+        },
+        Member {
+            name: "ConnectionArn",
+            wire: "ConnectionArn",
+            query: "ConnectionArn",
+            required: true,
+            constraints: &limits::CONNECTION_ARN,
+            ..MEMBER
+        },
+        Member {
+            name: "InvocationEndpoint",
+            wire: "InvocationEndpoint",
+            query: "InvocationEndpoint",
+            required: true,
+            constraints: &limits::HTTPS_ENDPOINT,
+            ..MEMBER
+        },
+        Member {
+            name: "HttpMethod",
+            wire: "HttpMethod",
+            query: "HttpMethod",
+            required: true,
+            constraints: &limits::API_DESTINATION_HTTP_METHOD,
+            ..MEMBER
+        },
+        Member {
+            name: "InvocationRateLimitPerSecond",
+            wire: "InvocationRateLimitPerSecond",
+            query: "InvocationRateLimitPerSecond",
+            constraints: &limits::API_DESTINATION_INVOCATION_RATE_LIMIT_PER_SECOND,
+            ..MEMBER
+        },
+    ],
+    payload: None,
+    xml_namespace: None,
+};
+
+pub(super) static CREATE_API_DESTINATION_OUTPUT: StructSchema = StructSchema {
+    name: "CreateApiDestinationResponse",
+    members: &[
+        Member { name: "ApiDestinationArn", wire: "ApiDestinationArn", query: "ApiDestinationArn", ..MEMBER },
+        Member {
+            name: "ApiDestinationState",
+            wire: "ApiDestinationState",
+            query: "ApiDestinationState",
+            ..MEMBER
+        },
+        Member { name: "CreationTime", wire: "CreationTime", query: "CreationTime", ..MEMBER },
+        Member { name: "LastModifiedTime", wire: "LastModifiedTime", query: "LastModifiedTime", ..MEMBER },
+    ],
+    payload: None,
+    xml_namespace: None,
+};
+
 pub(super) static CREATE_ARCHIVE_INPUT: StructSchema = StructSchema {
     name: "CreateArchiveRequest",
     members: &[
@@ -259,6 +660,237 @@ pub(super) static CREATE_ARCHIVE_OUTPUT: StructSchema = StructSchema {
         },
         Member { name: "StateReason", wire: "StateReason", query: "StateReason", ..MEMBER },
         Member { name: "CreationTime", wire: "CreationTime", query: "CreationTime", ..MEMBER },
+    ],
+    payload: None,
+    xml_namespace: None,
+};
+
+pub(super) static CREATE_CONNECTION_API_KEY_AUTH_REQUEST_PARAMETERS: StructSchema = StructSchema {
+    name: "CreateConnectionApiKeyAuthRequestParameters",
+    members: &[
+        Member {
+            name: "ApiKeyName",
+            wire: "ApiKeyName",
+            query: "ApiKeyName",
+            required: true,
+            constraints: &limits::AUTH_HEADER_PARAMETERS,
+            ..MEMBER
+        },
+        Member {
+            name: "ApiKeyValue",
+            wire: "ApiKeyValue",
+            query: "ApiKeyValue",
+            required: true,
+            constraints: &limits::AUTH_HEADER_PARAMETERS_SENSITIVE,
+            ..MEMBER
+        },
+    ],
+    payload: None,
+    xml_namespace: None,
+};
+
+pub(super) static CREATE_CONNECTION_AUTH_REQUEST_PARAMETERS: StructSchema = StructSchema {
+    name: "CreateConnectionAuthRequestParameters",
+    members: &[
+        Member {
+            name: "BasicAuthParameters",
+            wire: "BasicAuthParameters",
+            query: "BasicAuthParameters",
+            constraints: &limits::INNER,
+            ..MEMBER
+        },
+        Member {
+            name: "OAuthParameters",
+            wire: "OAuthParameters",
+            query: "OAuthParameters",
+            constraints: &limits::INNER,
+            ..MEMBER
+        },
+        Member {
+            name: "ApiKeyAuthParameters",
+            wire: "ApiKeyAuthParameters",
+            query: "ApiKeyAuthParameters",
+            constraints: &limits::INNER,
+            ..MEMBER
+        },
+        Member {
+            name: "InvocationHttpParameters",
+            wire: "InvocationHttpParameters",
+            query: "InvocationHttpParameters",
+            constraints: &limits::INNER,
+            ..MEMBER
+        },
+        Member {
+            name: "ConnectivityParameters",
+            wire: "ConnectivityParameters",
+            query: "ConnectivityParameters",
+            constraints: &limits::INNER,
+            ..MEMBER
+        },
+    ],
+    payload: None,
+    xml_namespace: None,
+};
+
+pub(super) static CREATE_CONNECTION_BASIC_AUTH_REQUEST_PARAMETERS: StructSchema = StructSchema {
+    name: "CreateConnectionBasicAuthRequestParameters",
+    members: &[
+        Member {
+            name: "Username",
+            wire: "Username",
+            query: "Username",
+            required: true,
+            constraints: &limits::AUTH_HEADER_PARAMETERS,
+            ..MEMBER
+        },
+        Member {
+            name: "Password",
+            wire: "Password",
+            query: "Password",
+            required: true,
+            constraints: &limits::AUTH_HEADER_PARAMETERS_SENSITIVE,
+            ..MEMBER
+        },
+    ],
+    payload: None,
+    xml_namespace: None,
+};
+
+pub(super) static CREATE_CONNECTION_O_AUTH_CLIENT_REQUEST_PARAMETERS: StructSchema = StructSchema {
+    name: "CreateConnectionOAuthClientRequestParameters",
+    members: &[
+        Member {
+            name: "ClientID",
+            wire: "ClientID",
+            query: "ClientID",
+            required: true,
+            constraints: &limits::AUTH_HEADER_PARAMETERS,
+            ..MEMBER
+        },
+        Member {
+            name: "ClientSecret",
+            wire: "ClientSecret",
+            query: "ClientSecret",
+            required: true,
+            constraints: &limits::AUTH_HEADER_PARAMETERS_SENSITIVE,
+            ..MEMBER
+        },
+    ],
+    payload: None,
+    xml_namespace: None,
+};
+
+pub(super) static CREATE_CONNECTION_O_AUTH_REQUEST_PARAMETERS: StructSchema = StructSchema {
+    name: "CreateConnectionOAuthRequestParameters",
+    members: &[
+        Member {
+            name: "ClientParameters",
+            wire: "ClientParameters",
+            query: "ClientParameters",
+            required: true,
+            constraints: &limits::INNER,
+            ..MEMBER
+        },
+        Member {
+            name: "AuthorizationEndpoint",
+            wire: "AuthorizationEndpoint",
+            query: "AuthorizationEndpoint",
+            required: true,
+            constraints: &limits::HTTPS_ENDPOINT,
+            ..MEMBER
+        },
+        Member {
+            name: "HttpMethod",
+            wire: "HttpMethod",
+            query: "HttpMethod",
+            required: true,
+            constraints: &limits::CONNECTION_O_AUTH_HTTP_METHOD,
+            ..MEMBER
+        },
+        Member {
+            name: "OAuthHttpParameters",
+            wire: "OAuthHttpParameters",
+            query: "OAuthHttpParameters",
+            constraints: &limits::INNER,
+            ..MEMBER
+        },
+    ],
+    payload: None,
+    xml_namespace: None,
+};
+
+pub(super) static CREATE_CONNECTION_INPUT: StructSchema = StructSchema {
+    name: "CreateConnectionRequest",
+    members: &[
+        Member {
+            name: "Name",
+            wire: "Name",
+            query: "Name",
+            required: true,
+            constraints: &limits::CONNECTION_NAME,
+            ..MEMBER
+        },
+        Member {
+            name: "Description",
+            wire: "Description",
+            query: "Description",
+            constraints: &limits::CONNECTION_DESCRIPTION,
+            ..MEMBER
+        },
+        Member {
+            name: "AuthorizationType",
+            wire: "AuthorizationType",
+            query: "AuthorizationType",
+            required: true,
+            constraints: &limits::CONNECTION_AUTHORIZATION_TYPE,
+            ..MEMBER
+        },
+        Member {
+            name: "AuthParameters",
+            wire: "AuthParameters",
+            query: "AuthParameters",
+            required: true,
+            constraints: &limits::INNER,
+            ..MEMBER
+        },
+        Member {
+            name: "InvocationConnectivityParameters",
+            wire: "InvocationConnectivityParameters",
+            query: "InvocationConnectivityParameters",
+            constraints: &limits::INNER,
+            ..MEMBER
+        },
+        Member {
+            name: "KmsKeyIdentifier",
+            wire: "KmsKeyIdentifier",
+            query: "KmsKeyIdentifier",
+            constraints: &limits::KMS_KEY_IDENTIFIER,
+            ..MEMBER
+        },
+    ],
+    payload: None,
+    xml_namespace: None,
+};
+
+pub(super) static CREATE_CONNECTION_OUTPUT: StructSchema = StructSchema {
+    name: "CreateConnectionResponse",
+    members: &[
+        Member {
+            name: "ConnectionArn",
+            wire: "ConnectionArn",
+            query: "ConnectionArn",
+            constraints: &limits::CONNECTION_ARN,
+            ..MEMBER
+        },
+        Member {
+            name: "ConnectionState",
+            wire: "ConnectionState",
+            query: "ConnectionState",
+            constraints: &limits::CONNECTION_STATE,
+            ..MEMBER
+        },
+        Member { name: "CreationTime", wire: "CreationTime", query: "CreationTime", ..MEMBER },
+        Member { name: "LastModifiedTime", wire: "LastModifiedTime", query: "LastModifiedTime", ..MEMBER },
     ],
     payload: None,
     xml_namespace: None,
@@ -366,6 +998,67 @@ pub(super) static DEAD_LETTER_CONFIG: StructSchema = StructSchema {
     xml_namespace: None,
 };
 
+pub(super) static DEAUTHORIZE_CONNECTION_INPUT: StructSchema = StructSchema {
+    name: "DeauthorizeConnectionRequest",
+    members: &[Member {
+        name: "Name",
+        wire: "Name",
+        query: "Name",
+        required: true,
+        constraints: &limits::CONNECTION_NAME,
+        ..MEMBER
+    }],
+    payload: None,
+    xml_namespace: None,
+};
+
+pub(super) static DEAUTHORIZE_CONNECTION_OUTPUT: StructSchema = StructSchema {
+    name: "DeauthorizeConnectionResponse",
+    members: &[
+        Member {
+            name: "ConnectionArn",
+            wire: "ConnectionArn",
+            query: "ConnectionArn",
+            constraints: &limits::CONNECTION_ARN,
+            ..MEMBER
+        },
+        Member {
+            name: "ConnectionState",
+            wire: "ConnectionState",
+            query: "ConnectionState",
+            constraints: &limits::CONNECTION_STATE,
+            ..MEMBER
+        },
+        Member { name: "CreationTime", wire: "CreationTime", query: "CreationTime", ..MEMBER },
+        Member { name: "LastModifiedTime", wire: "LastModifiedTime", query: "LastModifiedTime", ..MEMBER },
+        Member {
+            name: "LastAuthorizedTime",
+            wire: "LastAuthorizedTime",
+            query: "LastAuthorizedTime",
+            ..MEMBER
+        },
+    ],
+    payload: None,
+    xml_namespace: None,
+};
+
+pub(super) static DELETE_API_DESTINATION_INPUT: StructSchema = StructSchema {
+    name: "DeleteApiDestinationRequest",
+    members: &[Member {
+        name: "Name",
+        wire: "Name",
+        query: "Name",
+        required: true,
+        constraints: &limits::API_DESTINATION_NAME,
+        ..MEMBER
+    }],
+    payload: None,
+    xml_namespace: None,
+};
+
+pub(super) static DELETE_API_DESTINATION_OUTPUT: StructSchema =
+    StructSchema { name: "DeleteApiDestinationResponse", members: &[], payload: None, xml_namespace: None };
+
 pub(super) static DELETE_ARCHIVE_INPUT: StructSchema = StructSchema {
     name: "DeleteArchiveRequest",
     members: &[Member {
@@ -382,6 +1075,50 @@ pub(super) static DELETE_ARCHIVE_INPUT: StructSchema = StructSchema {
 
 pub(super) static DELETE_ARCHIVE_OUTPUT: StructSchema =
     StructSchema { name: "DeleteArchiveResponse", members: &[], payload: None, xml_namespace: None };
+
+pub(super) static DELETE_CONNECTION_INPUT: StructSchema = StructSchema {
+    name: "DeleteConnectionRequest",
+    members: &[Member {
+        name: "Name",
+        wire: "Name",
+        query: "Name",
+        required: true,
+        constraints: &limits::CONNECTION_NAME,
+        ..MEMBER
+    }],
+    payload: None,
+    xml_namespace: None,
+};
+
+pub(super) static DELETE_CONNECTION_OUTPUT: StructSchema = StructSchema {
+    name: "DeleteConnectionResponse",
+    members: &[
+        Member {
+            name: "ConnectionArn",
+            wire: "ConnectionArn",
+            query: "ConnectionArn",
+            constraints: &limits::CONNECTION_ARN,
+            ..MEMBER
+        },
+        Member {
+            name: "ConnectionState",
+            wire: "ConnectionState",
+            query: "ConnectionState",
+            constraints: &limits::CONNECTION_STATE,
+            ..MEMBER
+        },
+        Member { name: "CreationTime", wire: "CreationTime", query: "CreationTime", ..MEMBER },
+        Member { name: "LastModifiedTime", wire: "LastModifiedTime", query: "LastModifiedTime", ..MEMBER },
+        Member {
+            name: "LastAuthorizedTime",
+            wire: "LastAuthorizedTime",
+            query: "LastAuthorizedTime",
+            ..MEMBER
+        },
+    ],
+    payload: None,
+    xml_namespace: None,
+};
 
 pub(super) static DELETE_EVENT_BUS_INPUT: StructSchema = StructSchema {
     name: "DeleteEventBusRequest",
@@ -416,6 +1153,79 @@ pub(super) static DELETE_RULE_INPUT: StructSchema = StructSchema {
             ..MEMBER
         },
         Member { name: "Force", wire: "Force", query: "Force", ..MEMBER },
+    ],
+    payload: None,
+    xml_namespace: None,
+};
+
+pub(super) static DESCRIBE_API_DESTINATION_INPUT: StructSchema = StructSchema {
+    name: "DescribeApiDestinationRequest",
+    members: &[Member {
+        name: "Name",
+        wire: "Name",
+        query: "Name",
+        required: true,
+        constraints: &limits::API_DESTINATION_NAME,
+        ..MEMBER
+    }],
+    payload: None,
+    xml_namespace: None,
+};
+
+pub(super) static DESCRIBE_API_DESTINATION_OUTPUT: StructSchema = StructSchema {
+    name: "DescribeApiDestinationResponse",
+    members: &[
+        Member { name: "ApiDestinationArn", wire: "ApiDestinationArn", query: "ApiDestinationArn", ..MEMBER },
+        Member {
+            name: "Name",
+            wire: "Name",
+            query: "Name",
+            constraints: &limits::API_DESTINATION_NAME,
+            ..MEMBER
+        },
+        Member {
+            name: "Description",
+            wire: "Description",
+            query: "Description",
+            constraints: &limits::API_DESTINATION_DESCRIPTION,
+            ..MEMBER
+        },
+        Member {
+            name: "ApiDestinationState",
+            wire: "ApiDestinationState",
+            query: "ApiDestinationState",
+            ..MEMBER
+        },
+        Member {
+            name: "ConnectionArn",
+            wire: "ConnectionArn",
+            query: "ConnectionArn",
+            constraints: &limits::CONNECTION_ARN,
+            ..MEMBER
+        },
+        Member {
+            name: "InvocationEndpoint",
+            wire: "InvocationEndpoint",
+            query: "InvocationEndpoint",
+            constraints: &limits::HTTPS_ENDPOINT,
+            ..MEMBER
+        },
+        Member {
+            name: "HttpMethod",
+            wire: "HttpMethod",
+            query: "HttpMethod",
+            constraints: &limits::API_DESTINATION_HTTP_METHOD,
+            ..MEMBER
+        },
+        Member {
+            name: "InvocationRateLimitPerSecond",
+            wire: "InvocationRateLimitPerSecond",
+            query: "InvocationRateLimitPerSecond",
+            constraints: &limits::API_DESTINATION_INVOCATION_RATE_LIMIT_PER_SECOND,
+            ..MEMBER
+        },
+        Member { name: "CreationTime", wire: "CreationTime", query: "CreationTime", ..MEMBER },
+        Member { name: "LastModifiedTime", wire: "LastModifiedTime", query: "LastModifiedTime", ..MEMBER },
     ],
     payload: None,
     xml_namespace: None,
@@ -498,6 +1308,117 @@ pub(super) static DESCRIBE_ARCHIVE_OUTPUT: StructSchema = StructSchema {
         Member { name: "SizeBytes", wire: "SizeBytes", query: "SizeBytes", ..MEMBER },
         Member { name: "EventCount", wire: "EventCount", query: "EventCount", ..MEMBER },
         Member { name: "CreationTime", wire: "CreationTime", query: "CreationTime", ..MEMBER },
+    ],
+    payload: None,
+    xml_namespace: None,
+};
+
+pub(super) static DESCRIBE_CONNECTION_CONNECTIVITY_PARAMETERS: StructSchema = StructSchema {
+    name: "DescribeConnectionConnectivityParameters",
+    members: &[Member {
+        name: "ResourceParameters",
+        wire: "ResourceParameters",
+        query: "ResourceParameters",
+        required: true,
+        ..MEMBER
+    }],
+    payload: None,
+    xml_namespace: None,
+};
+
+pub(super) static DESCRIBE_CONNECTION_INPUT: StructSchema = StructSchema {
+    name: "DescribeConnectionRequest",
+    members: &[Member {
+        name: "Name",
+        wire: "Name",
+        query: "Name",
+        required: true,
+        constraints: &limits::CONNECTION_NAME,
+        ..MEMBER
+    }],
+    payload: None,
+    xml_namespace: None,
+};
+
+pub(super) static DESCRIBE_CONNECTION_RESOURCE_PARAMETERS: StructSchema = StructSchema {
+    name: "DescribeConnectionResourceParameters",
+    members: &[
+        Member {
+            name: "ResourceConfigurationArn",
+            wire: "ResourceConfigurationArn",
+            query: "ResourceConfigurationArn",
+            required: true,
+            constraints: &limits::RESOURCE_CONFIGURATION_ARN,
+            ..MEMBER
+        },
+        Member {
+            name: "ResourceAssociationArn",
+            wire: "ResourceAssociationArn",
+            query: "ResourceAssociationArn",
+            required: true,
+            ..MEMBER
+        },
+    ],
+    payload: None,
+    xml_namespace: None,
+};
+
+pub(super) static DESCRIBE_CONNECTION_OUTPUT: StructSchema = StructSchema {
+    name: "DescribeConnectionResponse",
+    members: &[
+        Member {
+            name: "ConnectionArn",
+            wire: "ConnectionArn",
+            query: "ConnectionArn",
+            constraints: &limits::CONNECTION_ARN,
+            ..MEMBER
+        },
+        Member { name: "Name", wire: "Name", query: "Name", constraints: &limits::CONNECTION_NAME, ..MEMBER },
+        Member {
+            name: "Description",
+            wire: "Description",
+            query: "Description",
+            constraints: &limits::CONNECTION_DESCRIPTION,
+            ..MEMBER
+        },
+        Member {
+            name: "InvocationConnectivityParameters",
+            wire: "InvocationConnectivityParameters",
+            query: "InvocationConnectivityParameters",
+            ..MEMBER
+        },
+        Member {
+            name: "ConnectionState",
+            wire: "ConnectionState",
+            query: "ConnectionState",
+            constraints: &limits::CONNECTION_STATE,
+            ..MEMBER
+        },
+        Member { name: "StateReason", wire: "StateReason", query: "StateReason", ..MEMBER },
+        Member {
+            name: "AuthorizationType",
+            wire: "AuthorizationType",
+            query: "AuthorizationType",
+            constraints: &limits::CONNECTION_AUTHORIZATION_TYPE,
+            ..MEMBER
+        },
+        Member { name: "SecretArn", wire: "SecretArn", query: "SecretArn", ..MEMBER },
+        Member {
+            name: "KmsKeyIdentifier",
+            wire: "KmsKeyIdentifier",
+            query: "KmsKeyIdentifier",
+            constraints: &limits::KMS_KEY_IDENTIFIER,
+            ..MEMBER
+        },
+        Member { name: "AuthParameters", wire: "AuthParameters", query: "AuthParameters", ..MEMBER },
+        Member { name: "CreationTime", wire: "CreationTime", query: "CreationTime", ..MEMBER },
+        Member { name: "LastModifiedTime", wire: "LastModifiedTime", query: "LastModifiedTime", ..MEMBER },
+        Member {
+            name: "LastAuthorizedTime",
+            wire: "LastAuthorizedTime",
+            query: "LastAuthorizedTime",
+            ..MEMBER
+        },
     ],
     payload: None,
     xml_namespace: None,
@@ -937,6 +1858,52 @@ pub(super) static KINESIS_PARAMETERS: StructSchema = StructSchema {
     xml_namespace: None,
 };
 
+pub(super) static LIST_API_DESTINATIONS_INPUT: StructSchema = StructSchema {
+    name: "ListApiDestinationsRequest",
+    members: &[
+        Member {
+            name: "NamePrefix",
+            wire: "NamePrefix",
+            query: "NamePrefix",
+            constraints: &limits::API_DESTINATION_NAME,
+            ..MEMBER
+        },
+        Member {
+            name: "ConnectionArn",
+            wire: "ConnectionArn",
+            query: "ConnectionArn",
+            constraints: &limits::CONNECTION_ARN,
+            ..MEMBER
+        },
+        Member {
+            name: "NextToken",
+            wire: "NextToken",
+            query: "NextToken",
+            constraints: &limits::NEXT_TOKEN,
+            ..MEMBER
+        },
+        Member { name: "Limit", wire: "Limit", query: "Limit", constraints: &limits::LIMIT_MAX100, ..MEMBER },
+    ],
+    payload: None,
+    xml_namespace: None,
+};
+
+pub(super) static LIST_API_DESTINATIONS_OUTPUT: StructSchema = StructSchema {
+    name: "ListApiDestinationsResponse",
+    members: &[
+        Member { name: "ApiDestinations", wire: "ApiDestinations", query: "ApiDestinations", ..MEMBER },
+        Member {
+            name: "NextToken",
+            wire: "NextToken",
+            query: "NextToken",
+            constraints: &limits::NEXT_TOKEN,
+            ..MEMBER
+        },
+    ],
+    payload: None,
+    xml_namespace: None,
+};
+
 pub(super) static LIST_ARCHIVES_INPUT: StructSchema = StructSchema {
     name: "ListArchivesRequest",
     members: &[
@@ -978,6 +1945,52 @@ pub(super) static LIST_ARCHIVES_OUTPUT: StructSchema = StructSchema {
     name: "ListArchivesResponse",
     members: &[
         Member { name: "Archives", wire: "Archives", query: "Archives", ..MEMBER },
+        Member {
+            name: "NextToken",
+            wire: "NextToken",
+            query: "NextToken",
+            constraints: &limits::NEXT_TOKEN,
+            ..MEMBER
+        },
+    ],
+    payload: None,
+    xml_namespace: None,
+};
+
+pub(super) static LIST_CONNECTIONS_INPUT: StructSchema = StructSchema {
+    name: "ListConnectionsRequest",
+    members: &[
+        Member {
+            name: "NamePrefix",
+            wire: "NamePrefix",
+            query: "NamePrefix",
+            constraints: &limits::CONNECTION_NAME,
+            ..MEMBER
+        },
+        Member {
+            name: "ConnectionState",
+            wire: "ConnectionState",
+            query: "ConnectionState",
+            constraints: &limits::CONNECTION_STATE,
+            ..MEMBER
+        },
+        Member {
+            name: "NextToken",
+            wire: "NextToken",
+            query: "NextToken",
+            constraints: &limits::NEXT_TOKEN,
+            ..MEMBER
+        },
+        Member { name: "Limit", wire: "Limit", query: "Limit", constraints: &limits::LIMIT_MAX100, ..MEMBER },
+    ],
+    payload: None,
+    xml_namespace: None,
+};
+
+pub(super) static LIST_CONNECTIONS_OUTPUT: StructSchema = StructSchema {
+    name: "ListConnectionsResponse",
+    members: &[
+        Member { name: "Connections", wire: "Connections", query: "Connections", ..MEMBER },
         Member {
             name: "NextToken",
             wire: "NextToken",
@@ -2382,6 +3395,74 @@ pub(super) static UNTAG_RESOURCE_INPUT: StructSchema = StructSchema {
 pub(super) static UNTAG_RESOURCE_OUTPUT: StructSchema =
     StructSchema { name: "UntagResourceResponse", members: &[], payload: None, xml_namespace: None };
 
+pub(super) static UPDATE_API_DESTINATION_INPUT: StructSchema = StructSchema {
+    name: "UpdateApiDestinationRequest",
+    members: &[
+        Member {
+            name: "Name",
+            wire: "Name",
+            query: "Name",
+            required: true,
+            constraints: &limits::API_DESTINATION_NAME,
+            ..MEMBER
+        },
+        Member {
+            name: "Description",
+            wire: "Description",
+            query: "Description",
+            constraints: &limits::API_DESTINATION_DESCRIPTION,
+            ..MEMBER
+        },
+        Member {
+            name: "ConnectionArn",
+            wire: "ConnectionArn",
+            query: "ConnectionArn",
+            constraints: &limits::CONNECTION_ARN,
+            ..MEMBER
+        },
+        Member {
+            name: "InvocationEndpoint",
+            wire: "InvocationEndpoint",
+            query: "InvocationEndpoint",
+            constraints: &limits::HTTPS_ENDPOINT,
+            ..MEMBER
+        },
+        Member {
+            name: "HttpMethod",
+            wire: "HttpMethod",
+            query: "HttpMethod",
+            constraints: &limits::API_DESTINATION_HTTP_METHOD,
+            ..MEMBER
+        },
+        Member {
+            name: "InvocationRateLimitPerSecond",
+            wire: "InvocationRateLimitPerSecond",
+            query: "InvocationRateLimitPerSecond",
+            constraints: &limits::API_DESTINATION_INVOCATION_RATE_LIMIT_PER_SECOND,
+            ..MEMBER
+        },
+    ],
+    payload: None,
+    xml_namespace: None,
+};
+
+pub(super) static UPDATE_API_DESTINATION_OUTPUT: StructSchema = StructSchema {
+    name: "UpdateApiDestinationResponse",
+    members: &[
+        Member { name: "ApiDestinationArn", wire: "ApiDestinationArn", query: "ApiDestinationArn", ..MEMBER },
+        Member {
+            name: "ApiDestinationState",
+            wire: "ApiDestinationState",
+            query: "ApiDestinationState",
+            ..MEMBER
+        },
+        Member { name: "CreationTime", wire: "CreationTime", query: "CreationTime", ..MEMBER },
+        Member { name: "LastModifiedTime", wire: "LastModifiedTime", query: "LastModifiedTime", ..MEMBER },
+    ],
+    payload: None,
+    xml_namespace: None,
+};
+
 pub(super) static UPDATE_ARCHIVE_INPUT: StructSchema = StructSchema {
     name: "UpdateArchiveRequest",
     members: &[
@@ -2445,6 +3526,232 @@ pub(super) static UPDATE_ARCHIVE_OUTPUT: StructSchema = StructSchema {
         },
         Member { name: "StateReason", wire: "StateReason", query: "StateReason", ..MEMBER },
         Member { name: "CreationTime", wire: "CreationTime", query: "CreationTime", ..MEMBER },
+    ],
+    payload: None,
+    xml_namespace: None,
+};
+
+pub(super) static UPDATE_CONNECTION_API_KEY_AUTH_REQUEST_PARAMETERS: StructSchema = StructSchema {
+    name: "UpdateConnectionApiKeyAuthRequestParameters",
+    members: &[
+        Member {
+            name: "ApiKeyName",
+            wire: "ApiKeyName",
+            query: "ApiKeyName",
+            constraints: &limits::AUTH_HEADER_PARAMETERS,
+            ..MEMBER
+        },
+        Member {
+            name: "ApiKeyValue",
+            wire: "ApiKeyValue",
+            query: "ApiKeyValue",
+            constraints: &limits::AUTH_HEADER_PARAMETERS_SENSITIVE,
+            ..MEMBER
+        },
+    ],
+    payload: None,
+    xml_namespace: None,
+};
+
+pub(super) static UPDATE_CONNECTION_AUTH_REQUEST_PARAMETERS: StructSchema = StructSchema {
+    name: "UpdateConnectionAuthRequestParameters",
+    members: &[
+        Member {
+            name: "BasicAuthParameters",
+            wire: "BasicAuthParameters",
+            query: "BasicAuthParameters",
+            constraints: &limits::INNER,
+            ..MEMBER
+        },
+        Member {
+            name: "OAuthParameters",
+            wire: "OAuthParameters",
+            query: "OAuthParameters",
+            constraints: &limits::INNER,
+            ..MEMBER
+        },
+        Member {
+            name: "ApiKeyAuthParameters",
+            wire: "ApiKeyAuthParameters",
+            query: "ApiKeyAuthParameters",
+            constraints: &limits::INNER,
+            ..MEMBER
+        },
+        Member {
+            name: "InvocationHttpParameters",
+            wire: "InvocationHttpParameters",
+            query: "InvocationHttpParameters",
+            constraints: &limits::INNER,
+            ..MEMBER
+        },
+        Member {
+            name: "ConnectivityParameters",
+            wire: "ConnectivityParameters",
+            query: "ConnectivityParameters",
+            constraints: &limits::INNER,
+            ..MEMBER
+        },
+    ],
+    payload: None,
+    xml_namespace: None,
+};
+
+pub(super) static UPDATE_CONNECTION_BASIC_AUTH_REQUEST_PARAMETERS: StructSchema = StructSchema {
+    name: "UpdateConnectionBasicAuthRequestParameters",
+    members: &[
+        Member {
+            name: "Username",
+            wire: "Username",
+            query: "Username",
+            constraints: &limits::AUTH_HEADER_PARAMETERS,
+            ..MEMBER
+        },
+        Member {
+            name: "Password",
+            wire: "Password",
+            query: "Password",
+            constraints: &limits::AUTH_HEADER_PARAMETERS_SENSITIVE,
+            ..MEMBER
+        },
+    ],
+    payload: None,
+    xml_namespace: None,
+};
+
+pub(super) static UPDATE_CONNECTION_O_AUTH_CLIENT_REQUEST_PARAMETERS: StructSchema = StructSchema {
+    name: "UpdateConnectionOAuthClientRequestParameters",
+    members: &[
+        Member {
+            name: "ClientID",
+            wire: "ClientID",
+            query: "ClientID",
+            constraints: &limits::AUTH_HEADER_PARAMETERS,
+            ..MEMBER
+        },
+        Member {
+            name: "ClientSecret",
+            wire: "ClientSecret",
+            query: "ClientSecret",
+            constraints: &limits::AUTH_HEADER_PARAMETERS_SENSITIVE,
+            ..MEMBER
+        },
+    ],
+    payload: None,
+    xml_namespace: None,
+};
+
+pub(super) static UPDATE_CONNECTION_O_AUTH_REQUEST_PARAMETERS: StructSchema = StructSchema {
+    name: "UpdateConnectionOAuthRequestParameters",
+    members: &[
+        Member {
+            name: "ClientParameters",
+            wire: "ClientParameters",
+            query: "ClientParameters",
+            constraints: &limits::INNER,
+            ..MEMBER
+        },
+        Member {
+            name: "AuthorizationEndpoint",
+            wire: "AuthorizationEndpoint",
+            query: "AuthorizationEndpoint",
+            constraints: &limits::HTTPS_ENDPOINT,
+            ..MEMBER
+        },
+        Member {
+            name: "HttpMethod",
+            wire: "HttpMethod",
+            query: "HttpMethod",
+            constraints: &limits::CONNECTION_O_AUTH_HTTP_METHOD,
+            ..MEMBER
+        },
+        Member {
+            name: "OAuthHttpParameters",
+            wire: "OAuthHttpParameters",
+            query: "OAuthHttpParameters",
+            constraints: &limits::INNER,
+            ..MEMBER
+        },
+    ],
+    payload: None,
+    xml_namespace: None,
+};
+
+pub(super) static UPDATE_CONNECTION_INPUT: StructSchema = StructSchema {
+    name: "UpdateConnectionRequest",
+    members: &[
+        Member {
+            name: "Name",
+            wire: "Name",
+            query: "Name",
+            required: true,
+            constraints: &limits::CONNECTION_NAME,
+            ..MEMBER
+        },
+        Member {
+            name: "Description",
+            wire: "Description",
+            query: "Description",
+            constraints: &limits::CONNECTION_DESCRIPTION,
+            ..MEMBER
+        },
+        Member {
+            name: "AuthorizationType",
+            wire: "AuthorizationType",
+            query: "AuthorizationType",
+            constraints: &limits::CONNECTION_AUTHORIZATION_TYPE,
+            ..MEMBER
+        },
+        Member {
+            name: "AuthParameters",
+            wire: "AuthParameters",
+            query: "AuthParameters",
+            constraints: &limits::INNER,
+            ..MEMBER
+        },
+        Member {
+            name: "InvocationConnectivityParameters",
+            wire: "InvocationConnectivityParameters",
+            query: "InvocationConnectivityParameters",
+            constraints: &limits::INNER,
+            ..MEMBER
+        },
+        Member {
+            name: "KmsKeyIdentifier",
+            wire: "KmsKeyIdentifier",
+            query: "KmsKeyIdentifier",
+            constraints: &limits::KMS_KEY_IDENTIFIER,
+            ..MEMBER
+        },
+    ],
+    payload: None,
+    xml_namespace: None,
+};
+
+pub(super) static UPDATE_CONNECTION_OUTPUT: StructSchema = StructSchema {
+    name: "UpdateConnectionResponse",
+    members: &[
+        Member {
+            name: "ConnectionArn",
+            wire: "ConnectionArn",
+            query: "ConnectionArn",
+            constraints: &limits::CONNECTION_ARN,
+            ..MEMBER
+        },
+        Member {
+            name: "ConnectionState",
+            wire: "ConnectionState",
+            query: "ConnectionState",
+            constraints: &limits::CONNECTION_STATE,
+            ..MEMBER
+        },
+        Member { name: "CreationTime", wire: "CreationTime", query: "CreationTime", ..MEMBER },
+        Member { name: "LastModifiedTime", wire: "LastModifiedTime", query: "LastModifiedTime", ..MEMBER },
+        Member {
+            name: "LastAuthorizedTime",
+            wire: "LastAuthorizedTime",
+            query: "LastAuthorizedTime",
+            ..MEMBER
+        },
     ],
     payload: None,
     xml_namespace: None,
@@ -2549,6 +3856,53 @@ mod limits {
 
     use crate::codec::Pattern;
 
+    pub(super) static API_DESTINATION_NAME: Constraints = Constraints {
+        min: Some(1),
+        max: Some(64),
+        pattern: Some("[\\.\\-_A-Za-z0-9]+"),
+        matches: Some(|text| {
+            static PATTERN: Pattern = Pattern::new("\\A(?:[\\x{2E}\\x{2D}_A-Za-z0-9]+)\\z");
+            PATTERN.matches(text)
+        }),
+        ..Constraints::NONE
+    };
+
+    pub(super) static CONNECTION_ARN: Constraints = Constraints {
+        min: Some(1),
+        max: Some(1600),
+        pattern: Some(
+            "^arn:aws([a-z]|\\-)*:events:([a-z]|\\d|\\-)*:([0-9]{12})?:connection\\/[\\.\\-_A-Za-z0-9]+\\/[\\-A-Za-z0-9]+$",
+        ),
+        matches: Some(|text| {
+            static PATTERN: Pattern = Pattern::new(
+                "\\A(?:^arn:aws([a-z]|\\-)*:events:([a-z]|[0-9]|\\-)*:([0-9]{12})?:connection/[\\x{2E}\\x{2D}_A-Za-z0-9]+/[\\x{2D}A-Za-z0-9]+$)\\z",
+            );
+            PATTERN.matches(text)
+        }),
+        ..Constraints::NONE
+    };
+
+    pub(super) static HTTPS_ENDPOINT: Constraints = Constraints {
+        min: Some(1),
+        max: Some(2048),
+        pattern: Some("^((%[0-9A-Fa-f]{2}|[-()_.!~*';/?:@\\x26=+$,A-Za-z0-9])+)([).!';/?:,])?$"),
+        matches: Some(|text| {
+            static PATTERN: Pattern = Pattern::new(
+                "\\A(?:^((%[0-9A-Fa-f]{2}|[\\-()_.!~*';/?:@\\x{26}=+$,A-Za-z0-9])+)([).!';/?:,])?$)\\z",
+            );
+            PATTERN.matches(text)
+        }),
+        ..Constraints::NONE
+    };
+
+    pub(super) static API_DESTINATION_HTTP_METHOD: Constraints = Constraints {
+        values: &["HEAD", "POST", "PATCH", "DELETE", "PUT", "GET", "OPTIONS"],
+        ..Constraints::NONE
+    };
+
+    pub(super) static API_DESTINATION_INVOCATION_RATE_LIMIT_PER_SECOND: Constraints =
+        Constraints { bounds: Bounds::Integer, min: Some(1), ..Constraints::NONE };
+
     pub(super) static GRAPH_QL_OPERATION: Constraints =
         Constraints { min: Some(1), max: Some(1048576), ..Constraints::NONE };
 
@@ -2614,6 +3968,127 @@ mod limits {
     pub(super) static CAPACITY_PROVIDER_STRATEGY_ITEM_BASE: Constraints =
         Constraints { bounds: Bounds::Integer, min: Some(0), max: Some(100000), ..Constraints::NONE };
 
+    pub(super) static CONNECTION_NAME: Constraints = Constraints {
+        min: Some(1),
+        max: Some(64),
+        pattern: Some("[\\.\\-_A-Za-z0-9]+"),
+        matches: Some(|text| {
+            static PATTERN: Pattern = Pattern::new("\\A(?:[\\x{2E}\\x{2D}_A-Za-z0-9]+)\\z");
+            PATTERN.matches(text)
+        }),
+        ..Constraints::NONE
+    };
+
+    pub(super) static CONNECTION_STATE: Constraints = Constraints {
+        values: &[
+            "CREATING",
+            "UPDATING",
+            "DELETING",
+            "AUTHORIZED",
+            "DEAUTHORIZED",
+            "AUTHORIZING",
+            "DEAUTHORIZING",
+            "ACTIVE",
+            "FAILED_CONNECTIVITY",
+        ],
+        ..Constraints::NONE
+    };
+
+    pub(super) static CONNECTION_AUTHORIZATION_TYPE: Constraints =
+        Constraints { values: &["BASIC", "OAUTH_CLIENT_CREDENTIALS", "API_KEY"], ..Constraints::NONE };
+
+    pub(super) static AUTH_HEADER_PARAMETERS: Constraints = Constraints {
+        min: Some(1),
+        max: Some(512),
+        pattern: Some("^[ \\t]*[^\\x00-\\x1F:\\x7F]+([ \\t]+[^\\x00-\\x1F:\\x7F]+)*[ \\t]*$"),
+        matches: Some(|text| {
+            static PATTERN: Pattern = Pattern::new(
+                "\\A(?:^[ \\t]*[^\\x{0}-\\x{1F}:\\x{7F}]+([ \\t]+[^\\x{0}-\\x{1F}:\\x{7F}]+)*[ \\t]*$)\\z",
+            );
+            PATTERN.matches(text)
+        }),
+        ..Constraints::NONE
+    };
+
+    pub(super) static HEADER_KEY: Constraints = Constraints {
+        max: Some(512),
+        pattern: Some("^[!#$%&'*+-.^_`|~0-9a-zA-Z]+$"),
+        matches: Some(|text| {
+            static PATTERN: Pattern = Pattern::new("\\A(?:^[!#$%&'*+-.^_`|~0-9a-zA-Z]+$)\\z");
+            PATTERN.matches(text)
+        }),
+        ..Constraints::NONE
+    };
+
+    pub(super) static HEADER_VALUE_SENSITIVE: Constraints = Constraints {
+        max: Some(512),
+        pattern: Some("^[ \\t]*[\\x20-\\x7E]+([ \\t]+[\\x20-\\x7E]+)*[ \\t]*$"),
+        matches: Some(|text| {
+            static PATTERN: Pattern =
+                Pattern::new("\\A(?:^[ \\t]*[\\x{20}-\\x{7E}]+([ \\t]+[\\x{20}-\\x{7E}]+)*[ \\t]*$)\\z");
+            PATTERN.matches(text)
+        }),
+        ..Constraints::NONE
+    };
+
+    pub(super) static CONNECTION_HEADER_PARAMETERS_LIST: Constraints =
+        Constraints { min: Some(0), max: Some(100), inner: true, ..Constraints::NONE };
+
+    pub(super) static CONNECTION_QUERY_STRING_PARAMETERS_LIST: Constraints =
+        Constraints { min: Some(0), max: Some(100), inner: true, ..Constraints::NONE };
+
+    pub(super) static CONNECTION_BODY_PARAMETERS_LIST: Constraints =
+        Constraints { min: Some(0), max: Some(100), ..Constraints::NONE };
+
+    pub(super) static CONNECTION_O_AUTH_HTTP_METHOD: Constraints =
+        Constraints { values: &["GET", "POST", "PUT"], ..Constraints::NONE };
+
+    pub(super) static QUERY_STRING_KEY: Constraints = Constraints {
+        max: Some(512),
+        pattern: Some("[^\\x00-\\x1F\\x7F]+"),
+        matches: Some(|text| {
+            static PATTERN: Pattern = Pattern::new("\\A(?:[^\\x{0}-\\x{1F}\\x{7F}]+)\\z");
+            PATTERN.matches(text)
+        }),
+        ..Constraints::NONE
+    };
+
+    pub(super) static QUERY_STRING_VALUE_SENSITIVE: Constraints = Constraints {
+        max: Some(512),
+        pattern: Some("[^\\x00-\\x09\\x0B\\x0C\\x0E-\\x1F\\x7F]+"),
+        matches: Some(|text| {
+            static PATTERN: Pattern =
+                Pattern::new("\\A(?:[^\\x{0}-\\x{9}\\x{B}\\x{C}\\x{E}-\\x{1F}\\x{7F}]+)\\z");
+            PATTERN.matches(text)
+        }),
+        ..Constraints::NONE
+    };
+
+    pub(super) static RESOURCE_CONFIGURATION_ARN: Constraints = Constraints {
+        min: Some(0),
+        max: Some(2048),
+        pattern: Some(
+            "^(?:^arn:[a-z0-9\\-]+:vpc-lattice:[a-zA-Z0-9\\-]+:\\d{12}:resourceconfiguration/rcfg-[0-9a-z]{17}$|^$)",
+        ),
+        matches: Some(|text| {
+            static PATTERN: Pattern = Pattern::new(
+                "\\A(?:^(?:^arn:[a-z0-9\\x{2D}]+:vpc-lattice:[a-zA-Z0-9\\x{2D}]+:[0-9]{12}:resourceconfiguration/rcfg-[0-9a-z]{17}$|^$))\\z",
+            );
+            PATTERN.matches(text)
+        }),
+        ..Constraints::NONE
+    };
+
+    pub(super) static API_DESTINATION_DESCRIPTION: Constraints = Constraints {
+        max: Some(512),
+        pattern: Some(".*"),
+        matches: Some(|text| {
+            static PATTERN: Pattern = Pattern::new("\\A(?:[^\\n\\r\\x{85}\\x{2028}\\x{2029}]*)\\z");
+            PATTERN.matches(text)
+        }),
+        ..Constraints::NONE
+    };
+
     pub(super) static ARCHIVE_DESCRIPTION: Constraints = Constraints {
         max: Some(512),
         pattern: Some(".*"),
@@ -2644,6 +4119,29 @@ mod limits {
             static PATTERN: Pattern = Pattern::new(
                 "\\A(?:^arn:aws([a-z]|\\-)*:events:([a-z]|[0-9]|\\-)*:([0-9]{12})?:[^\\n\\r\\x{85}\\x{2028}\\x{2029}]+/[^\\n\\r\\x{85}\\x{2028}\\x{2029}]+$)\\z",
             );
+            PATTERN.matches(text)
+        }),
+        ..Constraints::NONE
+    };
+
+    pub(super) static AUTH_HEADER_PARAMETERS_SENSITIVE: Constraints = Constraints {
+        min: Some(1),
+        max: Some(512),
+        pattern: Some("^[ \\t]*[^\\x00-\\x1F:\\x7F]+([ \\t]+[^\\x00-\\x1F:\\x7F]+)*[ \\t]*$"),
+        matches: Some(|text| {
+            static PATTERN: Pattern = Pattern::new(
+                "\\A(?:^[ \\t]*[^\\x{0}-\\x{1F}:\\x{7F}]+([ \\t]+[^\\x{0}-\\x{1F}:\\x{7F}]+)*[ \\t]*$)\\z",
+            );
+            PATTERN.matches(text)
+        }),
+        ..Constraints::NONE
+    };
+
+    pub(super) static CONNECTION_DESCRIPTION: Constraints = Constraints {
+        max: Some(512),
+        pattern: Some(".*"),
+        matches: Some(|text| {
+            static PATTERN: Pattern = Pattern::new("\\A(?:[^\\n\\r\\x{85}\\x{2028}\\x{2029}]*)\\z");
             PATTERN.matches(text)
         }),
         ..Constraints::NONE
@@ -2749,16 +4247,6 @@ mod limits {
     pub(super) static REFERENCE_ID: Constraints = Constraints { max: Some(1024), ..Constraints::NONE };
 
     pub(super) static EVENT_RESOURCE: Constraints = Constraints { max: Some(2048), ..Constraints::NONE };
-
-    pub(super) static HEADER_KEY: Constraints = Constraints {
-        max: Some(512),
-        pattern: Some("^[!#$%&'*+-.^_`|~0-9a-zA-Z]+$"),
-        matches: Some(|text| {
-            static PATTERN: Pattern = Pattern::new("\\A(?:^[!#$%&'*+-.^_`|~0-9a-zA-Z]+$)\\z");
-            PATTERN.matches(text)
-        }),
-        ..Constraints::NONE
-    };
 
     pub(super) static HEADER_VALUE: Constraints = Constraints {
         max: Some(512),
@@ -2909,16 +4397,6 @@ mod limits {
         ..Constraints::NONE
     };
 
-    pub(super) static QUERY_STRING_KEY: Constraints = Constraints {
-        max: Some(512),
-        pattern: Some("[^\\x00-\\x1F\\x7F]+"),
-        matches: Some(|text| {
-            static PATTERN: Pattern = Pattern::new("\\A(?:[^\\x{0}-\\x{1F}\\x{7F}]+)\\z");
-            PATTERN.matches(text)
-        }),
-        ..Constraints::NONE
-    };
-
     pub(super) static QUERY_STRING_VALUE: Constraints = Constraints {
         max: Some(512),
         pattern: Some("[^\\x00-\\x09\\x0B\\x0C\\x0E-\\x1F\\x7F]+"),
@@ -3033,6 +4511,14 @@ mod limits {
 pub(super) mod errors {
     use pontoon_core::shape::ErrorSchema;
 
+    pub(in super::super) const ACCESS_DENIED_EXCEPTION: ErrorSchema = ErrorSchema {
+        shape: "AccessDeniedException",
+        code: "AccessDeniedException",
+        status: 400,
+        sender: true,
+        message: "",
+    };
+
     pub(in super::super) const CONCURRENT_MODIFICATION_EXCEPTION: ErrorSchema = ErrorSchema {
         shape: "ConcurrentModificationException",
         code: "ConcurrentModificationException",
@@ -3116,6 +4602,14 @@ pub(super) mod errors {
     pub(in super::super) const RESOURCE_NOT_FOUND_EXCEPTION: ErrorSchema = ErrorSchema {
         shape: "ResourceNotFoundException",
         code: "ResourceNotFoundException",
+        status: 400,
+        sender: true,
+        message: "",
+    };
+
+    pub(in super::super) const THROTTLING_EXCEPTION: ErrorSchema = ErrorSchema {
+        shape: "ThrottlingException",
+        code: "ThrottlingException",
         status: 400,
         sender: true,
         message: "",

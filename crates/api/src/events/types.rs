@@ -11,6 +11,86 @@ use pontoon_core::shape::{Decode, DecodeError, Encode, Reader, Writer};
 use super::schema;
 use crate::codec;
 
+/// The model's `ApiDestination`.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct ApiDestination {
+    /// `ApiDestinationArn`: 1 to 1600 characters.
+    pub api_destination_arn: Option<String>,
+    /// `Name`: 1 to 64 characters.
+    pub name: Option<String>,
+    /// `ApiDestinationState`: one of `ACTIVE`, `INACTIVE`.
+    pub api_destination_state: Option<String>,
+    /// `ConnectionArn`: 1 to 1600 characters.
+    pub connection_arn: Option<String>,
+    /// `InvocationEndpoint`: 1 to 2048 characters.
+    pub invocation_endpoint: Option<String>,
+    /// `HttpMethod`: one of 7 values.
+    pub http_method: Option<String>,
+    /// `InvocationRateLimitPerSecond`: at least 1.
+    pub invocation_rate_limit_per_second: Option<i32>,
+    /// `CreationTime`.
+    pub creation_time: Option<Timestamp>,
+    /// `LastModifiedTime`.
+    pub last_modified_time: Option<Timestamp>,
+}
+
+impl Encode for ApiDestination {
+    fn encode(&self, to: &mut dyn Writer) {
+        to.structure(&schema::API_DESTINATION, &mut |to| {
+            if let Some(value) = &self.api_destination_arn {
+                to.member(0, value);
+            }
+            if let Some(value) = &self.name {
+                to.member(1, value);
+            }
+            if let Some(value) = &self.api_destination_state {
+                to.member(2, value);
+            }
+            if let Some(value) = &self.connection_arn {
+                to.member(3, value);
+            }
+            if let Some(value) = &self.invocation_endpoint {
+                to.member(4, value);
+            }
+            if let Some(value) = &self.http_method {
+                to.member(5, value);
+            }
+            if let Some(value) = &self.invocation_rate_limit_per_second {
+                to.member(6, value);
+            }
+            if let Some(value) = &self.creation_time {
+                to.member(7, &TimestampIn(TimestampFormat::Default, *value));
+            }
+            if let Some(value) = &self.last_modified_time {
+                to.member(8, &TimestampIn(TimestampFormat::Default, *value));
+            }
+        });
+    }
+}
+
+#[cfg(feature = "decode-outputs")]
+impl Decode for ApiDestination {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::API_DESTINATION, &mut |index, from| {
+            match index {
+                0 => value.api_destination_arn = Some(from.string()?),
+                1 => value.name = Some(from.string()?),
+                2 => value.api_destination_state = Some(from.string()?),
+                3 => value.connection_arn = Some(from.string()?),
+                4 => value.invocation_endpoint = Some(from.string()?),
+                5 => value.http_method = Some(from.string()?),
+                6 => value.invocation_rate_limit_per_second = Some(codec::integer(from)?),
+                7 => value.creation_time = Some(from.timestamp(TimestampFormat::Default)?),
+                8 => value.last_modified_time = Some(from.timestamp(TimestampFormat::Default)?),
+                _ => {}
+            }
+            Ok(())
+        })?;
+        Ok(value)
+    }
+}
+
 /// The model's `AppSyncParameters`.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct AppSyncParameters {
@@ -414,6 +494,651 @@ impl Decode for Condition {
     }
 }
 
+/// The model's `Connection`.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Connection {
+    /// `ConnectionArn`: 1 to 1600 characters.
+    pub connection_arn: Option<String>,
+    /// `Name`: 1 to 64 characters.
+    pub name: Option<String>,
+    /// `ConnectionState`: one of 9 values.
+    pub connection_state: Option<String>,
+    /// `StateReason`: at most 512 characters.
+    pub state_reason: Option<String>,
+    /// `AuthorizationType`: one of `BASIC`, `OAUTH_CLIENT_CREDENTIALS`, `API_KEY`.
+    pub authorization_type: Option<String>,
+    /// `CreationTime`.
+    pub creation_time: Option<Timestamp>,
+    /// `LastModifiedTime`.
+    pub last_modified_time: Option<Timestamp>,
+    /// `LastAuthorizedTime`.
+    pub last_authorized_time: Option<Timestamp>,
+}
+
+impl Encode for Connection {
+    fn encode(&self, to: &mut dyn Writer) {
+        to.structure(&schema::CONNECTION, &mut |to| {
+            if let Some(value) = &self.connection_arn {
+                to.member(0, value);
+            }
+            if let Some(value) = &self.name {
+                to.member(1, value);
+            }
+            if let Some(value) = &self.connection_state {
+                to.member(2, value);
+            }
+            if let Some(value) = &self.state_reason {
+                to.member(3, value);
+            }
+            if let Some(value) = &self.authorization_type {
+                to.member(4, value);
+            }
+            if let Some(value) = &self.creation_time {
+                to.member(5, &TimestampIn(TimestampFormat::Default, *value));
+            }
+            if let Some(value) = &self.last_modified_time {
+                to.member(6, &TimestampIn(TimestampFormat::Default, *value));
+            }
+            if let Some(value) = &self.last_authorized_time {
+                to.member(7, &TimestampIn(TimestampFormat::Default, *value));
+            }
+        });
+    }
+}
+
+#[cfg(feature = "decode-outputs")]
+impl Decode for Connection {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::CONNECTION, &mut |index, from| {
+            match index {
+                0 => value.connection_arn = Some(from.string()?),
+                1 => value.name = Some(from.string()?),
+                2 => value.connection_state = Some(from.string()?),
+                3 => value.state_reason = Some(from.string()?),
+                4 => value.authorization_type = Some(from.string()?),
+                5 => value.creation_time = Some(from.timestamp(TimestampFormat::Default)?),
+                6 => value.last_modified_time = Some(from.timestamp(TimestampFormat::Default)?),
+                7 => value.last_authorized_time = Some(from.timestamp(TimestampFormat::Default)?),
+                _ => {}
+            }
+            Ok(())
+        })?;
+        Ok(value)
+    }
+}
+
+/// The model's `ConnectionApiKeyAuthResponseParameters`.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct ConnectionApiKeyAuthResponseParameters {
+    /// `ApiKeyName`: 1 to 512 characters.
+    pub api_key_name: Option<String>,
+}
+
+impl Encode for ConnectionApiKeyAuthResponseParameters {
+    fn encode(&self, to: &mut dyn Writer) {
+        to.structure(&schema::CONNECTION_API_KEY_AUTH_RESPONSE_PARAMETERS, &mut |to| {
+            if let Some(value) = &self.api_key_name {
+                to.member(0, value);
+            }
+        });
+    }
+}
+
+#[cfg(feature = "decode-outputs")]
+impl Decode for ConnectionApiKeyAuthResponseParameters {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::CONNECTION_API_KEY_AUTH_RESPONSE_PARAMETERS, &mut |index, from| {
+            if index == 0 {
+                value.api_key_name = Some(from.string()?);
+            }
+            Ok(())
+        })?;
+        Ok(value)
+    }
+}
+
+/// The model's `ConnectionAuthResponseParameters`.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct ConnectionAuthResponseParameters {
+    /// `BasicAuthParameters`.
+    pub basic_auth_parameters: Option<ConnectionBasicAuthResponseParameters>,
+    /// `OAuthParameters`.
+    pub o_auth_parameters: Option<ConnectionOAuthResponseParameters>,
+    /// `ApiKeyAuthParameters`.
+    pub api_key_auth_parameters: Option<ConnectionApiKeyAuthResponseParameters>,
+    /// `InvocationHttpParameters`.
+    pub invocation_http_parameters: Option<ConnectionHttpParameters>,
+    /// `ConnectivityParameters`.
+    pub connectivity_parameters: Option<DescribeConnectionConnectivityParameters>,
+}
+
+impl Encode for ConnectionAuthResponseParameters {
+    fn encode(&self, to: &mut dyn Writer) {
+        to.structure(&schema::CONNECTION_AUTH_RESPONSE_PARAMETERS, &mut |to| {
+            if let Some(value) = &self.basic_auth_parameters {
+                to.member(0, value);
+            }
+            if let Some(value) = &self.o_auth_parameters {
+                to.member(1, value);
+            }
+            if let Some(value) = &self.api_key_auth_parameters {
+                to.member(2, value);
+            }
+            if let Some(value) = &self.invocation_http_parameters {
+                to.member(3, value);
+            }
+            if let Some(value) = &self.connectivity_parameters {
+                to.member(4, value);
+            }
+        });
+    }
+}
+
+#[cfg(feature = "decode-outputs")]
+impl Decode for ConnectionAuthResponseParameters {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::CONNECTION_AUTH_RESPONSE_PARAMETERS, &mut |index, from| {
+            match index {
+                0 => value.basic_auth_parameters = Some(ConnectionBasicAuthResponseParameters::decode(from)?),
+                1 => value.o_auth_parameters = Some(ConnectionOAuthResponseParameters::decode(from)?),
+                2 => {
+                    value.api_key_auth_parameters =
+                        Some(ConnectionApiKeyAuthResponseParameters::decode(from)?)
+                }
+                3 => value.invocation_http_parameters = Some(ConnectionHttpParameters::decode(from)?),
+                4 => {
+                    value.connectivity_parameters =
+                        Some(DescribeConnectionConnectivityParameters::decode(from)?)
+                }
+                _ => {}
+            }
+            Ok(())
+        })?;
+        Ok(value)
+    }
+}
+
+/// The model's `ConnectionBasicAuthResponseParameters`.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct ConnectionBasicAuthResponseParameters {
+    /// `Username`: 1 to 512 characters.
+    pub username: Option<String>,
+}
+
+impl Encode for ConnectionBasicAuthResponseParameters {
+    fn encode(&self, to: &mut dyn Writer) {
+        to.structure(&schema::CONNECTION_BASIC_AUTH_RESPONSE_PARAMETERS, &mut |to| {
+            if let Some(value) = &self.username {
+                to.member(0, value);
+            }
+        });
+    }
+}
+
+#[cfg(feature = "decode-outputs")]
+impl Decode for ConnectionBasicAuthResponseParameters {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::CONNECTION_BASIC_AUTH_RESPONSE_PARAMETERS, &mut |index, from| {
+            if index == 0 {
+                value.username = Some(from.string()?);
+            }
+            Ok(())
+        })?;
+        Ok(value)
+    }
+}
+
+/// The model's `ConnectionBodyParameter`.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct ConnectionBodyParameter {
+    /// `Key`.
+    pub key: Option<String>,
+    /// `Value`.
+    pub value: Option<String>,
+    /// `IsValueSecret`.
+    pub is_value_secret: Option<bool>,
+}
+
+impl Encode for ConnectionBodyParameter {
+    fn encode(&self, to: &mut dyn Writer) {
+        to.structure(&schema::CONNECTION_BODY_PARAMETER, &mut |to| {
+            if let Some(value) = &self.key {
+                to.member(0, value);
+            }
+            if let Some(value) = &self.value {
+                to.member(1, value);
+            }
+            if let Some(value) = &self.is_value_secret {
+                to.member(2, value);
+            }
+        });
+    }
+}
+
+impl Decode for ConnectionBodyParameter {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::CONNECTION_BODY_PARAMETER, &mut |index, from| {
+            match index {
+                0 => value.key = Some(from.string()?),
+                1 => value.value = Some(from.string()?),
+                2 => value.is_value_secret = Some(from.bool()?),
+                _ => {}
+            }
+            Ok(())
+        })?;
+        Ok(value)
+    }
+}
+
+/// The model's `ConnectionHeaderParameter`.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct ConnectionHeaderParameter {
+    /// `Key`: at most 512 characters.
+    pub key: Option<String>,
+    /// `Value`: at most 512 characters.
+    pub value: Option<String>,
+    /// `IsValueSecret`.
+    pub is_value_secret: Option<bool>,
+}
+
+impl Encode for ConnectionHeaderParameter {
+    fn encode(&self, to: &mut dyn Writer) {
+        to.structure(&schema::CONNECTION_HEADER_PARAMETER, &mut |to| {
+            if let Some(value) = &self.key {
+                to.member(0, value);
+            }
+            if let Some(value) = &self.value {
+                to.member(1, value);
+            }
+            if let Some(value) = &self.is_value_secret {
+                to.member(2, value);
+            }
+        });
+    }
+}
+
+impl Decode for ConnectionHeaderParameter {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::CONNECTION_HEADER_PARAMETER, &mut |index, from| {
+            match index {
+                0 => value.key = Some(from.string()?),
+                1 => value.value = Some(from.string()?),
+                2 => value.is_value_secret = Some(from.bool()?),
+                _ => {}
+            }
+            Ok(())
+        })?;
+        Ok(value)
+    }
+}
+
+/// The model's `ConnectionHttpParameters`.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct ConnectionHttpParameters {
+    /// `HeaderParameters`: 0 to 100 elements.
+    pub header_parameters: Option<Vec<ConnectionHeaderParameter>>,
+    /// `QueryStringParameters`: 0 to 100 elements.
+    pub query_string_parameters: Option<Vec<ConnectionQueryStringParameter>>,
+    /// `BodyParameters`: 0 to 100 elements.
+    pub body_parameters: Option<Vec<ConnectionBodyParameter>>,
+}
+
+impl Encode for ConnectionHttpParameters {
+    fn encode(&self, to: &mut dyn Writer) {
+        to.structure(&schema::CONNECTION_HTTP_PARAMETERS, &mut |to| {
+            if let Some(value) = &self.header_parameters {
+                to.member(
+                    0,
+                    &codec::List(&schema::CONNECTION_HEADER_PARAMETERS_LIST, false, value, Encode::encode),
+                );
+            }
+            if let Some(value) = &self.query_string_parameters {
+                to.member(
+                    1,
+                    &codec::List(
+                        &schema::CONNECTION_QUERY_STRING_PARAMETERS_LIST,
+                        false,
+                        value,
+                        Encode::encode,
+                    ),
+                );
+            }
+            if let Some(value) = &self.body_parameters {
+                to.member(
+                    2,
+                    &codec::List(&schema::CONNECTION_BODY_PARAMETERS_LIST, false, value, Encode::encode),
+                );
+            }
+        });
+    }
+}
+
+impl Decode for ConnectionHttpParameters {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::CONNECTION_HTTP_PARAMETERS, &mut |index, from| {
+            match index {
+                0 => {
+                    value.header_parameters = Some(codec::list(
+                        from,
+                        &schema::CONNECTION_HEADER_PARAMETERS_LIST,
+                        false,
+                        ConnectionHeaderParameter::decode,
+                    )?)
+                }
+                1 => {
+                    value.query_string_parameters = Some(codec::list(
+                        from,
+                        &schema::CONNECTION_QUERY_STRING_PARAMETERS_LIST,
+                        false,
+                        ConnectionQueryStringParameter::decode,
+                    )?)
+                }
+                2 => {
+                    value.body_parameters = Some(codec::list(
+                        from,
+                        &schema::CONNECTION_BODY_PARAMETERS_LIST,
+                        false,
+                        ConnectionBodyParameter::decode,
+                    )?)
+                }
+                _ => {}
+            }
+            Ok(())
+        })?;
+        Ok(value)
+    }
+}
+
+/// The model's `ConnectionOAuthClientResponseParameters`.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct ConnectionOAuthClientResponseParameters {
+    /// `ClientID`: 1 to 512 characters.
+    pub client_id: Option<String>,
+}
+
+impl Encode for ConnectionOAuthClientResponseParameters {
+    fn encode(&self, to: &mut dyn Writer) {
+        to.structure(&schema::CONNECTION_O_AUTH_CLIENT_RESPONSE_PARAMETERS, &mut |to| {
+            if let Some(value) = &self.client_id {
+                to.member(0, value);
+            }
+        });
+    }
+}
+
+#[cfg(feature = "decode-outputs")]
+impl Decode for ConnectionOAuthClientResponseParameters {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::CONNECTION_O_AUTH_CLIENT_RESPONSE_PARAMETERS, &mut |index, from| {
+            if index == 0 {
+                value.client_id = Some(from.string()?);
+            }
+            Ok(())
+        })?;
+        Ok(value)
+    }
+}
+
+/// The model's `ConnectionOAuthResponseParameters`.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct ConnectionOAuthResponseParameters {
+    /// `ClientParameters`.
+    pub client_parameters: Option<ConnectionOAuthClientResponseParameters>,
+    /// `AuthorizationEndpoint`: 1 to 2048 characters.
+    pub authorization_endpoint: Option<String>,
+    /// `HttpMethod`: one of `GET`, `POST`, `PUT`.
+    pub http_method: Option<String>,
+    /// `OAuthHttpParameters`.
+    pub o_auth_http_parameters: Option<ConnectionHttpParameters>,
+}
+
+impl Encode for ConnectionOAuthResponseParameters {
+    fn encode(&self, to: &mut dyn Writer) {
+        to.structure(&schema::CONNECTION_O_AUTH_RESPONSE_PARAMETERS, &mut |to| {
+            if let Some(value) = &self.client_parameters {
+                to.member(0, value);
+            }
+            if let Some(value) = &self.authorization_endpoint {
+                to.member(1, value);
+            }
+            if let Some(value) = &self.http_method {
+                to.member(2, value);
+            }
+            if let Some(value) = &self.o_auth_http_parameters {
+                to.member(3, value);
+            }
+        });
+    }
+}
+
+#[cfg(feature = "decode-outputs")]
+impl Decode for ConnectionOAuthResponseParameters {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::CONNECTION_O_AUTH_RESPONSE_PARAMETERS, &mut |index, from| {
+            match index {
+                0 => value.client_parameters = Some(ConnectionOAuthClientResponseParameters::decode(from)?),
+                1 => value.authorization_endpoint = Some(from.string()?),
+                2 => value.http_method = Some(from.string()?),
+                3 => value.o_auth_http_parameters = Some(ConnectionHttpParameters::decode(from)?),
+                _ => {}
+            }
+            Ok(())
+        })?;
+        Ok(value)
+    }
+}
+
+/// The model's `ConnectionQueryStringParameter`.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct ConnectionQueryStringParameter {
+    /// `Key`: at most 512 characters.
+    pub key: Option<String>,
+    /// `Value`: at most 512 characters.
+    pub value: Option<String>,
+    /// `IsValueSecret`.
+    pub is_value_secret: Option<bool>,
+}
+
+impl Encode for ConnectionQueryStringParameter {
+    fn encode(&self, to: &mut dyn Writer) {
+        to.structure(&schema::CONNECTION_QUERY_STRING_PARAMETER, &mut |to| {
+            if let Some(value) = &self.key {
+                to.member(0, value);
+            }
+            if let Some(value) = &self.value {
+                to.member(1, value);
+            }
+            if let Some(value) = &self.is_value_secret {
+                to.member(2, value);
+            }
+        });
+    }
+}
+
+impl Decode for ConnectionQueryStringParameter {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::CONNECTION_QUERY_STRING_PARAMETER, &mut |index, from| {
+            match index {
+                0 => value.key = Some(from.string()?),
+                1 => value.value = Some(from.string()?),
+                2 => value.is_value_secret = Some(from.bool()?),
+                _ => {}
+            }
+            Ok(())
+        })?;
+        Ok(value)
+    }
+}
+
+/// The model's `ConnectivityResourceConfigurationArn`.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct ConnectivityResourceConfigurationArn {
+    /// `ResourceConfigurationArn`: required; 0 to 2048 characters.
+    pub resource_configuration_arn: String,
+}
+
+impl Encode for ConnectivityResourceConfigurationArn {
+    fn encode(&self, to: &mut dyn Writer) {
+        to.structure(&schema::CONNECTIVITY_RESOURCE_CONFIGURATION_ARN, &mut |to| {
+            to.member(0, &self.resource_configuration_arn);
+        });
+    }
+}
+
+impl Decode for ConnectivityResourceConfigurationArn {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::CONNECTIVITY_RESOURCE_CONFIGURATION_ARN, &mut |index, from| {
+            if index == 0 {
+                value.resource_configuration_arn = from.string()?;
+            }
+            Ok(())
+        })?;
+        Ok(value)
+    }
+}
+
+/// The model's `ConnectivityResourceParameters`.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct ConnectivityResourceParameters {
+    /// `ResourceParameters`: required.
+    pub resource_parameters: ConnectivityResourceConfigurationArn,
+}
+
+impl Encode for ConnectivityResourceParameters {
+    fn encode(&self, to: &mut dyn Writer) {
+        to.structure(&schema::CONNECTIVITY_RESOURCE_PARAMETERS, &mut |to| {
+            to.member(0, &self.resource_parameters);
+        });
+    }
+}
+
+impl Decode for ConnectivityResourceParameters {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::CONNECTIVITY_RESOURCE_PARAMETERS, &mut |index, from| {
+            if index == 0 {
+                value.resource_parameters = ConnectivityResourceConfigurationArn::decode(from)?;
+            }
+            Ok(())
+        })?;
+        Ok(value)
+    }
+}
+
+/// Input of `CreateApiDestination`.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct CreateApiDestinationInput {
+    /// `Name`: required; 1 to 64 characters.
+    pub name: String,
+    /// `Description`: at most 512 characters.
+    pub description: Option<String>,
+    /// `ConnectionArn`: required; 1 to 1600 characters.
+    pub connection_arn: String,
+    /// `InvocationEndpoint`: required; 1 to 2048 characters.
+    pub invocation_endpoint: String,
+    /// `HttpMethod`: required; one of 7 values.
+    pub http_method: String,
+    /// `InvocationRateLimitPerSecond`: at least 1.
+    pub invocation_rate_limit_per_second: Option<i32>,
+}
+
+impl Encode for CreateApiDestinationInput {
+    fn encode(&self, to: &mut dyn Writer) {
+        to.structure(&schema::CREATE_API_DESTINATION_INPUT, &mut |to| {
+            to.member(0, &self.name);
+            if let Some(value) = &self.description {
+                to.member(1, value);
+            }
+            to.member(2, &self.connection_arn);
+            to.member(3, &self.invocation_endpoint);
+            to.member(4, &self.http_method);
+            if let Some(value) = &self.invocation_rate_limit_per_second {
+                to.member(5, value);
+            }
+        });
+    }
+}
+
+impl Decode for CreateApiDestinationInput {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::CREATE_API_DESTINATION_INPUT, &mut |index, from| {
+            match index {
+                0 => value.name = from.string()?,
+                1 => value.description = Some(from.string()?),
+                2 => value.connection_arn = from.string()?,
+                3 => value.invocation_endpoint = from.string()?,
+                4 => value.http_method = from.string()?,
+                5 => value.invocation_rate_limit_per_second = Some(codec::integer(from)?),
+                _ => {}
+            }
+            Ok(())
+        })?;
+        Ok(value)
+    }
+}
+
+/// Output of `CreateApiDestination`.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct CreateApiDestinationOutput {
+    /// `ApiDestinationArn`: 1 to 1600 characters.
+    pub api_destination_arn: Option<String>,
+    /// `ApiDestinationState`: one of `ACTIVE`, `INACTIVE`.
+    pub api_destination_state: Option<String>,
+    /// `CreationTime`.
+    pub creation_time: Option<Timestamp>,
+    /// `LastModifiedTime`.
+    pub last_modified_time: Option<Timestamp>,
+}
+
+impl Encode for CreateApiDestinationOutput {
+    fn encode(&self, to: &mut dyn Writer) {
+        to.structure(&schema::CREATE_API_DESTINATION_OUTPUT, &mut |to| {
+            if let Some(value) = &self.api_destination_arn {
+                to.member(0, value);
+            }
+            if let Some(value) = &self.api_destination_state {
+                to.member(1, value);
+            }
+            if let Some(value) = &self.creation_time {
+                to.member(2, &TimestampIn(TimestampFormat::Default, *value));
+            }
+            if let Some(value) = &self.last_modified_time {
+                to.member(3, &TimestampIn(TimestampFormat::Default, *value));
+            }
+        });
+    }
+}
+
+#[cfg(feature = "decode-outputs")]
+impl Decode for CreateApiDestinationOutput {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::CREATE_API_DESTINATION_OUTPUT, &mut |index, from| {
+            match index {
+                0 => value.api_destination_arn = Some(from.string()?),
+                1 => value.api_destination_state = Some(from.string()?),
+                2 => value.creation_time = Some(from.timestamp(TimestampFormat::Default)?),
+                3 => value.last_modified_time = Some(from.timestamp(TimestampFormat::Default)?),
+                _ => {}
+            }
+            Ok(())
+        })?;
+        Ok(value)
+    }
+}
+
 /// Input of `CreateArchive`.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct CreateArchiveInput {
@@ -513,6 +1238,317 @@ impl Decode for CreateArchiveOutput {
                 1 => value.state = Some(from.string()?),
                 2 => value.state_reason = Some(from.string()?),
                 3 => value.creation_time = Some(from.timestamp(TimestampFormat::Default)?),
+                _ => {}
+            }
+            Ok(())
+        })?;
+        Ok(value)
+    }
+}
+
+/// The model's `CreateConnectionApiKeyAuthRequestParameters`.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct CreateConnectionApiKeyAuthRequestParameters {
+    /// `ApiKeyName`: required; 1 to 512 characters.
+    pub api_key_name: String,
+    /// `ApiKeyValue`: required; 1 to 512 characters.
+    pub api_key_value: String,
+}
+
+impl Encode for CreateConnectionApiKeyAuthRequestParameters {
+    fn encode(&self, to: &mut dyn Writer) {
+        to.structure(&schema::CREATE_CONNECTION_API_KEY_AUTH_REQUEST_PARAMETERS, &mut |to| {
+            to.member(0, &self.api_key_name);
+            to.member(1, &self.api_key_value);
+        });
+    }
+}
+
+impl Decode for CreateConnectionApiKeyAuthRequestParameters {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::CREATE_CONNECTION_API_KEY_AUTH_REQUEST_PARAMETERS, &mut |index, from| {
+            match index {
+                0 => value.api_key_name = from.string()?,
+                1 => value.api_key_value = from.string()?,
+                _ => {}
+            }
+            Ok(())
+        })?;
+        Ok(value)
+    }
+}
+
+/// The model's `CreateConnectionAuthRequestParameters`.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct CreateConnectionAuthRequestParameters {
+    /// `BasicAuthParameters`.
+    pub basic_auth_parameters: Option<CreateConnectionBasicAuthRequestParameters>,
+    /// `OAuthParameters`.
+    pub o_auth_parameters: Option<CreateConnectionOAuthRequestParameters>,
+    /// `ApiKeyAuthParameters`.
+    pub api_key_auth_parameters: Option<CreateConnectionApiKeyAuthRequestParameters>,
+    /// `InvocationHttpParameters`.
+    pub invocation_http_parameters: Option<ConnectionHttpParameters>,
+    /// `ConnectivityParameters`.
+    pub connectivity_parameters: Option<ConnectivityResourceParameters>,
+}
+
+impl Encode for CreateConnectionAuthRequestParameters {
+    fn encode(&self, to: &mut dyn Writer) {
+        to.structure(&schema::CREATE_CONNECTION_AUTH_REQUEST_PARAMETERS, &mut |to| {
+            if let Some(value) = &self.basic_auth_parameters {
+                to.member(0, value);
+            }
+            if let Some(value) = &self.o_auth_parameters {
+                to.member(1, value);
+            }
+            if let Some(value) = &self.api_key_auth_parameters {
+                to.member(2, value);
+            }
+            if let Some(value) = &self.invocation_http_parameters {
+                to.member(3, value);
+            }
+            if let Some(value) = &self.connectivity_parameters {
+                to.member(4, value);
+            }
+        });
+    }
+}
+
+impl Decode for CreateConnectionAuthRequestParameters {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::CREATE_CONNECTION_AUTH_REQUEST_PARAMETERS, &mut |index, from| {
+            match index {
+                0 => {
+                    value.basic_auth_parameters =
+                        Some(CreateConnectionBasicAuthRequestParameters::decode(from)?)
+                }
+                1 => value.o_auth_parameters = Some(CreateConnectionOAuthRequestParameters::decode(from)?),
+                2 => {
+                    value.api_key_auth_parameters =
+                        Some(CreateConnectionApiKeyAuthRequestParameters::decode(from)?)
+                }
+                3 => value.invocation_http_parameters = Some(ConnectionHttpParameters::decode(from)?),
+                4 => value.connectivity_parameters = Some(ConnectivityResourceParameters::decode(from)?),
+                _ => {}
+            }
+            Ok(())
+        })?;
+        Ok(value)
+    }
+}
+
+/// The model's `CreateConnectionBasicAuthRequestParameters`.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct CreateConnectionBasicAuthRequestParameters {
+    /// `Username`: required; 1 to 512 characters.
+    pub username: String,
+    /// `Password`: required; 1 to 512 characters.
+    pub password: String,
+}
+
+impl Encode for CreateConnectionBasicAuthRequestParameters {
+    fn encode(&self, to: &mut dyn Writer) {
+        to.structure(&schema::CREATE_CONNECTION_BASIC_AUTH_REQUEST_PARAMETERS, &mut |to| {
+            to.member(0, &self.username);
+            to.member(1, &self.password);
+        });
+    }
+}
+
+impl Decode for CreateConnectionBasicAuthRequestParameters {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::CREATE_CONNECTION_BASIC_AUTH_REQUEST_PARAMETERS, &mut |index, from| {
+            match index {
+                0 => value.username = from.string()?,
+                1 => value.password = from.string()?,
+                _ => {}
+            }
+            Ok(())
+        })?;
+        Ok(value)
+    }
+}
+
+/// The model's `CreateConnectionOAuthClientRequestParameters`.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct CreateConnectionOAuthClientRequestParameters {
+    /// `ClientID`: required; 1 to 512 characters.
+    pub client_id: String,
+    /// `ClientSecret`: required; 1 to 512 characters.
+    pub client_secret: String,
+}
+
+impl Encode for CreateConnectionOAuthClientRequestParameters {
+    fn encode(&self, to: &mut dyn Writer) {
+        to.structure(&schema::CREATE_CONNECTION_O_AUTH_CLIENT_REQUEST_PARAMETERS, &mut |to| {
+            to.member(0, &self.client_id);
+            to.member(1, &self.client_secret);
+        });
+    }
+}
+
+impl Decode for CreateConnectionOAuthClientRequestParameters {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::CREATE_CONNECTION_O_AUTH_CLIENT_REQUEST_PARAMETERS, &mut |index, from| {
+            match index {
+                0 => value.client_id = from.string()?,
+                1 => value.client_secret = from.string()?,
+                _ => {}
+            }
+            Ok(())
+        })?;
+        Ok(value)
+    }
+}
+
+/// The model's `CreateConnectionOAuthRequestParameters`.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct CreateConnectionOAuthRequestParameters {
+    /// `ClientParameters`: required.
+    pub client_parameters: CreateConnectionOAuthClientRequestParameters,
+    /// `AuthorizationEndpoint`: required; 1 to 2048 characters.
+    pub authorization_endpoint: String,
+    /// `HttpMethod`: required; one of `GET`, `POST`, `PUT`.
+    pub http_method: String,
+    /// `OAuthHttpParameters`.
+    pub o_auth_http_parameters: Option<ConnectionHttpParameters>,
+}
+
+impl Encode for CreateConnectionOAuthRequestParameters {
+    fn encode(&self, to: &mut dyn Writer) {
+        to.structure(&schema::CREATE_CONNECTION_O_AUTH_REQUEST_PARAMETERS, &mut |to| {
+            to.member(0, &self.client_parameters);
+            to.member(1, &self.authorization_endpoint);
+            to.member(2, &self.http_method);
+            if let Some(value) = &self.o_auth_http_parameters {
+                to.member(3, value);
+            }
+        });
+    }
+}
+
+impl Decode for CreateConnectionOAuthRequestParameters {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::CREATE_CONNECTION_O_AUTH_REQUEST_PARAMETERS, &mut |index, from| {
+            match index {
+                0 => value.client_parameters = CreateConnectionOAuthClientRequestParameters::decode(from)?,
+                1 => value.authorization_endpoint = from.string()?,
+                2 => value.http_method = from.string()?,
+                3 => value.o_auth_http_parameters = Some(ConnectionHttpParameters::decode(from)?),
+                _ => {}
+            }
+            Ok(())
+        })?;
+        Ok(value)
+    }
+}
+
+/// Input of `CreateConnection`.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct CreateConnectionInput {
+    /// `Name`: required; 1 to 64 characters.
+    pub name: String,
+    /// `Description`: at most 512 characters.
+    pub description: Option<String>,
+    /// `AuthorizationType`: required; one of `BASIC`, `OAUTH_CLIENT_CREDENTIALS`, `API_KEY`.
+    pub authorization_type: String,
+    /// `AuthParameters`: required.
+    pub auth_parameters: CreateConnectionAuthRequestParameters,
+    /// `InvocationConnectivityParameters`.
+    pub invocation_connectivity_parameters: Option<ConnectivityResourceParameters>,
+    /// `KmsKeyIdentifier`: at most 2048 characters.
+    pub kms_key_identifier: Option<String>,
+}
+
+impl Encode for CreateConnectionInput {
+    fn encode(&self, to: &mut dyn Writer) {
+        to.structure(&schema::CREATE_CONNECTION_INPUT, &mut |to| {
+            to.member(0, &self.name);
+            if let Some(value) = &self.description {
+                to.member(1, value);
+            }
+            to.member(2, &self.authorization_type);
+            to.member(3, &self.auth_parameters);
+            if let Some(value) = &self.invocation_connectivity_parameters {
+                to.member(4, value);
+            }
+            if let Some(value) = &self.kms_key_identifier {
+                to.member(5, value);
+            }
+        });
+    }
+}
+
+impl Decode for CreateConnectionInput {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::CREATE_CONNECTION_INPUT, &mut |index, from| {
+            match index {
+                0 => value.name = from.string()?,
+                1 => value.description = Some(from.string()?),
+                2 => value.authorization_type = from.string()?,
+                3 => value.auth_parameters = CreateConnectionAuthRequestParameters::decode(from)?,
+                4 => {
+                    value.invocation_connectivity_parameters =
+                        Some(ConnectivityResourceParameters::decode(from)?)
+                }
+                5 => value.kms_key_identifier = Some(from.string()?),
+                _ => {}
+            }
+            Ok(())
+        })?;
+        Ok(value)
+    }
+}
+
+/// Output of `CreateConnection`.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct CreateConnectionOutput {
+    /// `ConnectionArn`: 1 to 1600 characters.
+    pub connection_arn: Option<String>,
+    /// `ConnectionState`: one of 9 values.
+    pub connection_state: Option<String>,
+    /// `CreationTime`.
+    pub creation_time: Option<Timestamp>,
+    /// `LastModifiedTime`.
+    pub last_modified_time: Option<Timestamp>,
+}
+
+impl Encode for CreateConnectionOutput {
+    fn encode(&self, to: &mut dyn Writer) {
+        to.structure(&schema::CREATE_CONNECTION_OUTPUT, &mut |to| {
+            if let Some(value) = &self.connection_arn {
+                to.member(0, value);
+            }
+            if let Some(value) = &self.connection_state {
+                to.member(1, value);
+            }
+            if let Some(value) = &self.creation_time {
+                to.member(2, &TimestampIn(TimestampFormat::Default, *value));
+            }
+            if let Some(value) = &self.last_modified_time {
+                to.member(3, &TimestampIn(TimestampFormat::Default, *value));
+            }
+        });
+    }
+}
+
+#[cfg(feature = "decode-outputs")]
+impl Decode for CreateConnectionOutput {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::CREATE_CONNECTION_OUTPUT, &mut |index, from| {
+            match index {
+                0 => value.connection_arn = Some(from.string()?),
+                1 => value.connection_state = Some(from.string()?),
+                2 => value.creation_time = Some(from.timestamp(TimestampFormat::Default)?),
+                3 => value.last_modified_time = Some(from.timestamp(TimestampFormat::Default)?),
                 _ => {}
             }
             Ok(())
@@ -672,6 +1708,124 @@ impl Decode for DeadLetterConfig {
     }
 }
 
+/// Input of `DeauthorizeConnection`.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct DeauthorizeConnectionInput {
+    /// `Name`: required; 1 to 64 characters.
+    pub name: String,
+}
+
+impl Encode for DeauthorizeConnectionInput {
+    fn encode(&self, to: &mut dyn Writer) {
+        to.structure(&schema::DEAUTHORIZE_CONNECTION_INPUT, &mut |to| {
+            to.member(0, &self.name);
+        });
+    }
+}
+
+impl Decode for DeauthorizeConnectionInput {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::DEAUTHORIZE_CONNECTION_INPUT, &mut |index, from| {
+            if index == 0 {
+                value.name = from.string()?;
+            }
+            Ok(())
+        })?;
+        Ok(value)
+    }
+}
+
+/// Output of `DeauthorizeConnection`.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct DeauthorizeConnectionOutput {
+    /// `ConnectionArn`: 1 to 1600 characters.
+    pub connection_arn: Option<String>,
+    /// `ConnectionState`: one of 9 values.
+    pub connection_state: Option<String>,
+    /// `CreationTime`.
+    pub creation_time: Option<Timestamp>,
+    /// `LastModifiedTime`.
+    pub last_modified_time: Option<Timestamp>,
+    /// `LastAuthorizedTime`.
+    pub last_authorized_time: Option<Timestamp>,
+}
+
+impl Encode for DeauthorizeConnectionOutput {
+    fn encode(&self, to: &mut dyn Writer) {
+        to.structure(&schema::DEAUTHORIZE_CONNECTION_OUTPUT, &mut |to| {
+            if let Some(value) = &self.connection_arn {
+                to.member(0, value);
+            }
+            if let Some(value) = &self.connection_state {
+                to.member(1, value);
+            }
+            if let Some(value) = &self.creation_time {
+                to.member(2, &TimestampIn(TimestampFormat::Default, *value));
+            }
+            if let Some(value) = &self.last_modified_time {
+                to.member(3, &TimestampIn(TimestampFormat::Default, *value));
+            }
+            if let Some(value) = &self.last_authorized_time {
+                to.member(4, &TimestampIn(TimestampFormat::Default, *value));
+            }
+        });
+    }
+}
+
+#[cfg(feature = "decode-outputs")]
+impl Decode for DeauthorizeConnectionOutput {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::DEAUTHORIZE_CONNECTION_OUTPUT, &mut |index, from| {
+            match index {
+                0 => value.connection_arn = Some(from.string()?),
+                1 => value.connection_state = Some(from.string()?),
+                2 => value.creation_time = Some(from.timestamp(TimestampFormat::Default)?),
+                3 => value.last_modified_time = Some(from.timestamp(TimestampFormat::Default)?),
+                4 => value.last_authorized_time = Some(from.timestamp(TimestampFormat::Default)?),
+                _ => {}
+            }
+            Ok(())
+        })?;
+        Ok(value)
+    }
+}
+
+/// Input of `DeleteApiDestination`.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct DeleteApiDestinationInput {
+    /// `Name`: required; 1 to 64 characters.
+    pub name: String,
+}
+
+impl Encode for DeleteApiDestinationInput {
+    fn encode(&self, to: &mut dyn Writer) {
+        to.structure(&schema::DELETE_API_DESTINATION_INPUT, &mut |to| {
+            to.member(0, &self.name);
+        });
+    }
+}
+
+impl Decode for DeleteApiDestinationInput {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::DELETE_API_DESTINATION_INPUT, &mut |index, from| {
+            if index == 0 {
+                value.name = from.string()?;
+            }
+            Ok(())
+        })?;
+        Ok(value)
+    }
+}
+
+/// Output of `DeleteApiDestination`.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct DeleteApiDestinationOutput {}
+
+codec::empty!(DeleteApiDestinationOutput, schema::DELETE_API_DESTINATION_OUTPUT);
+
 /// Input of `DeleteArchive`.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct DeleteArchiveInput {
@@ -705,6 +1859,90 @@ impl Decode for DeleteArchiveInput {
 pub struct DeleteArchiveOutput {}
 
 codec::empty!(DeleteArchiveOutput, schema::DELETE_ARCHIVE_OUTPUT);
+
+/// Input of `DeleteConnection`.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct DeleteConnectionInput {
+    /// `Name`: required; 1 to 64 characters.
+    pub name: String,
+}
+
+impl Encode for DeleteConnectionInput {
+    fn encode(&self, to: &mut dyn Writer) {
+        to.structure(&schema::DELETE_CONNECTION_INPUT, &mut |to| {
+            to.member(0, &self.name);
+        });
+    }
+}
+
+impl Decode for DeleteConnectionInput {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::DELETE_CONNECTION_INPUT, &mut |index, from| {
+            if index == 0 {
+                value.name = from.string()?;
+            }
+            Ok(())
+        })?;
+        Ok(value)
+    }
+}
+
+/// Output of `DeleteConnection`.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct DeleteConnectionOutput {
+    /// `ConnectionArn`: 1 to 1600 characters.
+    pub connection_arn: Option<String>,
+    /// `ConnectionState`: one of 9 values.
+    pub connection_state: Option<String>,
+    /// `CreationTime`.
+    pub creation_time: Option<Timestamp>,
+    /// `LastModifiedTime`.
+    pub last_modified_time: Option<Timestamp>,
+    /// `LastAuthorizedTime`.
+    pub last_authorized_time: Option<Timestamp>,
+}
+
+impl Encode for DeleteConnectionOutput {
+    fn encode(&self, to: &mut dyn Writer) {
+        to.structure(&schema::DELETE_CONNECTION_OUTPUT, &mut |to| {
+            if let Some(value) = &self.connection_arn {
+                to.member(0, value);
+            }
+            if let Some(value) = &self.connection_state {
+                to.member(1, value);
+            }
+            if let Some(value) = &self.creation_time {
+                to.member(2, &TimestampIn(TimestampFormat::Default, *value));
+            }
+            if let Some(value) = &self.last_modified_time {
+                to.member(3, &TimestampIn(TimestampFormat::Default, *value));
+            }
+            if let Some(value) = &self.last_authorized_time {
+                to.member(4, &TimestampIn(TimestampFormat::Default, *value));
+            }
+        });
+    }
+}
+
+#[cfg(feature = "decode-outputs")]
+impl Decode for DeleteConnectionOutput {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::DELETE_CONNECTION_OUTPUT, &mut |index, from| {
+            match index {
+                0 => value.connection_arn = Some(from.string()?),
+                1 => value.connection_state = Some(from.string()?),
+                2 => value.creation_time = Some(from.timestamp(TimestampFormat::Default)?),
+                3 => value.last_modified_time = Some(from.timestamp(TimestampFormat::Default)?),
+                4 => value.last_authorized_time = Some(from.timestamp(TimestampFormat::Default)?),
+                _ => {}
+            }
+            Ok(())
+        })?;
+        Ok(value)
+    }
+}
 
 /// Input of `DeleteEventBus`.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -767,6 +2005,120 @@ impl Decode for DeleteRuleInput {
                 0 => value.name = from.string()?,
                 1 => value.event_bus_name = Some(from.string()?),
                 2 => value.force = Some(from.bool()?),
+                _ => {}
+            }
+            Ok(())
+        })?;
+        Ok(value)
+    }
+}
+
+/// Input of `DescribeApiDestination`.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct DescribeApiDestinationInput {
+    /// `Name`: required; 1 to 64 characters.
+    pub name: String,
+}
+
+impl Encode for DescribeApiDestinationInput {
+    fn encode(&self, to: &mut dyn Writer) {
+        to.structure(&schema::DESCRIBE_API_DESTINATION_INPUT, &mut |to| {
+            to.member(0, &self.name);
+        });
+    }
+}
+
+impl Decode for DescribeApiDestinationInput {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::DESCRIBE_API_DESTINATION_INPUT, &mut |index, from| {
+            if index == 0 {
+                value.name = from.string()?;
+            }
+            Ok(())
+        })?;
+        Ok(value)
+    }
+}
+
+/// Output of `DescribeApiDestination`.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct DescribeApiDestinationOutput {
+    /// `ApiDestinationArn`: 1 to 1600 characters.
+    pub api_destination_arn: Option<String>,
+    /// `Name`: 1 to 64 characters.
+    pub name: Option<String>,
+    /// `Description`: at most 512 characters.
+    pub description: Option<String>,
+    /// `ApiDestinationState`: one of `ACTIVE`, `INACTIVE`.
+    pub api_destination_state: Option<String>,
+    /// `ConnectionArn`: 1 to 1600 characters.
+    pub connection_arn: Option<String>,
+    /// `InvocationEndpoint`: 1 to 2048 characters.
+    pub invocation_endpoint: Option<String>,
+    /// `HttpMethod`: one of 7 values.
+    pub http_method: Option<String>,
+    /// `InvocationRateLimitPerSecond`: at least 1.
+    pub invocation_rate_limit_per_second: Option<i32>,
+    /// `CreationTime`.
+    pub creation_time: Option<Timestamp>,
+    /// `LastModifiedTime`.
+    pub last_modified_time: Option<Timestamp>,
+}
+
+impl Encode for DescribeApiDestinationOutput {
+    fn encode(&self, to: &mut dyn Writer) {
+        to.structure(&schema::DESCRIBE_API_DESTINATION_OUTPUT, &mut |to| {
+            if let Some(value) = &self.api_destination_arn {
+                to.member(0, value);
+            }
+            if let Some(value) = &self.name {
+                to.member(1, value);
+            }
+            if let Some(value) = &self.description {
+                to.member(2, value);
+            }
+            if let Some(value) = &self.api_destination_state {
+                to.member(3, value);
+            }
+            if let Some(value) = &self.connection_arn {
+                to.member(4, value);
+            }
+            if let Some(value) = &self.invocation_endpoint {
+                to.member(5, value);
+            }
+            if let Some(value) = &self.http_method {
+                to.member(6, value);
+            }
+            if let Some(value) = &self.invocation_rate_limit_per_second {
+                to.member(7, value);
+            }
+            if let Some(value) = &self.creation_time {
+                to.member(8, &TimestampIn(TimestampFormat::Default, *value));
+            }
+            if let Some(value) = &self.last_modified_time {
+                to.member(9, &TimestampIn(TimestampFormat::Default, *value));
+            }
+        });
+    }
+}
+
+#[cfg(feature = "decode-outputs")]
+impl Decode for DescribeApiDestinationOutput {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::DESCRIBE_API_DESTINATION_OUTPUT, &mut |index, from| {
+            match index {
+                0 => value.api_destination_arn = Some(from.string()?),
+                1 => value.name = Some(from.string()?),
+                2 => value.description = Some(from.string()?),
+                3 => value.api_destination_state = Some(from.string()?),
+                4 => value.connection_arn = Some(from.string()?),
+                5 => value.invocation_endpoint = Some(from.string()?),
+                6 => value.http_method = Some(from.string()?),
+                7 => value.invocation_rate_limit_per_second = Some(codec::integer(from)?),
+                8 => value.creation_time = Some(from.timestamp(TimestampFormat::Default)?),
+                9 => value.last_modified_time = Some(from.timestamp(TimestampFormat::Default)?),
                 _ => {}
             }
             Ok(())
@@ -893,6 +2245,204 @@ impl Decode for DescribeArchiveOutput {
                 9 => value.size_bytes = Some(from.integer()?),
                 10 => value.event_count = Some(from.integer()?),
                 11 => value.creation_time = Some(from.timestamp(TimestampFormat::Default)?),
+                _ => {}
+            }
+            Ok(())
+        })?;
+        Ok(value)
+    }
+}
+
+/// The model's `DescribeConnectionConnectivityParameters`.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct DescribeConnectionConnectivityParameters {
+    /// `ResourceParameters`: required.
+    pub resource_parameters: DescribeConnectionResourceParameters,
+}
+
+impl Encode for DescribeConnectionConnectivityParameters {
+    fn encode(&self, to: &mut dyn Writer) {
+        to.structure(&schema::DESCRIBE_CONNECTION_CONNECTIVITY_PARAMETERS, &mut |to| {
+            to.member(0, &self.resource_parameters);
+        });
+    }
+}
+
+#[cfg(feature = "decode-outputs")]
+impl Decode for DescribeConnectionConnectivityParameters {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::DESCRIBE_CONNECTION_CONNECTIVITY_PARAMETERS, &mut |index, from| {
+            if index == 0 {
+                value.resource_parameters = DescribeConnectionResourceParameters::decode(from)?;
+            }
+            Ok(())
+        })?;
+        Ok(value)
+    }
+}
+
+/// Input of `DescribeConnection`.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct DescribeConnectionInput {
+    /// `Name`: required; 1 to 64 characters.
+    pub name: String,
+}
+
+impl Encode for DescribeConnectionInput {
+    fn encode(&self, to: &mut dyn Writer) {
+        to.structure(&schema::DESCRIBE_CONNECTION_INPUT, &mut |to| {
+            to.member(0, &self.name);
+        });
+    }
+}
+
+impl Decode for DescribeConnectionInput {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::DESCRIBE_CONNECTION_INPUT, &mut |index, from| {
+            if index == 0 {
+                value.name = from.string()?;
+            }
+            Ok(())
+        })?;
+        Ok(value)
+    }
+}
+
+/// The model's `DescribeConnectionResourceParameters`.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct DescribeConnectionResourceParameters {
+    /// `ResourceConfigurationArn`: required; 0 to 2048 characters.
+    pub resource_configuration_arn: String,
+    /// `ResourceAssociationArn`: required; 17 to 2048 characters.
+    pub resource_association_arn: String,
+}
+
+impl Encode for DescribeConnectionResourceParameters {
+    fn encode(&self, to: &mut dyn Writer) {
+        to.structure(&schema::DESCRIBE_CONNECTION_RESOURCE_PARAMETERS, &mut |to| {
+            to.member(0, &self.resource_configuration_arn);
+            to.member(1, &self.resource_association_arn);
+        });
+    }
+}
+
+#[cfg(feature = "decode-outputs")]
+impl Decode for DescribeConnectionResourceParameters {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::DESCRIBE_CONNECTION_RESOURCE_PARAMETERS, &mut |index, from| {
+            match index {
+                0 => value.resource_configuration_arn = from.string()?,
+                1 => value.resource_association_arn = from.string()?,
+                _ => {}
+            }
+            Ok(())
+        })?;
+        Ok(value)
+    }
+}
+
+/// Output of `DescribeConnection`.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct DescribeConnectionOutput {
+    /// `ConnectionArn`: 1 to 1600 characters.
+    pub connection_arn: Option<String>,
+    /// `Name`: 1 to 64 characters.
+    pub name: Option<String>,
+    /// `Description`: at most 512 characters.
+    pub description: Option<String>,
+    /// `InvocationConnectivityParameters`.
+    pub invocation_connectivity_parameters: Option<DescribeConnectionConnectivityParameters>,
+    /// `ConnectionState`: one of 9 values.
+    pub connection_state: Option<String>,
+    /// `StateReason`: at most 512 characters.
+    pub state_reason: Option<String>,
+    /// `AuthorizationType`: one of `BASIC`, `OAUTH_CLIENT_CREDENTIALS`, `API_KEY`.
+    pub authorization_type: Option<String>,
+    /// `SecretArn`: 20 to 2048 characters.
+    pub secret_arn: Option<String>,
+    /// `KmsKeyIdentifier`: at most 2048 characters.
+    pub kms_key_identifier: Option<String>,
+    /// `AuthParameters`.
+    pub auth_parameters: Option<ConnectionAuthResponseParameters>,
+    /// `CreationTime`.
+    pub creation_time: Option<Timestamp>,
+    /// `LastModifiedTime`.
+    pub last_modified_time: Option<Timestamp>,
+    /// `LastAuthorizedTime`.
+    pub last_authorized_time: Option<Timestamp>,
+}
+
+impl Encode for DescribeConnectionOutput {
+    fn encode(&self, to: &mut dyn Writer) {
+        to.structure(&schema::DESCRIBE_CONNECTION_OUTPUT, &mut |to| {
+            if let Some(value) = &self.connection_arn {
+                to.member(0, value);
+            }
+            if let Some(value) = &self.name {
+                to.member(1, value);
+            }
+            if let Some(value) = &self.description {
+                to.member(2, value);
+            }
+            if let Some(value) = &self.invocation_connectivity_parameters {
+                to.member(3, value);
+            }
+            if let Some(value) = &self.connection_state {
+                to.member(4, value);
+            }
+            if let Some(value) = &self.state_reason {
+                to.member(5, value);
+            }
+            if let Some(value) = &self.authorization_type {
+                to.member(6, value);
+            }
+            if let Some(value) = &self.secret_arn {
+                to.member(7, value);
+            }
+            if let Some(value) = &self.kms_key_identifier {
+                to.member(8, value);
+            }
+            if let Some(value) = &self.auth_parameters {
+                to.member(9, value);
+            }
+            if let Some(value) = &self.creation_time {
+                to.member(10, &TimestampIn(TimestampFormat::Default, *value));
+            }
+            if let Some(value) = &self.last_modified_time {
+                to.member(11, &TimestampIn(TimestampFormat::Default, *value));
+            }
+            if let Some(value) = &self.last_authorized_time {
+                to.member(12, &TimestampIn(TimestampFormat::Default, *value));
+            }
+        });
+    }
+}
+
+#[cfg(feature = "decode-outputs")]
+impl Decode for DescribeConnectionOutput {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::DESCRIBE_CONNECTION_OUTPUT, &mut |index, from| {
+            match index {
+                0 => value.connection_arn = Some(from.string()?),
+                1 => value.name = Some(from.string()?),
+                2 => value.description = Some(from.string()?),
+                3 => {
+                    value.invocation_connectivity_parameters =
+                        Some(DescribeConnectionConnectivityParameters::decode(from)?)
+                }
+                4 => value.connection_state = Some(from.string()?),
+                5 => value.state_reason = Some(from.string()?),
+                6 => value.authorization_type = Some(from.string()?),
+                7 => value.secret_arn = Some(from.string()?),
+                8 => value.kms_key_identifier = Some(from.string()?),
+                9 => value.auth_parameters = Some(ConnectionAuthResponseParameters::decode(from)?),
+                10 => value.creation_time = Some(from.timestamp(TimestampFormat::Default)?),
+                11 => value.last_modified_time = Some(from.timestamp(TimestampFormat::Default)?),
+                12 => value.last_authorized_time = Some(from.timestamp(TimestampFormat::Default)?),
                 _ => {}
             }
             Ok(())
@@ -1638,6 +3188,103 @@ impl Decode for KinesisParameters {
     }
 }
 
+/// Input of `ListApiDestinations`.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct ListApiDestinationsInput {
+    /// `NamePrefix`: 1 to 64 characters.
+    pub name_prefix: Option<String>,
+    /// `ConnectionArn`: 1 to 1600 characters.
+    pub connection_arn: Option<String>,
+    /// `NextToken`: 1 to 2048 characters.
+    pub next_token: Option<String>,
+    /// `Limit`: 1 to 100.
+    pub limit: Option<i32>,
+}
+
+impl Encode for ListApiDestinationsInput {
+    fn encode(&self, to: &mut dyn Writer) {
+        to.structure(&schema::LIST_API_DESTINATIONS_INPUT, &mut |to| {
+            if let Some(value) = &self.name_prefix {
+                to.member(0, value);
+            }
+            if let Some(value) = &self.connection_arn {
+                to.member(1, value);
+            }
+            if let Some(value) = &self.next_token {
+                to.member(2, value);
+            }
+            if let Some(value) = &self.limit {
+                to.member(3, value);
+            }
+        });
+    }
+}
+
+impl Decode for ListApiDestinationsInput {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::LIST_API_DESTINATIONS_INPUT, &mut |index, from| {
+            match index {
+                0 => value.name_prefix = Some(from.string()?),
+                1 => value.connection_arn = Some(from.string()?),
+                2 => value.next_token = Some(from.string()?),
+                3 => value.limit = Some(codec::integer(from)?),
+                _ => {}
+            }
+            Ok(())
+        })?;
+        Ok(value)
+    }
+}
+
+/// Output of `ListApiDestinations`.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct ListApiDestinationsOutput {
+    /// `ApiDestinations`.
+    pub api_destinations: Option<Vec<ApiDestination>>,
+    /// `NextToken`: 1 to 2048 characters.
+    pub next_token: Option<String>,
+}
+
+impl Encode for ListApiDestinationsOutput {
+    fn encode(&self, to: &mut dyn Writer) {
+        to.structure(&schema::LIST_API_DESTINATIONS_OUTPUT, &mut |to| {
+            if let Some(value) = &self.api_destinations {
+                to.member(
+                    0,
+                    &codec::List(&schema::API_DESTINATION_RESPONSE_LIST, false, value, Encode::encode),
+                );
+            }
+            if let Some(value) = &self.next_token {
+                to.member(1, value);
+            }
+        });
+    }
+}
+
+#[cfg(feature = "decode-outputs")]
+impl Decode for ListApiDestinationsOutput {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::LIST_API_DESTINATIONS_OUTPUT, &mut |index, from| {
+            match index {
+                0 => {
+                    value.api_destinations = Some(codec::list(
+                        from,
+                        &schema::API_DESTINATION_RESPONSE_LIST,
+                        false,
+                        ApiDestination::decode,
+                    )?)
+                }
+                1 => value.next_token = Some(from.string()?),
+                _ => {}
+            }
+            Ok(())
+        })?;
+        Ok(value)
+    }
+}
+
 /// Input of `ListArchives`.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct ListArchivesInput {
@@ -1724,6 +3371,96 @@ impl Decode for ListArchivesOutput {
                 0 => {
                     value.archives =
                         Some(codec::list(from, &schema::ARCHIVE_RESPONSE_LIST, false, Archive::decode)?)
+                }
+                1 => value.next_token = Some(from.string()?),
+                _ => {}
+            }
+            Ok(())
+        })?;
+        Ok(value)
+    }
+}
+
+/// Input of `ListConnections`.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct ListConnectionsInput {
+    /// `NamePrefix`: 1 to 64 characters.
+    pub name_prefix: Option<String>,
+    /// `ConnectionState`: one of 9 values.
+    pub connection_state: Option<String>,
+    /// `NextToken`: 1 to 2048 characters.
+    pub next_token: Option<String>,
+    /// `Limit`: 1 to 100.
+    pub limit: Option<i32>,
+}
+
+impl Encode for ListConnectionsInput {
+    fn encode(&self, to: &mut dyn Writer) {
+        to.structure(&schema::LIST_CONNECTIONS_INPUT, &mut |to| {
+            if let Some(value) = &self.name_prefix {
+                to.member(0, value);
+            }
+            if let Some(value) = &self.connection_state {
+                to.member(1, value);
+            }
+            if let Some(value) = &self.next_token {
+                to.member(2, value);
+            }
+            if let Some(value) = &self.limit {
+                to.member(3, value);
+            }
+        });
+    }
+}
+
+impl Decode for ListConnectionsInput {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::LIST_CONNECTIONS_INPUT, &mut |index, from| {
+            match index {
+                0 => value.name_prefix = Some(from.string()?),
+                1 => value.connection_state = Some(from.string()?),
+                2 => value.next_token = Some(from.string()?),
+                3 => value.limit = Some(codec::integer(from)?),
+                _ => {}
+            }
+            Ok(())
+        })?;
+        Ok(value)
+    }
+}
+
+/// Output of `ListConnections`.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct ListConnectionsOutput {
+    /// `Connections`.
+    pub connections: Option<Vec<Connection>>,
+    /// `NextToken`: 1 to 2048 characters.
+    pub next_token: Option<String>,
+}
+
+impl Encode for ListConnectionsOutput {
+    fn encode(&self, to: &mut dyn Writer) {
+        to.structure(&schema::LIST_CONNECTIONS_OUTPUT, &mut |to| {
+            if let Some(value) = &self.connections {
+                to.member(0, &codec::List(&schema::CONNECTION_RESPONSE_LIST, false, value, Encode::encode));
+            }
+            if let Some(value) = &self.next_token {
+                to.member(1, value);
+            }
+        });
+    }
+}
+
+#[cfg(feature = "decode-outputs")]
+impl Decode for ListConnectionsOutput {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::LIST_CONNECTIONS_OUTPUT, &mut |index, from| {
+            match index {
+                0 => {
+                    value.connections =
+                        Some(codec::list(from, &schema::CONNECTION_RESPONSE_LIST, false, Connection::decode)?)
                 }
                 1 => value.next_token = Some(from.string()?),
                 _ => {}
@@ -3925,6 +5662,115 @@ pub struct UntagResourceOutput {}
 
 codec::empty!(UntagResourceOutput, schema::UNTAG_RESOURCE_OUTPUT);
 
+/// Input of `UpdateApiDestination`.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct UpdateApiDestinationInput {
+    /// `Name`: required; 1 to 64 characters.
+    pub name: String,
+    /// `Description`: at most 512 characters.
+    pub description: Option<String>,
+    /// `ConnectionArn`: 1 to 1600 characters.
+    pub connection_arn: Option<String>,
+    /// `InvocationEndpoint`: 1 to 2048 characters.
+    pub invocation_endpoint: Option<String>,
+    /// `HttpMethod`: one of 7 values.
+    pub http_method: Option<String>,
+    /// `InvocationRateLimitPerSecond`: at least 1.
+    pub invocation_rate_limit_per_second: Option<i32>,
+}
+
+impl Encode for UpdateApiDestinationInput {
+    fn encode(&self, to: &mut dyn Writer) {
+        to.structure(&schema::UPDATE_API_DESTINATION_INPUT, &mut |to| {
+            to.member(0, &self.name);
+            if let Some(value) = &self.description {
+                to.member(1, value);
+            }
+            if let Some(value) = &self.connection_arn {
+                to.member(2, value);
+            }
+            if let Some(value) = &self.invocation_endpoint {
+                to.member(3, value);
+            }
+            if let Some(value) = &self.http_method {
+                to.member(4, value);
+            }
+            if let Some(value) = &self.invocation_rate_limit_per_second {
+                to.member(5, value);
+            }
+        });
+    }
+}
+
+impl Decode for UpdateApiDestinationInput {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::UPDATE_API_DESTINATION_INPUT, &mut |index, from| {
+            match index {
+                0 => value.name = from.string()?,
+                1 => value.description = Some(from.string()?),
+                2 => value.connection_arn = Some(from.string()?),
+                3 => value.invocation_endpoint = Some(from.string()?),
+                4 => value.http_method = Some(from.string()?),
+                5 => value.invocation_rate_limit_per_second = Some(codec::integer(from)?),
+                _ => {}
+            }
+            Ok(())
+        })?;
+        Ok(value)
+    }
+}
+
+/// Output of `UpdateApiDestination`.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct UpdateApiDestinationOutput {
+    /// `ApiDestinationArn`: 1 to 1600 characters.
+    pub api_destination_arn: Option<String>,
+    /// `ApiDestinationState`: one of `ACTIVE`, `INACTIVE`.
+    pub api_destination_state: Option<String>,
+    /// `CreationTime`.
+    pub creation_time: Option<Timestamp>,
+    /// `LastModifiedTime`.
+    pub last_modified_time: Option<Timestamp>,
+}
+
+impl Encode for UpdateApiDestinationOutput {
+    fn encode(&self, to: &mut dyn Writer) {
+        to.structure(&schema::UPDATE_API_DESTINATION_OUTPUT, &mut |to| {
+            if let Some(value) = &self.api_destination_arn {
+                to.member(0, value);
+            }
+            if let Some(value) = &self.api_destination_state {
+                to.member(1, value);
+            }
+            if let Some(value) = &self.creation_time {
+                to.member(2, &TimestampIn(TimestampFormat::Default, *value));
+            }
+            if let Some(value) = &self.last_modified_time {
+                to.member(3, &TimestampIn(TimestampFormat::Default, *value));
+            }
+        });
+    }
+}
+
+#[cfg(feature = "decode-outputs")]
+impl Decode for UpdateApiDestinationOutput {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::UPDATE_API_DESTINATION_OUTPUT, &mut |index, from| {
+            match index {
+                0 => value.api_destination_arn = Some(from.string()?),
+                1 => value.api_destination_state = Some(from.string()?),
+                2 => value.creation_time = Some(from.timestamp(TimestampFormat::Default)?),
+                3 => value.last_modified_time = Some(from.timestamp(TimestampFormat::Default)?),
+                _ => {}
+            }
+            Ok(())
+        })?;
+        Ok(value)
+    }
+}
+
 /// Input of `UpdateArchive`.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct UpdateArchiveInput {
@@ -4020,6 +5866,348 @@ impl Decode for UpdateArchiveOutput {
                 1 => value.state = Some(from.string()?),
                 2 => value.state_reason = Some(from.string()?),
                 3 => value.creation_time = Some(from.timestamp(TimestampFormat::Default)?),
+                _ => {}
+            }
+            Ok(())
+        })?;
+        Ok(value)
+    }
+}
+
+/// The model's `UpdateConnectionApiKeyAuthRequestParameters`.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct UpdateConnectionApiKeyAuthRequestParameters {
+    /// `ApiKeyName`: 1 to 512 characters.
+    pub api_key_name: Option<String>,
+    /// `ApiKeyValue`: 1 to 512 characters.
+    pub api_key_value: Option<String>,
+}
+
+impl Encode for UpdateConnectionApiKeyAuthRequestParameters {
+    fn encode(&self, to: &mut dyn Writer) {
+        to.structure(&schema::UPDATE_CONNECTION_API_KEY_AUTH_REQUEST_PARAMETERS, &mut |to| {
+            if let Some(value) = &self.api_key_name {
+                to.member(0, value);
+            }
+            if let Some(value) = &self.api_key_value {
+                to.member(1, value);
+            }
+        });
+    }
+}
+
+impl Decode for UpdateConnectionApiKeyAuthRequestParameters {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::UPDATE_CONNECTION_API_KEY_AUTH_REQUEST_PARAMETERS, &mut |index, from| {
+            match index {
+                0 => value.api_key_name = Some(from.string()?),
+                1 => value.api_key_value = Some(from.string()?),
+                _ => {}
+            }
+            Ok(())
+        })?;
+        Ok(value)
+    }
+}
+
+/// The model's `UpdateConnectionAuthRequestParameters`.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct UpdateConnectionAuthRequestParameters {
+    /// `BasicAuthParameters`.
+    pub basic_auth_parameters: Option<UpdateConnectionBasicAuthRequestParameters>,
+    /// `OAuthParameters`.
+    pub o_auth_parameters: Option<UpdateConnectionOAuthRequestParameters>,
+    /// `ApiKeyAuthParameters`.
+    pub api_key_auth_parameters: Option<UpdateConnectionApiKeyAuthRequestParameters>,
+    /// `InvocationHttpParameters`.
+    pub invocation_http_parameters: Option<ConnectionHttpParameters>,
+    /// `ConnectivityParameters`.
+    pub connectivity_parameters: Option<ConnectivityResourceParameters>,
+}
+
+impl Encode for UpdateConnectionAuthRequestParameters {
+    fn encode(&self, to: &mut dyn Writer) {
+        to.structure(&schema::UPDATE_CONNECTION_AUTH_REQUEST_PARAMETERS, &mut |to| {
+            if let Some(value) = &self.basic_auth_parameters {
+                to.member(0, value);
+            }
+            if let Some(value) = &self.o_auth_parameters {
+                to.member(1, value);
+            }
+            if let Some(value) = &self.api_key_auth_parameters {
+                to.member(2, value);
+            }
+            if let Some(value) = &self.invocation_http_parameters {
+                to.member(3, value);
+            }
+            if let Some(value) = &self.connectivity_parameters {
+                to.member(4, value);
+            }
+        });
+    }
+}
+
+impl Decode for UpdateConnectionAuthRequestParameters {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::UPDATE_CONNECTION_AUTH_REQUEST_PARAMETERS, &mut |index, from| {
+            match index {
+                0 => {
+                    value.basic_auth_parameters =
+                        Some(UpdateConnectionBasicAuthRequestParameters::decode(from)?)
+                }
+                1 => value.o_auth_parameters = Some(UpdateConnectionOAuthRequestParameters::decode(from)?),
+                2 => {
+                    value.api_key_auth_parameters =
+                        Some(UpdateConnectionApiKeyAuthRequestParameters::decode(from)?)
+                }
+                3 => value.invocation_http_parameters = Some(ConnectionHttpParameters::decode(from)?),
+                4 => value.connectivity_parameters = Some(ConnectivityResourceParameters::decode(from)?),
+                _ => {}
+            }
+            Ok(())
+        })?;
+        Ok(value)
+    }
+}
+
+/// The model's `UpdateConnectionBasicAuthRequestParameters`.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct UpdateConnectionBasicAuthRequestParameters {
+    /// `Username`: 1 to 512 characters.
+    pub username: Option<String>,
+    /// `Password`: 1 to 512 characters.
+    pub password: Option<String>,
+}
+
+impl Encode for UpdateConnectionBasicAuthRequestParameters {
+    fn encode(&self, to: &mut dyn Writer) {
+        to.structure(&schema::UPDATE_CONNECTION_BASIC_AUTH_REQUEST_PARAMETERS, &mut |to| {
+            if let Some(value) = &self.username {
+                to.member(0, value);
+            }
+            if let Some(value) = &self.password {
+                to.member(1, value);
+            }
+        });
+    }
+}
+
+impl Decode for UpdateConnectionBasicAuthRequestParameters {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::UPDATE_CONNECTION_BASIC_AUTH_REQUEST_PARAMETERS, &mut |index, from| {
+            match index {
+                0 => value.username = Some(from.string()?),
+                1 => value.password = Some(from.string()?),
+                _ => {}
+            }
+            Ok(())
+        })?;
+        Ok(value)
+    }
+}
+
+/// The model's `UpdateConnectionOAuthClientRequestParameters`.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct UpdateConnectionOAuthClientRequestParameters {
+    /// `ClientID`: 1 to 512 characters.
+    pub client_id: Option<String>,
+    /// `ClientSecret`: 1 to 512 characters.
+    pub client_secret: Option<String>,
+}
+
+impl Encode for UpdateConnectionOAuthClientRequestParameters {
+    fn encode(&self, to: &mut dyn Writer) {
+        to.structure(&schema::UPDATE_CONNECTION_O_AUTH_CLIENT_REQUEST_PARAMETERS, &mut |to| {
+            if let Some(value) = &self.client_id {
+                to.member(0, value);
+            }
+            if let Some(value) = &self.client_secret {
+                to.member(1, value);
+            }
+        });
+    }
+}
+
+impl Decode for UpdateConnectionOAuthClientRequestParameters {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::UPDATE_CONNECTION_O_AUTH_CLIENT_REQUEST_PARAMETERS, &mut |index, from| {
+            match index {
+                0 => value.client_id = Some(from.string()?),
+                1 => value.client_secret = Some(from.string()?),
+                _ => {}
+            }
+            Ok(())
+        })?;
+        Ok(value)
+    }
+}
+
+/// The model's `UpdateConnectionOAuthRequestParameters`.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct UpdateConnectionOAuthRequestParameters {
+    /// `ClientParameters`.
+    pub client_parameters: Option<UpdateConnectionOAuthClientRequestParameters>,
+    /// `AuthorizationEndpoint`: 1 to 2048 characters.
+    pub authorization_endpoint: Option<String>,
+    /// `HttpMethod`: one of `GET`, `POST`, `PUT`.
+    pub http_method: Option<String>,
+    /// `OAuthHttpParameters`.
+    pub o_auth_http_parameters: Option<ConnectionHttpParameters>,
+}
+
+impl Encode for UpdateConnectionOAuthRequestParameters {
+    fn encode(&self, to: &mut dyn Writer) {
+        to.structure(&schema::UPDATE_CONNECTION_O_AUTH_REQUEST_PARAMETERS, &mut |to| {
+            if let Some(value) = &self.client_parameters {
+                to.member(0, value);
+            }
+            if let Some(value) = &self.authorization_endpoint {
+                to.member(1, value);
+            }
+            if let Some(value) = &self.http_method {
+                to.member(2, value);
+            }
+            if let Some(value) = &self.o_auth_http_parameters {
+                to.member(3, value);
+            }
+        });
+    }
+}
+
+impl Decode for UpdateConnectionOAuthRequestParameters {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::UPDATE_CONNECTION_O_AUTH_REQUEST_PARAMETERS, &mut |index, from| {
+            match index {
+                0 => {
+                    value.client_parameters =
+                        Some(UpdateConnectionOAuthClientRequestParameters::decode(from)?)
+                }
+                1 => value.authorization_endpoint = Some(from.string()?),
+                2 => value.http_method = Some(from.string()?),
+                3 => value.o_auth_http_parameters = Some(ConnectionHttpParameters::decode(from)?),
+                _ => {}
+            }
+            Ok(())
+        })?;
+        Ok(value)
+    }
+}
+
+/// Input of `UpdateConnection`.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct UpdateConnectionInput {
+    /// `Name`: required; 1 to 64 characters.
+    pub name: String,
+    /// `Description`: at most 512 characters.
+    pub description: Option<String>,
+    /// `AuthorizationType`: one of `BASIC`, `OAUTH_CLIENT_CREDENTIALS`, `API_KEY`.
+    pub authorization_type: Option<String>,
+    /// `AuthParameters`.
+    pub auth_parameters: Option<UpdateConnectionAuthRequestParameters>,
+    /// `InvocationConnectivityParameters`.
+    pub invocation_connectivity_parameters: Option<ConnectivityResourceParameters>,
+    /// `KmsKeyIdentifier`: at most 2048 characters.
+    pub kms_key_identifier: Option<String>,
+}
+
+impl Encode for UpdateConnectionInput {
+    fn encode(&self, to: &mut dyn Writer) {
+        to.structure(&schema::UPDATE_CONNECTION_INPUT, &mut |to| {
+            to.member(0, &self.name);
+            if let Some(value) = &self.description {
+                to.member(1, value);
+            }
+            if let Some(value) = &self.authorization_type {
+                to.member(2, value);
+            }
+            if let Some(value) = &self.auth_parameters {
+                to.member(3, value);
+            }
+            if let Some(value) = &self.invocation_connectivity_parameters {
+                to.member(4, value);
+            }
+            if let Some(value) = &self.kms_key_identifier {
+                to.member(5, value);
+            }
+        });
+    }
+}
+
+impl Decode for UpdateConnectionInput {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::UPDATE_CONNECTION_INPUT, &mut |index, from| {
+            match index {
+                0 => value.name = from.string()?,
+                1 => value.description = Some(from.string()?),
+                2 => value.authorization_type = Some(from.string()?),
+                3 => value.auth_parameters = Some(UpdateConnectionAuthRequestParameters::decode(from)?),
+                4 => {
+                    value.invocation_connectivity_parameters =
+                        Some(ConnectivityResourceParameters::decode(from)?)
+                }
+                5 => value.kms_key_identifier = Some(from.string()?),
+                _ => {}
+            }
+            Ok(())
+        })?;
+        Ok(value)
+    }
+}
+
+/// Output of `UpdateConnection`.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct UpdateConnectionOutput {
+    /// `ConnectionArn`: 1 to 1600 characters.
+    pub connection_arn: Option<String>,
+    /// `ConnectionState`: one of 9 values.
+    pub connection_state: Option<String>,
+    /// `CreationTime`.
+    pub creation_time: Option<Timestamp>,
+    /// `LastModifiedTime`.
+    pub last_modified_time: Option<Timestamp>,
+    /// `LastAuthorizedTime`.
+    pub last_authorized_time: Option<Timestamp>,
+}
+
+impl Encode for UpdateConnectionOutput {
+    fn encode(&self, to: &mut dyn Writer) {
+        to.structure(&schema::UPDATE_CONNECTION_OUTPUT, &mut |to| {
+            if let Some(value) = &self.connection_arn {
+                to.member(0, value);
+            }
+            if let Some(value) = &self.connection_state {
+                to.member(1, value);
+            }
+            if let Some(value) = &self.creation_time {
+                to.member(2, &TimestampIn(TimestampFormat::Default, *value));
+            }
+            if let Some(value) = &self.last_modified_time {
+                to.member(3, &TimestampIn(TimestampFormat::Default, *value));
+            }
+            if let Some(value) = &self.last_authorized_time {
+                to.member(4, &TimestampIn(TimestampFormat::Default, *value));
+            }
+        });
+    }
+}
+
+#[cfg(feature = "decode-outputs")]
+impl Decode for UpdateConnectionOutput {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::UPDATE_CONNECTION_OUTPUT, &mut |index, from| {
+            match index {
+                0 => value.connection_arn = Some(from.string()?),
+                1 => value.connection_state = Some(from.string()?),
+                2 => value.creation_time = Some(from.timestamp(TimestampFormat::Default)?),
+                3 => value.last_modified_time = Some(from.timestamp(TimestampFormat::Default)?),
+                4 => value.last_authorized_time = Some(from.timestamp(TimestampFormat::Default)?),
                 _ => {}
             }
             Ok(())
@@ -4183,14 +6371,23 @@ codec::empty!(RemovePermissionOutput, schema::REMOVE_PERMISSION_OUTPUT);
 
 codec::outputs!(
     CancelReplayOutput,
+    CreateApiDestinationOutput,
     CreateArchiveOutput,
+    CreateConnectionOutput,
     CreateEventBusOutput,
+    DeauthorizeConnectionOutput,
+    DeleteApiDestinationOutput,
     DeleteArchiveOutput,
+    DeleteConnectionOutput,
+    DescribeApiDestinationOutput,
     DescribeArchiveOutput,
+    DescribeConnectionOutput,
     DescribeEventBusOutput,
     DescribeReplayOutput,
     DescribeRuleOutput,
+    ListApiDestinationsOutput,
     ListArchivesOutput,
+    ListConnectionsOutput,
     ListEventBusesOutput,
     ListReplaysOutput,
     ListRuleNamesByTargetOutput,
@@ -4205,7 +6402,9 @@ codec::outputs!(
     TagResourceOutput,
     TestEventPatternOutput,
     UntagResourceOutput,
+    UpdateApiDestinationOutput,
     UpdateArchiveOutput,
+    UpdateConnectionOutput,
     UpdateEventBusOutput,
     DeleteEventBusOutput,
     DeleteRuleOutput,
@@ -4217,18 +6416,27 @@ codec::outputs!(
 
 codec::inputs!(
     CancelReplayInput,
+    CreateApiDestinationInput,
     CreateArchiveInput,
+    CreateConnectionInput,
     CreateEventBusInput,
+    DeauthorizeConnectionInput,
+    DeleteApiDestinationInput,
     DeleteArchiveInput,
+    DeleteConnectionInput,
     DeleteEventBusInput,
     DeleteRuleInput,
+    DescribeApiDestinationInput,
     DescribeArchiveInput,
+    DescribeConnectionInput,
     DescribeEventBusInput,
     DescribeReplayInput,
     DescribeRuleInput,
     DisableRuleInput,
     EnableRuleInput,
+    ListApiDestinationsInput,
     ListArchivesInput,
+    ListConnectionsInput,
     ListEventBusesInput,
     ListReplaysInput,
     ListRuleNamesByTargetInput,
@@ -4245,6 +6453,8 @@ codec::inputs!(
     TagResourceInput,
     TestEventPatternInput,
     UntagResourceInput,
+    UpdateApiDestinationInput,
     UpdateArchiveInput,
+    UpdateConnectionInput,
     UpdateEventBusInput
 );

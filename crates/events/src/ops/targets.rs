@@ -8,6 +8,7 @@ use pontoon_core::Step;
 use super::Answer;
 use super::page::page;
 use super::rules::refuse_managed;
+use crate::state::api_destination::HttpTarget;
 use crate::state::bus::Rule as BusRule;
 use crate::state::input::InputRecord;
 use crate::state::target::{Destination, NoDestination, Target as BusTarget, TargetRecord};
@@ -64,6 +65,11 @@ fn checked(target: Target) -> Result<BusTarget, Error> {
             )));
         }
     };
+    let is_api = matches!(destination, Destination::Api(..));
+    if is_api && role_arn.is_none() {
+        return Err(Error::Validation(format!("RoleArn is required for target {arn}.")));
+    }
+    let http = target.http_parameters.map(|parameters| http_target(&id, is_api, parameters)).transpose()?;
     let is_bus = matches!(destination, Destination::Bus(..));
     if is_bus && input != InputRecord::Whole {
         return Err(Error::Unsupported("an input other than the event for event bus targets".into()));
@@ -91,8 +97,44 @@ fn checked(target: Target) -> Result<BusTarget, Error> {
         age_secs_max: number(
             target.retry_policy.as_ref().and_then(|policy| policy.maximum_event_age_in_seconds),
         ),
+        http,
     };
     Ok(BusTarget { record: Arc::new(record), input: compiled })
+}
+
+/// Headers that a target may not set (user guide, "EventBridge targets for Amazon API Gateway").
+const FORBIDDEN_HEADERS: [&str; 14] = [
+    "authorization",
+    "connection",
+    "content-encoding",
+    "content-length",
+    "host",
+    "max-forwards",
+    "te",
+    "transfer-encoding",
+    "trailer",
+    "upgrade",
+    "via",
+    "www-authenticate",
+    "x-forwarded-for",
+    "range",
+];
+
+fn http_target(id: &str, is_api: bool, parameters: HttpParameters) -> Result<HttpTarget, Error> {
+    if !is_api {
+        return Err(Error::Unsupported("HttpParameters of a target that is no API destination".into()));
+    }
+    let HttpParameters { path_parameter_values, header_parameters, query_string_parameters } = parameters;
+    let headers = header_parameters.unwrap_or_default();
+    let is_forbidden = |name: &&String| {
+        let name = name.to_ascii_lowercase();
+        name.starts_with("x-amz") || FORBIDDEN_HEADERS.contains(&name.as_str())
+    };
+    if let Some(name) = headers.keys().find(is_forbidden) {
+        return Err(Error::Validation(format!("Header {name} is not permitted for target {id}.")));
+    }
+    let path = path_parameter_values.unwrap_or_default();
+    Ok(HttpTarget { path, headers, query: query_string_parameters.unwrap_or_default() })
 }
 
 fn check_dead_letter(arn: Option<&str>) -> Result<(), Error> {
@@ -110,7 +152,6 @@ fn refuse_parameters(target: &Target) -> Result<(), Error> {
         ("RunCommandParameters", target.run_command_parameters.is_some()),
         ("EcsParameters", target.ecs_parameters.is_some()),
         ("BatchParameters", target.batch_parameters.is_some()),
-        ("HttpParameters", target.http_parameters.is_some()),
         ("RedshiftDataParameters", target.redshift_data_parameters.is_some()),
         ("SageMakerPipelineParameters", target.sage_maker_pipeline_parameters.is_some()),
         ("AppSyncParameters", target.app_sync_parameters.is_some()),
@@ -186,6 +227,13 @@ fn shown(record: &TargetRecord) -> Target {
         dead_letter_config: record.dead_letter.clone().map(|arn| DeadLetterConfig { arn: Some(arn) }),
         ..Default::default()
     };
+    if let Some(HttpTarget { path, headers, query }) = record.http.clone() {
+        target.http_parameters = Some(HttpParameters {
+            path_parameter_values: (!path.is_empty()).then_some(path),
+            header_parameters: (!headers.is_empty()).then_some(headers),
+            query_string_parameters: (!query.is_empty()).then_some(query),
+        });
+    }
     if record.retries_max.is_some() || record.age_secs_max.is_some() {
         target.retry_policy = Some(RetryPolicy {
             maximum_retry_attempts: signed(record.retries_max),

@@ -142,6 +142,20 @@ fn fields(object: &str) -> impl Iterator<Item = (&str, &str)> {
     })
 }
 
+/// An object with further fields, each a text and in place of one of the same name; any other value as it is.
+#[must_use]
+pub fn with_fields<'f>(value: &str, added: impl Iterator<Item = (&'f str, &'f str)>) -> String {
+    let added: Vec<(&str, &str)> = added.collect();
+    if added.is_empty() || !value.starts_with('{') {
+        return value.to_owned();
+    }
+    let is_replaced = |key: &str| added.iter().any(|(name, _)| is_name(key, name));
+    let kept =
+        fields(value).filter(|(key, _)| !is_replaced(key)).map(|(key, value)| format!("{key}:{value}"));
+    let added = added.iter().map(|(name, text)| format!("{}:{}", quoted(name), quoted(text)));
+    format!("{{{}}}", kept.chain(added).collect::<Vec<String>>().join(","))
+}
+
 /// The elements of an array; none if it is no array.
 fn elements(array: &str) -> impl Iterator<Item = &str> {
     let mut at = if array.starts_with('[') { 1 } else { array.len() };

@@ -5,7 +5,9 @@ use std::sync::Arc;
 use pontoon_core::{Arn, RetryPolicy, Scope};
 use serde::{Deserialize, Serialize};
 
+use super::api_destination::HttpTarget;
 use super::input::{Input, InputRecord};
+use crate::destinations::named;
 
 /// Attempts after the first, unless the target says otherwise.
 pub const RETRIES_DEFAULT: u32 = 185;
@@ -33,6 +35,9 @@ pub struct TargetRecord {
     pub retries_max: Option<u32>,
     /// Maximum age in seconds, as far as given.
     pub age_secs_max: Option<u32>,
+    /// What is added to requests, for API destinations.
+    #[serde(default)]
+    pub http: Option<HttpTarget>,
 }
 
 /// A target ready to be delivered to.
@@ -57,6 +62,8 @@ pub enum Destination {
     Bus(Scope, String),
     /// A log group by name.
     LogGroup(Scope, String),
+    /// An API destination by name and id.
+    Api(Scope, String, String),
 }
 
 /// Why an ARN is not a destination.
@@ -90,6 +97,10 @@ impl Destination {
             }
             "events" => match resource.strip_prefix("event-bus/") {
                 Some(name) => Ok(Self::Bus(scope()?, name.to_owned())),
+                None if resource.starts_with("api-destination/") => {
+                    let (scope, name, id) = named(text, "api-destination").ok_or(NoDestination::Malformed)?;
+                    Ok(Self::Api(scope, name.to_owned(), id.to_owned()))
+                }
                 None => Err(NoDestination::Unsupported(format!("targets of the kind of {text}"))),
             },
             "logs" => {
@@ -137,7 +148,12 @@ mod tests {
             Ok(Destination::LogGroup(scope, "/aws/events/x".into()))
         );
         assert!(matches!(here("kinesis", "stream/s"), Err(NoDestination::Unsupported(_))));
-        assert!(matches!(here("events", "api-destination/d"), Err(NoDestination::Unsupported(_))));
+        assert_eq!(
+            here("events", "api-destination/d/1"),
+            Ok(Destination::Api(scope, "d".into(), "1".into()))
+        );
+        assert_eq!(here("events", "api-destination/d"), Err(NoDestination::Malformed));
+        assert!(matches!(here("events", "rule/r"), Err(NoDestination::Unsupported(_))));
         assert_eq!(Destination::of("arn:aws:sqs:::q"), Err(NoDestination::Malformed));
         assert_eq!(Destination::of("q"), Err(NoDestination::Malformed));
     }
