@@ -184,15 +184,16 @@ where
         let mut worked = Worked::default();
         let mut failures = 0;
         let mut stop = std::pin::pin!(stop);
-        let polled = loop {
-            let received = tokio::select! {
-                biased;
-                () = &mut stop => break Ok(()),
-                Some(lane) = lanes.join_next() => {
-                    worked += lane.unwrap_or_default();
-                    continue;
+        let polled = 'polling: loop {
+            // One poll goes on while handlers end: given up, it would leave messages hidden that were on their way here.
+            let mut receiving = std::pin::pin!(taker.receive(&slots));
+            let received = loop {
+                tokio::select! {
+                    biased;
+                    () = &mut stop => break 'polling Ok(()),
+                    Some(lane) = lanes.join_next() => worked += lane.unwrap_or_default(),
+                    received = &mut receiving => break received,
                 }
-                received = taker.receive(&slots) => received,
             };
             match received {
                 Ok((messages, slots)) => {
