@@ -24,8 +24,10 @@
 //! # What is compared
 //!
 //! Types, enumerations, bounds, lengths, patterns (as text), formats, arrays and tuples, objects with required, optional and further properties,
-//! `allOf`, `anyOf`, references. `oneOf` is taken for `anyOf`: whether alternatives exclude each other is not looked at. Of `not`, `if`, `contains`,
-//! `patternProperties` and the like it is only seen whether they are the same; where they are not, that is reported as a break, because it may be one.
+//! `allOf`, `anyOf`, `oneOf`, references. Of what a `oneOf` takes, no second alternative may take any: that two exclude each other is seen by their types,
+//! values, bounds, and the properties that one of them requires, such as a tag; where it cannot be seen, that is reported as a break. Of `not`, `if`,
+//! `contains`, `patternProperties` and the like it is only seen whether they are the same; where they are not, that is reported as a break, because it may
+//! be one.
 
 mod compare;
 mod view;

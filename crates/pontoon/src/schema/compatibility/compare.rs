@@ -170,10 +170,14 @@ impl<'a> Comparison<'a> {
         for schema in reader.get("allOf").and_then(Value::as_array).into_iter().flatten() {
             self.fits(written, schema, path);
         }
-        for keyword in ["anyOf", "oneOf"] {
-            if let Some(alternatives) = reader.get(keyword).and_then(Value::as_array) {
-                self.fits_one(written, keyword, alternatives, path);
-            }
+        if let Some(alternatives) = reader.get("anyOf").and_then(Value::as_array) {
+            self.fits_one(written, "anyOf", alternatives, path);
+        }
+        // What was written under the same `oneOf` is taken by exactly one of its alternatives as it is.
+        if let Some(alternatives) = reader.get("oneOf").and_then(Value::as_array)
+            && !self.keeps_to(written, "oneOf", &reader["oneOf"])
+        {
+            self.fits_one(written, "oneOf", alternatives, path);
         }
         for keyword in ["enum", "const"] {
             if let Some(values) = reader.get(keyword) {
@@ -236,31 +240,102 @@ impl<'a> Comparison<'a> {
         }
     }
 
-    /// Fits one of several alternatives, whatever its type; for each type another may do.
-    fn fits_one(&mut self, written: &View<'a>, keyword: &str, alternatives: &'a [Value], path: &str) {
+    /// Fits one of several alternatives, whatever its type; for each type another may do. Under `oneOf` no second one may take any of it.
+    fn fits_one(&mut self, written: &View<'a>, keyword: &'static str, alternatives: &'a [Value], path: &str) {
         for kind in types::EACH {
             let of_kind = written.of_types(kind);
-            if of_kind.types() == 0 {
+            if of_kind.types() == 0 || alternatives.is_empty() {
                 continue;
             }
             let before = std::mem::take(&mut self.breaks);
-            let tried = alternatives.iter().map(|alternative| {
+            let tried = alternatives.iter().enumerate().map(|(at, alternative)| {
                 self.fits(&of_kind, alternative, path);
                 let is_of_kind = alternative.get("type").map_or(types::ALL, types_of) & kind != 0;
-                (std::mem::take(&mut self.breaks), is_of_kind)
+                (std::mem::take(&mut self.breaks), is_of_kind, at)
             });
-            let nearest = tried.min_by_key(|(breaks, is_of_kind)| (breaks.len(), !is_of_kind));
-            let nearest = nearest.map(|(breaks, _)| breaks).unwrap_or_default();
+            let nearest = tried.min_by_key(|(breaks, is_of_kind, _)| (breaks.len(), !is_of_kind));
             self.breaks = before;
-            if nearest.is_empty() && !alternatives.is_empty() {
-                continue;
-            }
-            let because =
-                nearest.iter().map(|found| format!("{} {}", found.path, found.reason).trim().to_owned());
-            let because = because.collect::<Vec<_>>().join(", and ");
+            let Some((nearest, _, taker)) = nearest else { continue };
             let what = types::names(of_kind.types());
-            self.note(path, keyword, &format!("no alternative of {{R}} takes every {what} that {{W}} may write; of the nearest: {because}"));
+            if !nearest.is_empty() {
+                let because =
+                    nearest.iter().map(|found| format!("{} {}", found.path, found.reason).trim().to_owned());
+                let because = because.collect::<Vec<_>>().join(", and ");
+                self.note(path, keyword, &format!("no alternative of {{R}} takes every {what} that {{W}} may write; of the nearest: {because}"));
+            } else if keyword == "oneOf" {
+                self.fits_no_other(&of_kind, alternatives, taker, path);
+            }
         }
+    }
+
+    /// No alternative but the one at `taker` takes any of what is written.
+    fn fits_no_other(&mut self, written: &View<'a>, alternatives: &'a [Value], taker: usize, path: &str) {
+        let what = types::names(written.types());
+        for (at, alternative) in alternatives.iter().enumerate().filter(|(at, _)| *at != taker) {
+            let taken = View::of(self.reader, [alternative]);
+            if !self.are_apart(written, &taken, 0) {
+                self.note(path, "oneOf", &format!(
+                    "{{R}} takes only what exactly one of its alternatives takes; some {what} that {{W}} may write may be taken by its alternatives {} and {} alike",
+                    taker.min(at) + 1,
+                    taker.max(at) + 1,
+                ));
+            }
+        }
+    }
+
+    /// Whether it can be shown that nothing is both written and taken.
+    fn are_apart(&mut self, written: &View<'a>, taken: &View<'a>, depth: usize) -> bool {
+        self.steps += 1;
+        if self.steps > STEPS_MAX || depth > DEPTH_MAX {
+            return false;
+        }
+        let both = written.types() & taken.types();
+        if written.is_never || taken.is_never || both == 0 {
+            return true;
+        }
+        if let Some(values) = written.values() {
+            return !values.iter().any(|value| may_take(self.reader, taken, value));
+        }
+        if let Some(values) = taken.values() {
+            return !values.iter().any(|value| may_take(self.writer, written, value));
+        }
+        if let Some(alternatives) = written.alternatives(self.writer) {
+            return alternatives.iter().all(|written| self.are_apart(written, taken, depth + 1));
+        }
+        if let Some(alternatives) = taken.alternatives(self.reader) {
+            return alternatives.iter().all(|taken| self.are_apart(written, taken, depth + 1));
+        }
+        types::EACH.into_iter().filter(|kind| both & kind != 0).all(|kind| {
+            let sizes = SIZE_BOUNDS.chunks_exact(2).filter(|bounds| bounds[0].0 == kind);
+            let bounds = sizes.map(|bounds| [bounds[0].1, bounds[1].1]);
+            let bounds = bounds.chain((kind == types::NUMBER).then_some(VALUE_BOUNDS));
+            let mut bounds = bounds.flat_map(|[lower, upper]| {
+                [(written.bound(lower), taken.bound(upper)), (taken.bound(lower), written.bound(upper))]
+            });
+            bounds.any(|(lower, upper)| is_empty_range(lower, upper))
+                || (kind == types::OBJECT && self.differ_in_a_property(written, taken, depth))
+        })
+    }
+
+    /// Whether a property that one side requires cannot be the same on both: a tag, as a rule.
+    fn differ_in_a_property(&mut self, written: &View<'a>, taken: &View<'a>, depth: usize) -> bool {
+        let required = [written, taken].into_iter().flat_map(|view| view.all("required"));
+        let names: Vec<&str> = required
+            .flat_map(|names| names.as_array().into_iter().flatten())
+            .filter_map(Value::as_str)
+            .collect();
+        names.into_iter().any(|name| {
+            let written = View::of(self.writer, written.property(name));
+            let taken = View::of(self.reader, taken.property(name));
+            self.are_apart(&written, &taken, depth + 1)
+        })
+    }
+
+    /// Whether what is written keeps to the same rule under this keyword.
+    fn keeps_to(&self, written: &View<'a>, keyword: &str, rule: &Value) -> bool {
+        // The same reference may lead elsewhere.
+        let is_whole = self.writer == self.reader || !json!(rule).to_string().contains("$ref");
+        is_whole && written.all(keyword).any(|known| known == rule)
     }
 
     fn items_fit(&mut self, written: &View<'a>, reader: &'a Map<String, Value>, path: &str) {
@@ -333,10 +408,7 @@ impl<'a> Comparison<'a> {
     fn opaque_fit(&mut self, written: &View<'a>, reader: &Map<String, Value>, path: &str) {
         for keyword in OPAQUE {
             let Some(rule) = reader.get(*keyword) else { continue };
-            let is_same = written.all(keyword).any(|known| known == rule);
-            // The same reference may lead elsewhere.
-            let is_whole = self.writer == self.reader || !json!(rule).to_string().contains("$ref");
-            if !is_same || !is_whole {
+            if !self.keeps_to(written, keyword, rule) {
                 self.note(path, keyword, "it is not the same in both versions, and it cannot be told whether {R} takes all that {W} writes");
             }
         }
@@ -352,6 +424,18 @@ fn part_validator(root: &Value, part: &Map<String, Value>) -> Option<Validator> 
         }
     }
     Validator::new(&Value::Object(schema)).ok()
+}
+
+/// Whether a value may keep to all rules of a view; what cannot be resolved from its part may.
+fn may_take(root: &Value, view: &View<'_>, value: &Value) -> bool {
+    let mut rules = view.parts.iter().filter_map(|part| part_validator(root, part));
+    rules.all(|rule| rule.validate(value).is_ok())
+}
+
+/// Whether nothing is above a lower bound and below an upper one.
+fn is_empty_range(lower: Option<(f64, bool)>, upper: Option<(f64, bool)>) -> bool {
+    let (Some((lower, lower_excluded)), Some((upper, upper_excluded))) = (lower, upper) else { return false };
+    lower > upper || ((lower_excluded || upper_excluded) && lower >= upper)
 }
 
 /// A size of at least nothing.

@@ -16,6 +16,9 @@ fn object(properties: Value, required: &[&str]) -> Value {
 #[test]
 fn breaks_are_explained() {
     let text = || json!({ "type": "string" });
+    let tagged = |kind: &str, property: &str| {
+        object(json!({ "kind": { "const": kind }, property: text() }), &["kind", property])
+    };
     let closed = |properties: Value| {
         let mut schema = object(properties, &[]);
         schema["additionalProperties"] = json!(false);
@@ -65,6 +68,49 @@ fn breaks_are_explained() {
             vec![
                 "forward: /: anyOf: no alternative of the old version takes every number that the new version may write; \
                  of the nearest: the new version may write number, the old version takes integer only",
+            ],
+        ),
+        // Exactly one of the alternatives: a second one that takes the same takes nothing away under `anyOf`, and all under `oneOf`.
+        (
+            json!({ "oneOf": [{ "type": "string" }, { "type": "integer" }] }),
+            json!({ "oneOf": [{ "type": "string" }, { "type": "integer" }, { "type": "null" }] }),
+            vec![
+                "forward: /: oneOf: no alternative of the old version takes every null that the new version may write; \
+                 of the nearest: the new version may write null, the old version takes string only",
+            ],
+        ),
+        (
+            json!({ "type": "integer" }),
+            json!({ "oneOf": [{ "type": "integer" }, { "type": "number" }] }),
+            vec![
+                "backward: /: oneOf: the new version takes only what exactly one of its alternatives takes; \
+                 some integer that the old version may write may be taken by its alternatives 1 and 2 alike",
+                "forward: /: type: the new version may write number, the old version takes integer only",
+            ],
+        ),
+        (
+            json!({ "type": "integer", "minimum": 5, "maximum": 9 }),
+            json!({ "type": "integer", "minimum": 5, "maximum": 9, "oneOf": [{ "maximum": 4 }, { "minimum": 5 }] }),
+            vec![],
+        ),
+        // Tagged alternatives: a further one, and what was written without a tag.
+        (
+            json!({ "oneOf": [tagged("card", "number"), tagged("cash", "amount")] }),
+            json!({ "oneOf": [tagged("card", "number"), tagged("cash", "amount"), tagged("gift", "code")] }),
+            vec![
+                "forward: /: oneOf: no alternative of the old version takes every object that the new version may write; \
+                 of the nearest: /number the old version requires it, events of the new version may lack it, \
+                 and /kind the new version may write \"gift\", which is none of the values that the old version takes",
+            ],
+        ),
+        (
+            tagged("card", "number"),
+            json!({ "oneOf": [tagged("card", "number"), object(json!({ "kind": { "type": "string" } }), &["kind"])] }),
+            vec![
+                "backward: /: oneOf: the new version takes only what exactly one of its alternatives takes; \
+                 some object that the old version may write may be taken by its alternatives 1 and 2 alike",
+                "forward: /number: required: the old version requires it, events of the new version may lack it",
+                "forward: /kind: const: the old version takes \"card\" only, the new version may write others",
             ],
         ),
         (
@@ -169,6 +215,7 @@ fn schema() -> impl Strategy<Value = Value> {
             (inner.clone(), inner.clone())
                 .prop_map(|(first, items)| json!({ "prefixItems": [first], "items": items })),
             prop::collection::vec(inner.clone(), 1..3).prop_map(|schemas| json!({ "anyOf": schemas })),
+            prop::collection::vec(inner.clone(), 1..4).prop_map(|schemas| json!({ "oneOf": schemas })),
             prop::collection::vec(inner.clone(), 1..3).prop_map(|schemas| json!({ "allOf": schemas })),
             inner.clone().prop_map(|schema| json!({ "not": schema })),
             inner.clone().prop_map(|schema| json!({ "$ref": "#/$defs/x", "$defs": { "x": schema } })),
