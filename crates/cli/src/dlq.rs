@@ -206,7 +206,7 @@ fn letter_json(letter: &DeadLetter) -> Value {
         "messageId": letter.message_id,
         "reason": letter.reason,
         "eventType": letter.event_type,
-        "source": letter.source,
+        "origin": letter.origin.to_string(),
         "sentAt": letter.sent_at.map(|at| at.to_string()),
         "receives": letter.receives,
         "body": letter.body,
@@ -264,11 +264,11 @@ async fn run_redrive(client: &Client, args: RedriveArgs) -> Result<Shown, String
     if *left > 0 {
         rows.push(vec![format!("{left} not meant, and left")]);
     }
-    if *homeless > 0 {
-        rows.push(vec![format!(
-            "{homeless} left, of which nothing tells where they came from; name a queue with --to"
-        )]);
-    }
+    rows.extend(
+        homeless
+            .iter()
+            .map(|(origin, count)| vec![format!("{count} left; name a queue with --to. Origin: {origin}")]),
+    );
     let json = json!({ "moved": moved, "targets": targets, "left": left, "homeless": homeless, "dryRun": args.dry_run });
     Ok(Shown { json, rows })
 }

@@ -5,7 +5,8 @@
 //! dead-letter queue that itself has a redrive policy can lose messages to that.
 //!
 //! Why a message is a dead letter is told by what put it there: this crate's hosts attach a [`Burial`], EventBridge and Lambda attach the error that
-//! they met, and SQS itself only knows that the message was received too often.
+//! they met, and SQS itself only knows that the message was received too often. Where it came from, and so where it can be sent back to, is its
+//! [`DeadLetterOrigin`].
 //!
 //! ```no_run
 //! # async fn with(sqs: aws_sdk_sqs::Client) -> Result<(), pontoon::handler::BoxError> {
@@ -25,6 +26,7 @@
 mod burial;
 mod filter;
 mod letter;
+mod origin;
 mod redrive;
 mod sweep;
 
@@ -37,6 +39,7 @@ use jiff::Timestamp;
 pub use burial::Burial;
 pub use filter::Filter;
 pub use letter::DeadLetter;
+pub use origin::DeadLetterOrigin;
 pub use redrive::{Redrive, Redriven};
 
 use crate::aws::failure::words;
@@ -286,9 +289,7 @@ impl DeadLetters {
     ) -> Result<(), BoxError> {
         let letter = self.take(message_id).await?;
         let target = redrive::target_of(self, &letter, to).await?.ok_or_else(|| {
-            format!(
-                "nothing tells where the message {message_id} came from; say which queue it is to be sent to"
-            )
+            format!("the message {message_id} is to be sent to no queue that is known; say to which. Its origin: {}", letter.origin)
         });
         let sent = match target {
             Ok(target) => redrive::send(self, &letter, body.unwrap_or(&letter.body), &target).await,

@@ -21,6 +21,26 @@ Outputs:
   OrdersArn: { Value: !GetAtt Orders.Arn }
 ";
 
+const BUS: &str = "
+Resources:
+  Orders: { Type: AWS::SQS::Queue }
+  Topic: { Type: AWS::SNS::Topic }
+  Dead: { Type: AWS::SQS::Queue }
+  Letters:
+    Type: AWS::SQS::QueuePolicy
+    Properties:
+      Queues: [!Ref Dead]
+      PolicyDocument:
+        Statement: { Effect: Allow, Principal: { Service: events.amazonaws.com }, Action: 'sqs:SendMessage', Resource: !GetAtt Dead.Arn }
+  Rule:
+    Type: AWS::Events::Rule
+    Properties:
+      EventPattern: { source: [shop] }
+      Targets:
+        - { Id: queue, Arn: !GetAtt Orders.Arn, DeadLetterConfig: { Arn: !GetAtt Dead.Arn } }
+        - { Id: topic, Arn: !Ref Topic, DeadLetterConfig: { Arn: !GetAtt Dead.Arn } }
+";
+
 struct Bench {
     pontoon: Pontoon,
     stack: Stack,
@@ -122,8 +142,35 @@ async fn what_sqs_itself_moved_goes_back_too_and_what_came_from_elsewhere_stays(
     reasons.sort();
     assert_eq!(reasons, ["NO_PERMISSIONS: not allowed", "received too often without being deleted"]);
     let redriven = bench.dead.redrive(&Redrive::new()).await.unwrap();
-    assert_eq!((redriven.moved, redriven.homeless), (1, 1));
+    let homeless = redriven.homeless.into_iter().collect::<Vec<_>>();
+    assert_eq!(
+        (redriven.moved, homeless),
+        (1, vec![("unknown; nothing in the message tells".to_owned(), 1)])
+    );
     assert_eq!((bench.count("Orders").await, bench.count("Dead").await), (1, 1));
+}
+
+#[tokio::test]
+async fn what_a_bus_could_not_deliver_goes_to_the_target_that_it_was_for() {
+    let pontoon = pontoon_test::start().await;
+    let stack = pontoon.deploy(BUS).await;
+    let sqs = Client::new(&pontoon.sdk_config());
+    // No policy lets the bus send to them.
+    pontoon.put_event("default", "shop", "OrderCreated", json!({ "orderId": "1" })).await;
+    pontoon.settle().await;
+    let dead = DeadLetters::new(sqs.clone(), stack.id("Dead"));
+    let redriven = dead.redrive(&Redrive::new()).await.unwrap();
+    assert_eq!(redriven.targets.into_iter().collect::<Vec<_>>(), [(stack.id("Orders").to_owned(), 1)]);
+    let homeless = redriven.homeless.into_keys().next().unwrap();
+    assert!(
+        homeless.starts_with(&format!("{}, the target of arn:aws:events:", stack.id("Topic"))),
+        "{homeless}"
+    );
+    assert!(homeless.ends_with(", which is no queue"), "{homeless}");
+    let back = sqs.receive_message().queue_url(stack.id("Orders")).message_attribute_names("All");
+    let back = back.send().await.unwrap().messages.unwrap();
+    assert!(back[0].body().unwrap().contains(r#""detail-type":"OrderCreated""#));
+    assert_eq!(back[0].message_attributes(), None);
 }
 
 #[tokio::test]
@@ -145,7 +192,7 @@ async fn one_is_mended_and_sent_back() {
     let homeless =
         bench.dead.peek(10).await.unwrap().into_iter().find(|letter| letter.body == "homeless").unwrap();
     let error = bench.dead.resend(&homeless.message_id, None, None).await.unwrap_err();
-    assert!(error.to_string().contains("say which queue"), "{error}");
+    assert!(error.to_string().contains("say to which"), "{error}");
     assert_eq!(bench.count("Dead").await, 3);
     bench.dead.resend(&homeless.message_id, None, Some(bench.stack.id("Others"))).await.unwrap();
     assert_eq!((bench.count("Dead").await, bench.count("Others").await), (2, 1));

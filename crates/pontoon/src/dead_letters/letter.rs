@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use aws_sdk_sqs::types::{Message, MessageAttributeValue, MessageSystemAttributeName};
 use jiff::Timestamp;
 
-use super::Burial;
+use super::{Burial, DeadLetterOrigin};
 use crate::envelope::Envelope;
 
 /// A message of a dead-letter queue.
@@ -28,8 +28,8 @@ pub struct DeadLetter {
     pub reason: String,
     /// The type of its event, if it is one.
     pub event_type: Option<String>,
-    /// ARN of the queue that it was in.
-    pub source: Option<String>,
+    /// What it did not get to or through, as far as anything tells.
+    pub origin: DeadLetterOrigin,
     /// When it was sent, to its first queue where SQS itself moved it.
     pub sent_at: Option<Timestamp>,
     /// How often it was received from this queue and, where SQS itself moved it, from the one before.
@@ -55,6 +55,8 @@ impl DeadLetter {
             let (code, message) = (text(code)?, text(message).unwrap_or_default());
             Some(if message.is_empty() { code.to_owned() } else { format!("{code}: {message}") })
         };
+        let queue = of(MessageSystemAttributeName::DeadLetterQueueSourceArn)
+            .or_else(|| burial.as_ref().map(|burial| burial.queue.clone()));
         let reason = burial
             .as_ref()
             .map(|burial| burial.reason.clone())
@@ -65,8 +67,7 @@ impl DeadLetter {
         Self {
             message_id: message.message_id.unwrap_or_default(),
             event_type: Envelope::from_message(&body).ok().map(|event| event.event_type.into_owned()),
-            source: of(MessageSystemAttributeName::DeadLetterQueueSourceArn)
-                .or_else(|| burial.map(|burial| burial.queue)),
+            origin: DeadLetterOrigin::new(queue, text, &body),
             sent_at: number(MessageSystemAttributeName::SentTimestamp)
                 .and_then(|millis| Timestamp::from_millisecond(millis).ok()),
             receives: u32::try_from(receives).unwrap_or(u32::MAX),

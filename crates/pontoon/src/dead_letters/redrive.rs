@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use tokio::time::{Instant, MissedTickBehavior, interval_at};
 
+use super::origin::ATTACHED_BY_EVENTBRIDGE;
 use super::sweep::{Fate, Sweep};
-use super::{Burial, DeadLetter, DeadLetters, Filter};
+use super::{Burial, DeadLetter, DeadLetterOrigin, DeadLetters, Filter};
 use crate::aws::failure::words;
 use crate::handler::BoxError;
 use crate::queue::url_of;
@@ -103,8 +104,8 @@ pub struct Redriven {
     pub targets: BTreeMap<String, usize>,
     /// How many the filter did not take.
     pub left: usize,
-    /// How many nothing tells the origin of: dead letters of buses, topics and functions. They stay.
-    pub homeless: usize,
+    /// Those that came from no queue, or none that is known, by their origin in words: they stay.
+    pub homeless: BTreeMap<String, usize>,
 }
 
 pub(super) async fn run(queue: &DeadLetters, redrive: &Redrive) -> Result<Redriven, BoxError> {
@@ -124,18 +125,18 @@ pub(super) async fn run(queue: &DeadLetters, redrive: &Redrive) -> Result<Redriv
             sweep.decide(letter, Fate::Keep).await?;
             continue;
         }
-        let target = match (&redrive.to, letter.source.as_ref().and_then(|source| homes.get(source))) {
+        let target = match (&redrive.to, letter.origin.queue().and_then(|source| homes.get(source))) {
             (Some(to), _) => Some(to.clone()),
             (None, Some(home)) => Some(home.clone()),
             (None, None) => target_of(queue, &letter, None).await?,
         };
         let Some(target) = target else {
-            redriven.homeless += 1;
+            *redriven.homeless.entry(letter.origin.to_string()).or_default() += 1;
             sweep.decide(letter, Fate::Keep).await?;
             continue;
         };
-        if let (None, Some(source)) = (&redrive.to, &letter.source) {
-            homes.insert(source.clone(), target.clone());
+        if let (None, Some(source)) = (&redrive.to, letter.origin.queue()) {
+            homes.insert(source.to_owned(), target.clone());
         }
         if !redrive.dry_run {
             if let Some(pace) = &mut pace {
@@ -157,7 +158,7 @@ pub(super) async fn target_of(
     letter: &DeadLetter,
     to: Option<&str>,
 ) -> Result<Option<String>, BoxError> {
-    match (to, &letter.source) {
+    match (to, letter.origin.queue()) {
         (Some(to), _) => Ok(Some(to.to_owned())),
         (None, Some(source)) => url_of(&queue.client, source).await.map(Some),
         (None, None) => Ok(None),
@@ -172,8 +173,10 @@ pub(super) async fn send(
     target: &str,
 ) -> Result<(), BoxError> {
     let mut send = queue.client.send_message().queue_url(target).message_body(body);
+    let by_rule = matches!(letter.origin, DeadLetterOrigin::Target { .. });
     for (name, value) in &letter.attributes {
-        if name != Burial::ATTRIBUTE {
+        let is_attached = by_rule && ATTACHED_BY_EVENTBRIDGE.contains(&name.as_str());
+        if name != Burial::ATTRIBUTE && !is_attached {
             send = send.message_attributes(name, value.clone());
         }
     }
