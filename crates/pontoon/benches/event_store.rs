@@ -9,7 +9,9 @@ use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use aws_sdk_dynamodb::Client;
-use aws_sdk_dynamodb::types::{AttributeValue, ConditionCheck, Put, ReturnValue, TransactWriteItem};
+use aws_sdk_dynamodb::types::{
+    AttributeValue, ConditionCheck, KeysAndAttributes, Put, ReturnValue, TransactWriteItem,
+};
 use pontoon::event_store::{Direction, DynamoDbEventStore, EventStore, Expected, Filter, Position, StreamId};
 use pontoon::{DomainEvent, Envelope, RawPayload, aws};
 use pontoon_host::server::{Config, Server, Storage};
@@ -195,6 +197,62 @@ async fn compare_appends(client: &Client, store: &DynamoDbEventStore, writers: u
     report(&format!("appends of one event, {writers} writers"), size.appends_a_round, &ours, &by_hand);
 }
 
+/// The events of many streams, of which each has a few.
+const FEW: u64 = 4;
+
+/// Reads all events of many streams, beside batches of keys that are known.
+async fn compare_read_of_many_streams(client: &Client, store: &DynamoDbEventStore, size: Size) {
+    let streams = size.events / FEW;
+    let mut appends = JoinSet::new();
+    for writer in 0..8 {
+        let store = store.clone();
+        appends.spawn(async move {
+            for number in (writer..streams).step_by(8) {
+                let stream = StreamId::new(format!("short-{number}")).unwrap();
+                store.append(&stream, Expected::NoStream, (0..FEW).map(|_| event()).collect()).await.unwrap();
+            }
+        });
+    }
+    appends.join_all().await;
+    let keys: Vec<Item> = (0..streams)
+        .flat_map(|number| (1..=FEW).map(move |version| key(format!("short-{number}"), version)))
+        .collect();
+    let filter = Filter::all().stream_prefix("short");
+    let (mut ours, mut by_hand) = (Vec::new(), Vec::new());
+    for _ in 0..size.rounds {
+        let start = Instant::now();
+        assert_eq!(read_all(store, &filter).await, streams * FEW);
+        ours.push(start.elapsed());
+        let start = Instant::now();
+        let mut count = 0;
+        for batch in keys.chunks(100) {
+            let wanted = KeysAndAttributes::builder().set_keys(Some(batch.to_vec())).consistent_read(true);
+            let get = client.batch_get_item().request_items("events", wanted.build().unwrap());
+            for item in get.send().await.unwrap().responses.unwrap().remove("events").unwrap() {
+                let event: Envelope<RawPayload> =
+                    serde_json::from_str(item["event"].as_s().unwrap()).unwrap();
+                assert_eq!(event.event_type, "OrderCreated");
+                count += 1;
+            }
+        }
+        assert_eq!(count, streams * FEW);
+        by_hand.push(start.elapsed());
+    }
+    let what = format!("read of all events of {streams} streams, by known keys");
+    report(&what, streams * FEW, &ours, &by_hand);
+}
+
+async fn read_all(store: &DynamoDbEventStore, filter: &Filter) -> u64 {
+    let (mut position, mut count) = (Position::START, 0);
+    loop {
+        let page = store.read_all(position, filter, 1000).await.unwrap();
+        (position, count) = (page.next, count + page.events.len() as u64);
+        if page.is_end {
+            return count;
+        }
+    }
+}
+
 async fn compare_reads(client: &Client, store: &DynamoDbEventStore, size: Size) {
     let stream = StreamId::new("long").unwrap();
     for _ in 0..size.events / 50 {
@@ -212,16 +270,7 @@ async fn compare_reads(client: &Client, store: &DynamoDbEventStore, size: Size) 
             times.push(start.elapsed());
         }
         let start = Instant::now();
-        let filter = Filter::all().stream_prefix("long");
-        let (mut position, mut count) = (Position::START, 0);
-        loop {
-            let page = store.read_all(position, &filter, 1000).await.unwrap();
-            (position, count) = (page.next, count + page.events.len() as u64);
-            if page.is_end {
-                break;
-            }
-        }
-        assert_eq!(count, size.events);
+        assert_eq!(read_all(store, &Filter::all().stream_prefix("long")).await, size.events);
         all.push(start.elapsed());
     }
     let what = format!("read of a stream of {} events", size.events);
@@ -244,5 +293,6 @@ async fn main() {
         compare_appends(&client, &store, writers, size).await;
     }
     compare_reads(&client, &store, size).await;
+    compare_read_of_many_streams(&client, &store, size).await;
     server.stop().await;
 }

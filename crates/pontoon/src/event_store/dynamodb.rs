@@ -23,6 +23,7 @@ use crate::{Envelope, RawPayload};
 
 mod append;
 mod failure;
+mod fetch;
 mod items;
 mod keep;
 mod log;

@@ -1,27 +1,16 @@
 //! Reads all events, slot by slot.
 
-use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
-use aws_sdk_dynamodb::types::KeysAndAttributes;
-use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use super::DynamoDbEventStore;
-use super::failure::{Failed, failed, unbuilt};
-use super::items::{
-    Entry, Item, STREAM, VERSION, WINDOW, event_key, log_partition, number, read_entry, read_event,
-    read_number, string,
-};
-use super::streams::{COMMIT_MAX, COMMIT_PAUSE};
-use crate::event_store::{Filter, Page, Position, Recorded, StoreError, StreamId};
+use super::failure::failed;
+use super::items::{Entry, STREAM, VERSION, WINDOW, log_partition, number, read_entry, read_number, string};
+use crate::event_store::{Filter, Page, Position, StoreError};
 
-const READING: &str = "reading all events";
+pub(super) const READING: &str = "reading all events";
 
-/// Keys in one batch read, which is the service's limit.
-const BATCH_KEYS_MAX: usize = 100;
-/// Batch reads under way at once.
-const BATCHES_MAX: usize = 4;
 /// Windows of the log that one call goes through if the filter leaves nothing.
 const WINDOWS_MAX: u32 = 16;
 /// The first pause before looking at a gap again; each is twice as long as the one before.
@@ -188,75 +177,5 @@ impl DynamoDbEventStore {
             next = events[limit - 1].position;
         }
         Ok(Page { events, next, is_end: false })
-    }
-
-    /// The events of these streams and versions, in this order.
-    async fn fetch_events(&self, keys: Vec<(StreamId, u64)>) -> Result<Vec<Recorded>, StoreError> {
-        let mut batches = keys.chunks(BATCH_KEYS_MAX).map(<[_]>::to_vec).enumerate();
-        let mut under_way: JoinSet<(usize, Result<Vec<Recorded>, StoreError>)> = JoinSet::new();
-        let mut done = BTreeMap::new();
-        loop {
-            while under_way.len() < BATCHES_MAX
-                && let Some((at, batch)) = batches.next()
-            {
-                let store = self.clone();
-                under_way.spawn(async move { (at, store.fetch_batch(batch).await) });
-            }
-            match under_way.join_next().await {
-                None => return Ok(done.into_values().flatten().collect()),
-                Some(Ok((at, events))) => {
-                    done.insert(at, events?);
-                }
-                Some(Err(stopped)) => return Err(Failed::transient(READING, stopped.to_string()).into()),
-            }
-        }
-    }
-
-    /// The same for at most [`BATCH_KEYS_MAX`]. Their entries are in the log, so they are committed; one that cannot be seen yet will be soon.
-    async fn fetch_batch(&self, keys: Vec<(StreamId, u64)>) -> Result<Vec<Recorded>, StoreError> {
-        let mut found: HashMap<(String, u64), Item> = HashMap::with_capacity(keys.len());
-        let start = Instant::now();
-        let mut missing: Vec<Item> =
-            keys.iter().map(|(stream, version)| event_key(stream, *version)).collect();
-        loop {
-            for item in self.batch_get(missing).await? {
-                let stream = item.get(STREAM).and_then(|value| value.as_s().ok()).cloned();
-                if let (Some(stream), Some(version)) = (stream, read_number(&item, VERSION)) {
-                    found.insert((stream, version), item);
-                }
-            }
-            let is_found = |(stream, version): &(StreamId, u64)| {
-                found.contains_key(&(stream.as_str().to_owned(), *version))
-            };
-            missing = keys
-                .iter()
-                .filter(|key| !is_found(key))
-                .map(|(stream, version)| event_key(stream, *version))
-                .collect();
-            if missing.is_empty() {
-                break;
-            }
-            if start.elapsed() > COMMIT_MAX {
-                return Err(StoreError::Damaged { what: format!("an event is missing: {:?}", missing[0]) });
-            }
-            tokio::time::sleep(COMMIT_PAUSE).await;
-        }
-        let events = keys.into_iter().filter_map(|(stream, version)| {
-            let item = found.remove(&(stream.as_str().to_owned(), version))?;
-            Some(read_event(&stream, item).map(|event| event.recorded))
-        });
-        events.collect()
-    }
-
-    async fn batch_get(&self, keys: Vec<Item>) -> Result<Vec<Item>, StoreError> {
-        let wanted = KeysAndAttributes::builder().set_keys(Some(keys)).consistent_read(true).build();
-        let answer = self
-            .client
-            .batch_get_item()
-            .request_items(&*self.table, wanted.map_err(unbuilt)?)
-            .send()
-            .await
-            .map_err(|error| failed(READING, &error))?;
-        Ok(answer.responses.into_iter().flat_map(HashMap::into_values).flatten().collect())
     }
 }

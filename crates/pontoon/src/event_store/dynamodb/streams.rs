@@ -23,18 +23,18 @@ pub(super) const COMMIT_PAUSE: Duration = Duration::from_millis(5);
 pub(super) const VERSION_MAX: u64 = 1 << 53;
 
 /// Which part of a stream a query reads.
-struct Part {
-    from: u64,
-    to: u64,
-    forward: bool,
-    limit: usize,
+pub(super) struct Part {
+    pub(super) from: u64,
+    pub(super) to: u64,
+    pub(super) forward: bool,
+    pub(super) limit: usize,
 }
 
 /// What a query gave.
-struct Found {
-    items: Vec<Item>,
+pub(super) struct Found {
+    pub(super) items: Vec<Item>,
     /// Whether there is nothing more in the part.
-    is_end: bool,
+    pub(super) is_end: bool,
 }
 
 /// Gives up on the rest of an append at last.
@@ -137,7 +137,13 @@ impl DynamoDbEventStore {
         Ok(events)
     }
 
-    async fn query(&self, stream: &StreamId, part: &Part, only_version: bool) -> Result<Found, StoreError> {
+    /// One page of a part of a stream.
+    pub(super) async fn query(
+        &self,
+        stream: &StreamId,
+        part: &Part,
+        only_version: bool,
+    ) -> Result<Found, StoreError> {
         let answer = self
             .client
             .query()
