@@ -177,7 +177,8 @@ pub struct Envelope<T> {
 }
 
 impl<T: DomainEvent> Envelope<T> {
-    /// An event of now, with an id of its own, and the correlation, cause, trace and tenant of the event in whose scope it is made.
+    /// An event of now, with an id of its own, and the correlation, cause, trace and tenant of the event in whose scope it is made. With the feature
+    /// `otel` its trace is the span in which it is made, if there is one.
     ///
     /// ```
     /// # use pontoon::{DomainEvent, Envelope};
@@ -192,6 +193,8 @@ impl<T: DomainEvent> Envelope<T> {
         let event_type = payload.event_type();
         let id = EventId::generate();
         let cause = Cause::current().unwrap_or_else(|| Cause::new(id.as_str()));
+        #[cfg(feature = "otel")]
+        let cause = Cause { trace: crate::otel::carried_on(cause.trace), ..cause };
         Self {
             id,
             event_type: Cow::Borrowed(event_type.name),

@@ -195,8 +195,23 @@ where
     /// # });
     /// ```
     pub async fn invoke(&self, event: &str, deadline: Option<Instant>) -> Result<Answer, InvokeError> {
+        self.invoke_traced(event, deadline, None).await
+    }
+
+    /// The same within a trace of Lambda's, which events go on with that carry none of their own.
+    async fn invoke_traced(
+        &self,
+        event: &str,
+        deadline: Option<Instant>,
+        trace: Option<&str>,
+    ) -> Result<Answer, InvokeError> {
         let deadline = deadline.map(|deadline| deadline.checked_sub(MARGIN).unwrap_or(deadline));
         let mut input = Input::parse(event, self.handling.assumed(), deadline)?;
+        for delivery in input.items.iter_mut().filter_map(|item| item.delivery.as_mut().ok()) {
+            if delivery.envelope.trace.is_none() {
+                delivery.envelope.trace = trace.map(str::to_owned);
+            }
+        }
         let lanes = input.lanes(self.handling.fifo_lanes());
         let verdicts = self.handling.handle_batch(std::mem::take(&mut input.items), lanes).await;
         let answer = self.answer(input, verdicts).await;
@@ -272,7 +287,8 @@ where
             // Boxed, or the type of a `main` with a few layers is deeper than the compiler goes.
             Box::pin(async move {
                 let left = event.context.deadline().duration_since(SystemTime::now()).unwrap_or_default();
-                let answer = function.invoke(event.payload.get(), Some(Instant::now() + left)).await;
+                let (deadline, trace) = (Some(Instant::now() + left), event.context.xray_trace_id.as_deref());
+                let answer = function.invoke_traced(event.payload.get(), deadline, trace).await;
                 answer.map_err(|error| Diagnostic {
                     error_type: error.kind().to_owned(),
                     error_message: error.to_string(),

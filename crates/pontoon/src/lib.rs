@@ -20,8 +20,8 @@
 //! ```
 //!
 //! The crate knows AWS's public APIs only, through the official SDK: it runs the same on AWS, on Pontoon and in tests. Each service is a
-//! feature: `eventbridge`, `sqs`, `sns`, `dynamodb`, `cloudwatch` and `lambda` are on by default, `schemas` (the schema registry) and
-//! `claim-check` (payloads kept in S3) are not.
+//! feature: `eventbridge`, `sqs`, `sns`, `dynamodb`, `cloudwatch` and `lambda` are on by default; `schemas` (the schema registry),
+//! `claim-check` (payloads kept in S3) and `otel` (traces for OpenTelemetry) are not.
 
 // The derive macro names this crate; so do the examples and tests within it.
 extern crate self as pontoon;
@@ -46,6 +46,8 @@ pub mod handler;
 pub mod idempotency;
 pub mod metrics;
 pub mod middleware;
+#[cfg(feature = "otel")]
+pub mod otel;
 pub mod outbox;
 pub mod projection;
 pub mod publish;

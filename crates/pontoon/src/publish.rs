@@ -33,6 +33,8 @@ mod topic;
 
 use std::sync::Arc;
 
+use tracing::{Instrument as _, field};
+
 pub use buffered::{Buffered, Receipt};
 pub use destination::{Destination, Entry, Limits, Refusal};
 #[cfg(feature = "eventbridge")]
@@ -315,6 +317,23 @@ impl<D: Destination> Publisher<D> {
     }
 
     async fn publish_prepared(
+        &self,
+        events: Vec<Result<Envelope<RawPayload>, PublishError>>,
+    ) -> Vec<Result<Published, PublishError>> {
+        let span = tracing::info_span!(
+            "publish",
+            events = events.len(),
+            refused = field::Empty,
+            otel.kind = field::Empty
+        );
+        #[cfg(feature = "otel")]
+        span.record("otel.kind", "producer");
+        let outcomes = self.send(events).instrument(span.clone()).await;
+        span.record("refused", outcomes.iter().filter(|outcome| outcome.is_err()).count());
+        outcomes
+    }
+
+    async fn send(
         &self,
         events: Vec<Result<Envelope<RawPayload>, PublishError>>,
     ) -> Vec<Result<Published, PublishError>> {

@@ -73,7 +73,11 @@ where
         message_id = %delivery.context.message_id,
         attempt = delivery.context.attempt,
         outcome = field::Empty,
+        otel.name = field::Empty,
+        otel.kind = field::Empty,
     );
+    #[cfg(feature = "otel")]
+    crate::otel::begin_handling(&span, envelope);
     let cause = envelope.cause();
     let began = Instant::now();
     let outcome = cause.scope(guarded(service, delivery)).instrument(span.clone()).await;
@@ -84,6 +88,8 @@ where
         Err(_) => Some(Failed::Transiently),
     };
     span.in_scope(|| tell(&span, &handled, &outcome));
+    #[cfg(feature = "otel")]
+    crate::otel::end_handling(&span, &outcome);
     (handled, outcome)
 }
 
