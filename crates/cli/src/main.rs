@@ -16,7 +16,9 @@ mod show;
 mod trace;
 mod up;
 
+use std::future::ready;
 use std::path::Path;
+use std::pin::Pin;
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -40,32 +42,36 @@ fn main() -> ExitCode {
         Ok(runtime) => runtime,
         Err(error) => return fail(&format!("cannot start: {error}")),
     };
-    let done = runtime.block_on(async {
-        match cli.command {
-            Command::Serve(serve) => serve::run(serve.server).await,
-            Command::Up(up) => up::run(up).await,
-            Command::Demo(demo) => demo::run(demo).await,
-            Command::Trace(trace) => trace::run(trace).await,
-            Command::Clock(clock) => clock::run(clock).await,
-            Command::Sqs(queues) => queues::run(queues).await,
-            Command::Dlq(dlq) => dlq::run(dlq).await,
-            Command::Schema(asked) => schema::run(&asked),
-            Command::Operations(asked) => operations::run(&asked),
-            Command::Health(target) => health::run(&target).await,
-            Command::Reset(target) => health::reset(&target).await,
-        }
-    });
-    match done {
+    match runtime.block_on(start(cli.command)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(message) => fail(&message),
     }
 }
 
+/// A command on its way. Boxed, because the runtime's entry is compiled for each type of future that it is given, three times over.
+type Run = Pin<Box<dyn Future<Output = Result<(), String>>>>;
+
+fn start(command: Command) -> Run {
+    match command {
+        Command::Serve(serve) => Box::pin(serve::run(serve.server)),
+        Command::Up(up) => Box::pin(up::run(up)),
+        Command::Demo(demo) => Box::pin(demo::run(demo)),
+        Command::Trace(trace) => Box::pin(trace::run(trace)),
+        Command::Clock(clock) => Box::pin(clock::run(clock)),
+        Command::Sqs(queues) => Box::pin(queues::run(queues)),
+        Command::Dlq(dlq) => Box::pin(dlq::run(dlq)),
+        Command::Schema(asked) => Box::pin(ready(schema::run(&asked))),
+        Command::Operations(asked) => Box::pin(ready(operations::run(&asked))),
+        Command::Health(target) => Box::pin(async move { health::run(&target).await }),
+        Command::Reset(target) => Box::pin(async move { health::reset(&target).await }),
+    }
+}
+
 /// The demo's function, until Lambda ends it.
 fn function() -> ExitCode {
+    let function: Pin<Box<dyn Future<Output = _>>> = Box::pin(orders::processor::function());
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let served =
-        runtime.map_err(Into::into).and_then(|runtime| runtime.block_on(orders::processor::function()));
+    let served = runtime.map_err(Into::into).and_then(|runtime| runtime.block_on(function));
     served.map_or_else(|error| fail(&error.to_string()), |()| ExitCode::SUCCESS)
 }
 

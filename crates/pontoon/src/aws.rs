@@ -3,6 +3,8 @@
 #[allow(dead_code, reason = "which of it is used depends on the services whose features are on")]
 pub(crate) mod failure;
 
+use std::pin::Pin;
+
 pub use aws_config::SdkConfig;
 use aws_config::{BehaviorVersion, Region};
 use aws_credential_types::Credentials;
@@ -20,7 +22,10 @@ use aws_smithy_runtime_api::client::http::SharedHttpClient;
 /// # }
 /// ```
 pub async fn config() -> SdkConfig {
-    aws_config::defaults(BehaviorVersion::latest()).http_client(http_client()).load().await
+    // Boxed, because what loads it is large and would otherwise be compiled into every caller.
+    let loaded: Pin<Box<dyn Future<Output = SdkConfig> + Send>> =
+        Box::pin(aws_config::defaults(BehaviorVersion::latest()).http_client(http_client()).load());
+    loaded.await
 }
 
 /// The configuration for a server at `endpoint_url` that asks for no particular credentials, such as Pontoon on the developer's machine: account
