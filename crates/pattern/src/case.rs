@@ -38,6 +38,46 @@ fn forms(c: char) -> [Form; 2] {
     [Form::of(c.to_lowercase()), Form::of(c.to_uppercase())]
 }
 
+/// Bytes that are the same for all values that a character matches without regard to case, if it [`folds`].
+fn canonical(c: char) -> impl DoubleEndedIterator<Item = u8> + Clone {
+    let mut form = Canonical { bytes: [0; 36], length: 0 };
+    if c.is_ascii() {
+        form.bytes[0] = c.to_ascii_lowercase() as u8;
+        form.length = 1;
+    } else {
+        for lower in c.to_uppercase().flat_map(char::to_lowercase) {
+            form.length += lower.encode_utf8(&mut form.bytes[form.length..]).len();
+        }
+    }
+    (0..form.length).map(move |at| form.bytes[at])
+}
+
+/// The lower case of the upper case: up to three characters, each made up to three.
+#[derive(Clone, Copy)]
+struct Canonical {
+    bytes: [u8; 36],
+    length: usize,
+}
+
+/// Whether all values that a text matches without regard to case have the same [`folded`] bytes.
+pub(crate) fn folds(operand: &str) -> bool {
+    operand.is_ascii()
+        || operand.chars().all(|c| {
+            let [lower, upper] = forms(c);
+            [lower, upper].iter().all(|form| folded(form.as_str()).eq(canonical(c)))
+        })
+}
+
+/// A text without regard to case.
+pub(crate) fn folded(text: &str) -> impl Iterator<Item = u8> + '_ {
+    text.chars().flat_map(canonical)
+}
+
+/// The same, from the end.
+pub(crate) fn folded_backwards(text: &str) -> impl Iterator<Item = u8> + '_ {
+    text.chars().rev().flat_map(|c| canonical(c).rev())
+}
+
 /// Up to three characters, which is the longest that a change of case makes of one.
 struct Form {
     bytes: [u8; 12],
@@ -60,7 +100,7 @@ impl Form {
 
 #[cfg(test)]
 mod tests {
-    use super::{equals, strip_prefix, strip_suffix};
+    use super::{equals, folded, folded_backwards, folds, forms, strip_prefix, strip_suffix};
 
     #[test]
     fn each_character_of_the_operand_has_two_forms() {
@@ -72,5 +112,23 @@ mod tests {
         assert_eq!(strip_prefix("EventB", "EVENTBRIDGE"), Some("RIDGE"));
         assert_eq!(strip_suffix(".png", "x.PnG"), Some("x"));
         assert_eq!(strip_suffix("é", "CAFÉ"), Some("CAF"));
+    }
+    #[test]
+    fn what_a_character_matches_folds_alike() {
+        let mut without = 0;
+        for c in (0..=0xffff).filter_map(char::from_u32) {
+            let operand = c.to_string();
+            if !folds(&operand) {
+                without += 1;
+                continue;
+            }
+            for form in forms(c) {
+                assert!(folded(form.as_str()).eq(folded(&operand)), "{c:?}");
+                let mut backwards: Vec<u8> = folded_backwards(form.as_str()).collect();
+                backwards.reverse();
+                assert!(folded(&operand).eq(backwards), "{c:?}");
+            }
+        }
+        assert!(without < 40, "{without} characters cannot be looked up");
     }
 }

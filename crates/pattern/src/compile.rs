@@ -95,7 +95,7 @@ pub(crate) fn compile(text: &str, dialect: Dialect) -> Result<Vec<Conjunction>, 
 
 /// AWS weighs wildcards after the pattern is read, and names no place for them.
 fn check_complexity(condition: &Condition) -> Result<(), PatternError> {
-    for operator in &condition.operators {
+    for operator in condition.operators() {
         let wildcards = match &operator.0 {
             Test::Wildcard(wildcard) => std::slice::from_ref(wildcard),
             Test::AnythingBut(AnythingBut::Wildcards(wildcards)) => wildcards,

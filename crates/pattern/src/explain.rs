@@ -2,8 +2,9 @@
 
 use std::fmt;
 
-use crate::event::{Event, ROOT, Scalar};
-use crate::pattern::{Condition, Pattern, holds, holds_alone};
+use crate::elements::ROOT;
+use crate::event::{Event, Flattened, Scalar};
+use crate::pattern::{Condition, Fields, Pattern, asked, holds, holds_alone};
 
 /// Values that a report quotes of one field.
 const VALUES_MAX: usize = 8;
@@ -61,7 +62,8 @@ impl Pattern {
     /// Says of each condition what it expected and what it saw.
     pub fn explain(&self, event: &Event<'_>) -> Explanation {
         let conjunctions = self.conjunctions();
-        if let Some(matching) = conjunctions.iter().find(|conjunction| holds(conjunction, event)) {
+        let event = event.flattened();
+        if let Some(matching) = conjunctions.iter().find(|conjunction| holds(event, asked(conjunction))) {
             let conditions = matching.iter().map(|condition| finding(condition, event)).collect();
             return Explanation { matched: true, conditions };
         }
@@ -80,12 +82,12 @@ impl Pattern {
             {
                 let mut fields = event.at(&condition.path);
                 if condition.admits_absence()
-                    && !event.at(&condition.path).any(|field| condition.is_satisfied_by(event, field))
+                    && !event.at(&condition.path).any(|field| condition.is_satisfied_by(event.value(field)))
                 {
                     // It could only have been satisfied by an element without the field.
                     finding.verdict =
                         if finding.seen_count > 0 { Verdict::Unsatisfied } else { Verdict::Satisfied };
-                } else if fields.any(|field| event.element_of(field) != ROOT) {
+                } else if fields.any(|field| event.elements().of(field) != ROOT) {
                     finding.verdict = Verdict::OtherElement;
                 }
             }
@@ -94,8 +96,8 @@ impl Pattern {
     }
 }
 
-fn finding(condition: &Condition, event: &Event<'_>) -> Finding {
-    let values: Vec<&Scalar<'_>> = event.at(&condition.path).map(|field| event.value(field)).collect();
+fn finding(condition: &Condition, event: &Flattened<'_>) -> Finding {
+    let values: Vec<&Scalar<'_>> = event.at(&condition.path).map(|field| event.scalar(field)).collect();
     let verdict = if holds_alone(condition, event) {
         Verdict::Satisfied
     } else if values.is_empty() {

@@ -4,10 +4,13 @@
 //! values share. A value passes at most 129 such stations, and at each only intervals that hold it are touched.
 
 use std::collections::{BTreeSet, HashMap};
+use std::hash::BuildHasherDefault;
+
+use crate::hash::Hashed;
 
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Intervals {
-    stations: HashMap<(u32, u128), Station>,
+    stations: HashMap<(u32, u128), Station, BuildHasherDefault<Hashed>>,
     /// The lengths of the runs at which intervals wait, ascending.
     lengths: Vec<u32>,
     count: usize,

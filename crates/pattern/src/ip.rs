@@ -88,7 +88,7 @@ fn parse_v4(text: &str) -> Option<u32> {
 }
 
 /// A block of addresses, one address being the smallest.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct Block {
     /// The first address, its digits in the upper bits.
     pub(crate) first: u128,

@@ -13,7 +13,7 @@ use crate::error::PatternError;
 pub const NESTING_MAX: usize = 1000;
 
 /// Characters that a number may have.
-const NUMBER_CHARS_MAX: usize = 1000;
+pub(crate) const NUMBER_CHARS_MAX: usize = 1000;
 
 /// Characters of the source that an error message quotes.
 const QUOTED_CHARS_MAX: usize = 500;
@@ -87,6 +87,20 @@ pub fn check_json(text: &str) -> Result<(), PatternError> {
         }
     }
     reader.fail("No content to map due to end-of-input")
+}
+
+/// Appends what a string stands for, given without its quotes; it has been read before, so that its escapes are good.
+pub(crate) fn unescape(raw: &str, into: &mut String) {
+    let mut reader = Reader::new(raw);
+    while let Some(plain) = raw[reader.position..].find('\\') {
+        into.push_str(&raw[reader.position..reader.position + plain]);
+        reader.position += plain + 1;
+        match reader.escape("") {
+            Ok(c) => into.push(c),
+            Err(_) => return,
+        }
+    }
+    into.push_str(&raw[reader.position..]);
 }
 
 impl<'a> Reader<'a> {

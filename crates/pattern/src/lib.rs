@@ -27,12 +27,14 @@
 //!   [`PATTERN_BYTES_MAX`] and [`COMBINATIONS_MAX`].
 //! - A rule set and a pattern on its own always give the same verdict.
 
-mod anchors;
 mod case;
 mod compile;
+mod elements;
 mod error;
 mod event;
 mod explain;
+mod feature;
+mod hash;
 mod index;
 mod intervals;
 mod ip;
@@ -42,6 +44,8 @@ mod operator;
 mod path;
 mod pattern;
 mod rules;
+mod scan;
+mod selection;
 mod wildcard;
 
 pub use compile::{COMBINATIONS_MAX, Dialect, PATTERN_BYTES_MAX};

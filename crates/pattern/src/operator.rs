@@ -3,7 +3,7 @@
 use std::fmt;
 
 use crate::case;
-use crate::event::Scalar;
+use crate::event::Value;
 use crate::ip::{Block, Digits};
 use crate::number::NumberKey;
 use crate::wildcard::Wildcard;
@@ -11,10 +11,10 @@ use crate::wildcard::Wildcard;
 /// One alternative in a condition's list: an exact value or a match expression.
 ///
 /// Its `Display` is the alternative as a pattern spells it.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Operator(pub(crate) Test);
 
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) enum Test {
     Text(Box<str>),
     /// A string that is an IP address: matches the address however it is spelled.
@@ -49,7 +49,7 @@ pub(crate) enum Test {
 }
 
 /// What `anything-but` excludes. Texts and numbers are sorted, for look-up.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) enum AnythingBut {
     Texts(Box<[Box<str>]>),
     Numbers(Box<[(NumberKey, Box<str>)]>),
@@ -91,16 +91,16 @@ impl Operator {
 
 impl Test {
     /// Whether a value that is there satisfies this. Absence is not asked here.
-    pub(crate) fn matches(&self, value: &Scalar<'_>) -> bool {
+    pub(crate) fn matches(&self, value: Value<'_>) -> bool {
         if let Test::Exists(wanted) = self {
             return *wanted;
         }
         match value {
-            Scalar::Text(text) => self.matches_text(text),
-            Scalar::Number { text, key } => self.matches_number(text, *key),
-            Scalar::True => self.matches_literal("true"),
-            Scalar::False => self.matches_literal("false"),
-            Scalar::Null => self.matches_literal("null"),
+            Value::Text(text) => self.matches_text(text),
+            Value::Number { text, key } => self.matches_number(text, key),
+            Value::True => self.matches_literal("true"),
+            Value::False => self.matches_literal("false"),
+            Value::Null => self.matches_literal("null"),
         }
     }
 

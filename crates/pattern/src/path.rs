@@ -1,5 +1,7 @@
 //! Where in an event a condition looks.
 
+use crate::hash::{self, HashedMap};
+
 /// The names from the top of an event to a value, joined by dots. A name may itself hold dots; AWS does not tell
 /// `{"a.b": …}` from `{"a": {"b": …}}`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -10,7 +12,7 @@ pub(crate) struct Path {
 
 impl Path {
     pub(crate) fn new(text: &str) -> Self {
-        Self { text: text.into(), hash: extend_hash(HASH_START, text.as_bytes()) }
+        Self { text: text.into(), hash: hash::Growing::of(text.bytes()).0 }
     }
 
     pub(crate) fn text(&self) -> &str {
@@ -23,13 +25,131 @@ impl Path {
     }
 }
 
-/// The hash of no bytes (FNV-1a, because a child's hash continues its parent's).
-pub(crate) const HASH_START: u64 = 0xcbf2_9ce4_8422_2325;
-
-pub(crate) fn extend_hash(hash: u64, bytes: &[u8]) -> u64 {
-    bytes.iter().fold(hash, |hash, &byte| extend_hash_by(hash, byte))
+/// The paths that the patterns of a set ask for, as a tree of names without dots. Numbers are places in it; the event itself is 0.
+#[derive(Debug, Clone)]
+pub(crate) struct Paths {
+    places: Vec<Place>,
+    /// By the hash of parent and name; places whose hashes clash follow one another at [`NEXT`].
+    below: HashedMap<u32>,
 }
 
-pub(crate) fn extend_hash_by(hash: u64, byte: u8) -> u64 {
-    (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
+#[derive(Debug, Clone)]
+struct Place {
+    parent: u32,
+    name: Box<str>,
+    is_asked_for: bool,
+    leads_on: bool,
+}
+
+/// From a key that is taken to the next that may be.
+const NEXT: u64 = 0x9e37_79b9_7f4a_7c15;
+
+impl Default for Paths {
+    fn default() -> Self {
+        let event = Place { parent: 0, name: "".into(), is_asked_for: false, leads_on: false };
+        Self { places: vec![event], below: HashedMap::default() }
+    }
+}
+
+impl Paths {
+    /// How many places there are.
+    pub(crate) fn len(&self) -> usize {
+        self.places.len()
+    }
+
+    /// Asks for the values at a path; its number.
+    pub(crate) fn ask_for(&mut self, path: &str) -> u32 {
+        let mut place = 0;
+        for name in path.split('.') {
+            place = match self.child(place, name) {
+                Ok(child) => child,
+                Err(free) => self.add(place, name, free),
+            };
+        }
+        self.places[place as usize].is_asked_for = true;
+        place
+    }
+
+    fn add(&mut self, parent: u32, name: &str, key: u64) -> u32 {
+        let number = u32::try_from(self.places.len());
+        assert!(number.is_ok(), "a rule set is numbered with 32 bits");
+        let number = number.unwrap_or(u32::MAX);
+        self.places.push(Place { parent, name: name.into(), is_asked_for: false, leads_on: false });
+        self.places[parent as usize].leads_on = true;
+        self.below.insert(key, number);
+        number
+    }
+
+    /// The place below another, or the key under which it would be.
+    fn child(&self, parent: u32, name: &str) -> Result<u32, u64> {
+        let mut key = hash::bytes(u64::from(parent), name.as_bytes());
+        while let Some(&child) = self.below.get(&key) {
+            let place = &self.places[child as usize];
+            if place.parent == parent && *place.name == *name {
+                return Ok(child);
+            }
+            key = key.wrapping_add(NEXT);
+        }
+        Err(key)
+    }
+
+    /// The place of a name below another place, if patterns ask for anything there.
+    pub(crate) fn below(&self, parent: u32, name: &str, may_hold_dots: bool) -> Option<u32> {
+        if !may_hold_dots {
+            return self.child(parent, name).ok();
+        }
+        name.split('.').try_fold(parent, |place, name| self.child(place, name).ok())
+    }
+
+    pub(crate) fn is_asked_for(&self, place: u32) -> bool {
+        self.places[place as usize].is_asked_for
+    }
+
+    pub(crate) fn leads_on(&self, place: u32) -> bool {
+        self.places[place as usize].leads_on
+    }
+
+    /// The path that leads to a place.
+    pub(crate) fn text(&self, mut place: u32) -> String {
+        let mut names = Vec::new();
+        while place != 0 {
+            names.push(&*self.places[place as usize].name);
+            place = self.places[place as usize].parent;
+        }
+        names.reverse();
+        names.join(".")
+    }
+
+    /// Whether a place is another or on the way to it.
+    pub(crate) fn begins(&self, place: u32, mut other: u32) -> bool {
+        // Places are numbered after those above them.
+        while other > place {
+            other = self.places[other as usize].parent;
+        }
+        other == place
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Paths;
+
+    #[test]
+    fn dots_in_names_and_between_them_are_one() {
+        let mut paths = Paths::default();
+        let place = paths.ask_for("a.b");
+        assert_eq!(paths.below(0, "a.b", true), Some(place));
+        let a = paths.below(0, "a", false).unwrap();
+        assert_eq!(paths.below(a, "b", false), Some(place));
+        assert!(
+            !paths.is_asked_for(a)
+                && paths.leads_on(a)
+                && paths.is_asked_for(place)
+                && !paths.leads_on(place)
+        );
+        assert!(paths.begins(a, place) && paths.begins(0, a) && !paths.begins(place, a));
+        let odd = paths.ask_for(".c.");
+        assert_eq!(paths.below(0, "", false).and_then(|empty| paths.below(empty, "c.", true)), Some(odd));
+        assert_eq!(paths.below(0, "b", false), None);
+    }
 }

@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use crate::compile;
+use crate::elements::{Elements, ROOT, Relation};
 use crate::error::PatternError;
-use crate::event::{Event, ROOT, Relation};
+use crate::event::{Event, Flattened, Value};
 use crate::operator::{Operator, Test};
 use crate::path::Path;
 
@@ -25,7 +26,7 @@ pub(crate) type Conjunction = Box<[Arc<Condition>]>;
 #[derive(Debug, PartialEq)]
 pub struct Condition {
     pub(crate) path: Path,
-    pub(crate) operators: Box<[Operator]>,
+    pub(crate) operators: Arc<[Operator]>,
 }
 
 impl Condition {
@@ -40,12 +41,11 @@ impl Condition {
     }
 
     pub(crate) fn admits_absence(&self) -> bool {
-        self.operators.iter().any(|operator| operator.0 == Test::Exists(false))
+        admit_absence(&self.operators)
     }
 
-    pub(crate) fn is_satisfied_by(&self, event: &Event<'_>, field: u32) -> bool {
-        let value = event.value(field);
-        self.operators.iter().any(|operator| operator.0.matches(value))
+    pub(crate) fn is_satisfied_by(&self, value: Value<'_>) -> bool {
+        are_satisfied_by(&self.operators, value)
     }
 }
 
@@ -69,7 +69,8 @@ impl Pattern {
 
     /// Whether an event matches. To hold events against many patterns, use a [`crate::RuleSet`].
     pub fn matches(&self, event: &Event<'_>) -> bool {
-        self.conjunctions.iter().any(|conjunction| holds(conjunction, event))
+        let event = event.flattened();
+        self.conjunctions.iter().any(|conjunction| holds(event, asked(conjunction)))
     }
 
     /// The conditions of each combination of `$or` branches; one combination where there is no `$or`.
@@ -82,22 +83,86 @@ impl Pattern {
     }
 }
 
+/// A conjunction's conditions, each as its path and its operators.
+pub(crate) fn asked(conjunction: &Conjunction) -> impl Conditions<'_, &Path> {
+    conjunction.iter().map(|condition| (&condition.path, &*condition.operators))
+}
+
+/// The values of an event, found by paths of type `P`.
+pub(crate) trait Fields<P> {
+    /// Whether any field at a path passes a test. Fields are given in the order of the text, which is that of their numbers.
+    fn any_at(&self, path: P, test: impl FnMut(u32) -> bool) -> bool;
+    fn value(&self, field: u32) -> Value<'_>;
+    fn elements(&self) -> &Elements;
+    /// Whether the path of a name begins another path.
+    fn begins(&self, name: u32, path: P) -> bool;
+}
+
+/// Conditions that must all hold, ascending by path.
+pub(crate) trait Conditions<'c, P: Copy>: Iterator<Item = (P, &'c [Operator])> + Clone {}
+
+impl<'c, P: Copy, I: Iterator<Item = (P, &'c [Operator])> + Clone> Conditions<'c, P> for I {}
+
 /// Whether all conditions hold, those on fields of array elements in the same elements.
-pub(crate) fn holds(conjunction: &[Arc<Condition>], event: &Event<'_>) -> bool {
-    conjunction.iter().all(|condition| holds_alone(condition, event))
-        && (!event.has_elements() || !settled_elements(conjunction, event).is_empty())
+pub(crate) fn holds<'c, P: Copy>(fields: &impl Fields<P>, conditions: impl Conditions<'c, P>) -> bool {
+    let (mut in_elements, mut depends_on_elements) = (0, false);
+    for (path, operators) in conditions.clone() {
+        match alone(fields, path, operators) {
+            Alone::Unmet => return false,
+            Alone::Holds { in_elements: false } => {}
+            Alone::Holds { in_elements: true } => in_elements += 1,
+            Alone::AbsentFromSomeElement => {
+                in_elements += 1;
+                depends_on_elements = true;
+            }
+        }
+    }
+    match in_elements {
+        0 => true,
+        // With nobody to settle on an element, all of them count.
+        1 => !depends_on_elements,
+        _ => !settled_elements(fields, conditions).is_empty(),
+    }
+}
+
+/// How a condition fares with no regard to the others.
+enum Alone {
+    Unmet,
+    Holds {
+        /// Whether values at the path stand in elements of arrays.
+        in_elements: bool,
+    },
+    /// The absence that it admits depends on the elements that others settle on.
+    AbsentFromSomeElement,
+}
+
+fn alone<P: Copy>(fields: &impl Fields<P>, path: P, operators: &[Operator]) -> Alone {
+    let (mut is_satisfied, mut is_present, mut in_elements) = (false, false, false);
+    fields.any_at(path, |field| {
+        is_present = true;
+        in_elements = in_elements || fields.elements().of(field) != ROOT;
+        is_satisfied = is_satisfied || are_satisfied_by(operators, fields.value(field));
+        is_satisfied && (in_elements || !fields.elements().are_any())
+    });
+    match (is_satisfied, admit_absence(operators)) {
+        (true, _) => Alone::Holds { in_elements },
+        (false, true) if !is_present => Alone::Holds { in_elements: false },
+        (false, true) if in_elements => Alone::AbsentFromSomeElement,
+        (false, _) => Alone::Unmet,
+    }
+}
+
+fn are_satisfied_by(operators: &[Operator], value: Value<'_>) -> bool {
+    operators.iter().any(|operator| operator.0.matches(value))
+}
+
+fn admit_absence(operators: &[Operator]) -> bool {
+    operators.iter().any(|operator| operator.0 == Test::Exists(false))
 }
 
 /// Whether a condition holds with no regard to the others. Absence is granted where elements may still be chosen.
-pub(crate) fn holds_alone(condition: &Condition, event: &Event<'_>) -> bool {
-    let mut present = false;
-    for field in event.at(&condition.path) {
-        if condition.is_satisfied_by(event, field) {
-            return true;
-        }
-        present = true;
-    }
-    condition.admits_absence() && (!present || event.has_elements())
+pub(crate) fn holds_alone(condition: &Condition, event: &Flattened<'_>) -> bool {
+    !matches!(alone(event, &condition.path, &condition.operators), Alone::Unmet)
 }
 
 /// Elements of arrays that the conditions so far have settled on; the innermost of each chain stands for all.
@@ -108,24 +173,30 @@ type Choice = Vec<u32>;
 /// The conditions are taken in the order of their paths, and absence is judged by the choices made up to there,
 /// which is AWS's order and shows in its verdicts. A choice in arrays that no later path enters is forgotten, so
 /// that there are never more choices than elements.
-fn settled_elements(conjunction: &[Arc<Condition>], event: &Event<'_>) -> Vec<Choice> {
+fn settled_elements<'c, P: Copy>(fields: &impl Fields<P>, conditions: impl Conditions<'c, P>) -> Vec<Choice> {
+    let elements = fields.elements();
     let mut choices = vec![Choice::new()];
-    for condition in conjunction {
-        let fields: Vec<u32> = event.at(&condition.path).collect();
-        let satisfying: Vec<u32> =
-            fields.iter().copied().filter(|&field| condition.is_satisfied_by(event, field)).collect();
-        let admits_absence = condition.admits_absence();
+    for (path, operators) in conditions {
+        let (mut all, mut satisfying) = (Vec::new(), Vec::new());
+        fields.any_at(path, |field| {
+            all.push(field);
+            if are_satisfied_by(operators, fields.value(field)) {
+                satisfying.push(field);
+            }
+            false
+        });
+        let admits_absence = admit_absence(operators);
         for choice in &mut choices {
-            forget_left_arrays(choice, event, &condition.path);
+            forget_left_arrays(choice, fields, path);
         }
         choices.sort_unstable();
         choices.dedup();
         let mut next = Vec::new();
         for choice in choices {
-            for field in consistent(event, &choice, &satisfying) {
-                extend(&mut next, &choice, event, event.element_of(field));
+            for field in consistent(elements, &choice, &satisfying) {
+                extend(&mut next, &choice, elements, elements.of(field));
             }
-            if admits_absence && consistent(event, &choice, &fields).next().is_none() {
+            if admits_absence && consistent(elements, &choice, &all).next().is_none() {
                 next.push(choice);
             }
             if next.len() > CHOICES_MAX {
@@ -142,10 +213,11 @@ fn settled_elements(conjunction: &[Arc<Condition>], event: &Event<'_>) -> Vec<Ch
     choices
 }
 
-fn forget_left_arrays(choice: &mut Choice, event: &Event<'_>, path: &Path) {
+fn forget_left_arrays<P: Copy>(choice: &mut Choice, fields: &impl Fields<P>, path: P) {
+    let elements = fields.elements();
     for element in choice.iter_mut() {
-        while *element != ROOT && !event.array_begins(*element, path) {
-            *element = event.parent_of(*element);
+        while *element != ROOT && !fields.begins(elements.array_name(*element), path) {
+            *element = elements.parent_of(*element);
         }
     }
     choice.retain(|&element| element != ROOT);
@@ -155,7 +227,7 @@ fn forget_left_arrays(choice: &mut Choice, event: &Event<'_>, path: &Path) {
 
 /// Those of `fields` that stand in no other element of an array than the choice has settled on.
 fn consistent<'a>(
-    event: &'a Event<'_>,
+    elements: &'a Elements,
     choice: &'a [u32],
     fields: &'a [u32],
 ) -> impl Iterator<Item = u32> + 'a {
@@ -163,8 +235,7 @@ fn consistent<'a>(
     std::iter::from_fn(move || {
         loop {
             let field = *fields.get(at)?;
-            let allowed =
-                choice.iter().fold(field, |field, &element| event.skip_other_elements(element, field));
+            let allowed = choice.iter().fold(field, |field, &element| elements.skip_others(element, field));
             if allowed == field {
                 at += 1;
                 return Some(field);
@@ -175,11 +246,11 @@ fn consistent<'a>(
 }
 
 /// Adds to `next` the choice narrowed to an element, unless it was the last one added.
-fn extend(next: &mut Vec<Choice>, choice: &Choice, event: &Event<'_>, element: u32) {
+fn extend(next: &mut Vec<Choice>, choice: &Choice, elements: &Elements, element: u32) {
     let mut narrowed = choice.clone();
     let mut is_new = element != ROOT;
     for settled in &mut narrowed {
-        match event.relation(*settled, element) {
+        match elements.relation(*settled, element) {
             Relation::Within => is_new = false,
             Relation::Narrows => {
                 *settled = element;

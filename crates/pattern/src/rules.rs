@@ -1,23 +1,37 @@
 //! Many patterns, matched at once.
 
+use std::cell::RefCell;
 use std::collections::HashMap;
-use std::hash::Hash;
+use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher, Hash};
+use std::ops::Range;
 use std::sync::Arc;
 
-use crate::event::Event;
-use crate::index::{Conjunctions, Finds, Node};
-use crate::pattern::{Condition, Conjunction, Pattern, holds};
+use crate::error::EventError;
+use crate::event::{self, Event};
+use crate::hash::HashedMap;
+use crate::index::{Conjunctions, Index, Visits};
+use crate::operator::Operator;
+use crate::path::Paths;
+use crate::pattern::{Conjunction, Pattern, holds};
+use crate::selection::{Memory, Selection};
 
 /// Removed conjunctions that may stay filed before the index is built anew, beside as many as are alive.
 const REMOVED_SLACK: usize = 64;
 
-/// A set of patterns, each under an id of the caller's.
+/// A set of patterns, each under an id of the caller's, compiled to one automaton.
 ///
 /// Matching costs what the event and the matching patterns are worth, however many other patterns there are. A
 /// change costs what the changed pattern is worth, and once in a while a rebuild that these changes have earned.
+///
+/// A clone is a snapshot that costs nothing and never changes: the first change to either copies what they share. So a
+/// set can be replaced by a changed one while others match with it.
 #[derive(Debug, Clone)]
-pub struct RuleSet<Id> {
-    root: Node,
+pub struct RuleSet<Id>(Arc<Compiled<Id>>);
+
+#[derive(Debug, Clone)]
+struct Compiled<Id> {
+    paths: Paths,
+    index: Index,
     slots: Slots,
     /// By rule number; numbers rise with insertion.
     rules: Vec<Option<Rule<Id>>>,
@@ -28,29 +42,107 @@ pub struct RuleSet<Id> {
 #[derive(Debug, Clone)]
 struct Rule<Id> {
     id: Id,
-    slots: std::ops::Range<u32>,
+    slots: Range<u32>,
 }
 
+/// Conjunctions by number, and their conditions, each kept once however many patterns have it.
 #[derive(Debug, Clone, Default)]
-struct Slots(Vec<Option<Slot>>);
+struct Slots {
+    slots: Vec<Slot>,
+    /// Numbers of conditions, those of one conjunction in a row.
+    terms: Vec<u32>,
+    conditions: Vec<Filed>,
+    /// Conditions by their hash; those whose hashes clash follow one another.
+    numbers: HashedMap<u32>,
+}
 
 /// A conjunction and the rule it belongs to.
 #[derive(Debug, Clone)]
 struct Slot {
-    conditions: Arc<Conjunction>,
+    /// Where its terms begin.
+    terms: u32,
+    count: u32,
     rule: u32,
 }
 
-impl Conjunctions for Slots {
-    fn conditions(&self, id: u32) -> Option<&[Arc<Condition>]> {
-        self.0[id as usize].as_ref().map(|slot| &**slot.conditions)
+/// The rule of a slot that was removed.
+const REMOVED: u32 = u32::MAX;
+
+/// A condition, with its path as a place.
+#[derive(Debug, Clone)]
+struct Filed {
+    place: u32,
+    operators: Arc<[Operator]>,
+}
+
+impl Slots {
+    fn add(&mut self, rule: u32, conjunction: impl Iterator<Item = (u32, Arc<[Operator]>)>) -> u32 {
+        let terms = small(self.terms.len());
+        for (place, operators) in conjunction {
+            let number = self.number(place, operators);
+            self.terms.push(number);
+        }
+        self.slots.push(Slot { terms, count: small(self.terms.len()) - terms, rule });
+        small(self.slots.len() - 1)
     }
+
+    /// The number of a condition, which may be known already.
+    fn number(&mut self, place: u32, operators: Arc<[Operator]>) -> u32 {
+        let mut key = BuildHasherDefault::<DefaultHasher>::default().hash_one((place, &operators));
+        while let Some(&number) = self.numbers.get(&key) {
+            let known = &self.conditions[number as usize];
+            if known.place == place && known.operators == operators {
+                return number;
+            }
+            key = key.wrapping_add(1);
+        }
+        let number = small(self.conditions.len());
+        self.numbers.insert(key, number);
+        self.conditions.push(Filed { place, operators });
+        number
+    }
+
+    fn terms(&self, slot: u32) -> &[u32] {
+        let Slot { terms, count, .. } = self.slots[slot as usize];
+        &self.terms[terms as usize..(terms + count) as usize]
+    }
+
+    /// The conditions of a slot, ascending by path as in the pattern.
+    fn filed(&self, slot: u32) -> impl Iterator<Item = &Filed> + Clone {
+        self.terms(slot).iter().map(|&number| &self.conditions[number as usize])
+    }
+}
+
+impl Conjunctions for Slots {
+    fn conditions(&self, id: u32) -> impl Iterator<Item = (u32, &[Operator])> + Clone {
+        let kept = if self.slots[id as usize].rule == REMOVED { 0 } else { usize::MAX };
+        self.filed(id).take(kept).map(|filed| (filed.place, &*filed.operators))
+    }
+}
+
+/// What matching needs beside the set, used again from event to event.
+#[derive(Default)]
+struct Scratch {
+    memory: Memory,
+    visits: Visits,
+    found: Vec<u32>,
+}
+
+thread_local! {
+    static SCRATCH: RefCell<Scratch> = RefCell::default();
 }
 
 impl<Id> Default for RuleSet<Id> {
     fn default() -> Self {
+        Self(Arc::new(Compiled::default()))
+    }
+}
+
+impl<Id> Default for Compiled<Id> {
+    fn default() -> Self {
         Self {
-            root: Node::default(),
+            paths: Paths::default(),
+            index: Index::default(),
             slots: Slots::default(),
             rules: Vec::new(),
             numbers: HashMap::new(),
@@ -67,12 +159,12 @@ impl<Id: Clone + Eq + Hash> RuleSet<Id> {
 
     /// How many patterns there are.
     pub fn len(&self) -> usize {
-        self.numbers.len()
+        self.0.numbers.len()
     }
 
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
-        self.numbers.is_empty()
+        self.0.numbers.is_empty()
     }
 
     /// Adds a pattern, in place of the one that was under this id.
@@ -80,64 +172,139 @@ impl<Id: Clone + Eq + Hash> RuleSet<Id> {
     /// # Panics
     /// Beyond 2³² combinations of `$or` branches in all.
     pub fn insert(&mut self, id: Id, pattern: &Pattern) {
-        self.remove(&id);
-        self.file(id, pattern.conjunctions().iter().cloned().map(Arc::new).collect());
+        let compiled = Arc::make_mut(&mut self.0);
+        compiled.remove(&id);
+        compiled.file(id, pattern.conjunctions());
     }
 
     /// Removes the pattern under this id, if there is one.
     pub fn remove(&mut self, id: &Id) -> bool {
+        // What is not there needs no copy of what is shared.
+        self.0.numbers.contains_key(id) && Arc::make_mut(&mut self.0).remove(id)
+    }
+
+    /// The ids of the patterns that an event matches, in the order in which they were added.
+    pub fn matches(&self, event: &Event<'_>) -> Vec<&Id> {
+        let mut matched = Vec::new();
+        SCRATCH.with_borrow_mut(|Scratch { memory, visits, found }| {
+            let paths = &self.0.paths;
+            let selection = match event.text() {
+                Ok(text) => Selection::of_text(text, paths, memory),
+                Err(fields) => Ok(Selection::of_fields(fields, paths, memory)),
+            };
+            assert!(selection.is_ok(), "the text of an event is checked when it is parsed");
+            if let Ok(selection) = selection {
+                self.0.matches(selection, visits, found, &mut matched);
+            }
+        });
+        matched
+    }
+
+    /// The same from an event's JSON text, of which only what the patterns ask for is looked at twice.
+    ///
+    /// # Errors
+    /// As [`Event::parse`].
+    pub fn matches_json(&self, event: &[u8]) -> Result<Vec<&Id>, EventError> {
+        let mut matched = Vec::new();
+        self.matches_json_into(event, &mut matched)?;
+        Ok(matched)
+    }
+
+    /// [`RuleSet::matches_json`], with the ids put in place of what is in `matched`: nothing is allocated once it is as long as is needed.
+    ///
+    /// # Errors
+    /// As [`Event::parse`].
+    pub fn matches_json_into<'s>(
+        &'s self,
+        event: &[u8],
+        matched: &mut Vec<&'s Id>,
+    ) -> Result<(), EventError> {
+        matched.clear();
+        let text = event::text_of(event)?;
+        SCRATCH.with_borrow_mut(|Scratch { memory, visits, found }| {
+            let selection = Selection::of_text(text, &self.0.paths, memory);
+            let selection = selection.map_err(|_| event::refusal(text))?;
+            self.0.matches(selection, visits, found, matched);
+            Ok(())
+        })
+    }
+}
+
+impl<Id: Clone + Eq + Hash> Compiled<Id> {
+    fn matches<'s>(
+        &'s self,
+        selection: Selection<'_>,
+        visits: &mut Visits,
+        found: &mut Vec<u32>,
+        matched: &mut Vec<&'s Id>,
+    ) {
+        found.clear();
+        self.index.collect(selection, visits, found);
+        found.sort_unstable();
+        found.dedup();
+        let mut last = REMOVED;
+        for &slot in &*found {
+            let rule = self.slots.slots[slot as usize].rule;
+            // The conjunctions of one rule are neighbours.
+            if rule == REMOVED || rule == last || !holds(&selection, self.slots.conditions(slot)) {
+                continue;
+            }
+            last = rule;
+            matched.extend(self.rules[rule as usize].as_ref().map(|rule| &rule.id));
+        }
+    }
+
+    fn remove(&mut self, id: &Id) -> bool {
         let Some(number) = self.numbers.remove(id) else { return false };
         if let Some(rule) = self.rules[number as usize].take() {
             self.removed += rule.slots.len();
-            self.slots.0[rule.slots.start as usize..rule.slots.end as usize].fill(None);
+            for slot in rule.slots {
+                self.slots.slots[slot as usize].rule = REMOVED;
+            }
         }
-        if self.removed > REMOVED_SLACK + self.slots.0.len() / 2 {
+        if self.removed > REMOVED_SLACK + self.slots.slots.len() / 2 {
             self.rebuild();
         }
         true
     }
 
-    /// The ids of the patterns that an event matches, in the order in which they were added.
-    pub fn matches(&self, event: &Event<'_>) -> Vec<&Id> {
-        let mut candidates = Vec::new();
-        self.root.collect(&mut Finds::new(event, &mut candidates));
-        candidates.sort_unstable();
-        candidates.dedup();
-        let mut matched: Vec<u32> = Vec::new();
-        for candidate in candidates {
-            let Some(slot) = &self.slots.0[candidate as usize] else { continue };
-            // The conjunctions of one rule are neighbours.
-            if matched.last() != Some(&slot.rule) && holds(&slot.conditions, event) {
-                matched.push(slot.rule);
-            }
+    fn file(&mut self, id: Id, conjunctions: &[Conjunction]) {
+        let rule = small(self.rules.len());
+        let start = small(self.slots.slots.len());
+        for conjunction in conjunctions {
+            let paths = &mut self.paths;
+            let conditions = conjunction
+                .iter()
+                .map(|condition| (paths.ask_for(condition.path()), Arc::clone(&condition.operators)));
+            let slot = self.slots.add(rule, conditions);
+            self.index.insert(slot, &self.slots);
         }
-        matched.iter().filter_map(|&rule| self.rules[rule as usize].as_ref()).map(|rule| &rule.id).collect()
+        self.rules.push(Some(Rule { id: id.clone(), slots: start..small(self.slots.slots.len()) }));
+        self.numbers.insert(id, rule);
     }
 
-    fn file(&mut self, id: Id, conjunctions: Vec<Arc<Conjunction>>) {
-        let number = small(self.rules.len());
-        let start = small(self.slots.0.len());
-        for conditions in conjunctions {
-            let slot = small(self.slots.0.len());
-            self.slots.0.push(Some(Slot { conditions, rule: number }));
-            self.root.insert(slot, &self.slots, &mut Vec::new());
-        }
-        self.rules.push(Some(Rule { id: id.clone(), slots: start..small(self.slots.0.len()) }));
-        self.numbers.insert(id, number);
-    }
-
+    /// Files what is alive anew.
     fn rebuild(&mut self) {
         let old = std::mem::take(self);
-        for rule in old.rules.into_iter().flatten() {
-            let slots = &old.slots.0[rule.slots.start as usize..rule.slots.end as usize];
-            let conjunctions = slots.iter().flatten().map(|slot| Arc::clone(&slot.conditions)).collect();
-            self.file(rule.id, conjunctions);
+        for Rule { id, slots } in old.rules.into_iter().flatten() {
+            let rule = small(self.rules.len());
+            let start = small(self.slots.slots.len());
+            for slot in slots {
+                let conditions = old.slots.filed(slot).map(|filed| {
+                    let place = self.paths.ask_for(&old.paths.text(filed.place));
+                    (place, Arc::clone(&filed.operators))
+                });
+                let slot = self.slots.add(rule, conditions);
+                self.index.insert(slot, &self.slots);
+            }
+            self.rules.push(Some(Rule { id: id.clone(), slots: start..small(self.slots.slots.len()) }));
+            self.numbers.insert(id, rule);
         }
     }
 }
 
 fn small(count: usize) -> u32 {
-    assert!(count < u32::MAX as usize, "a rule set is numbered with 32 bits");
+    assert!(count < REMOVED as usize, "a rule set is numbered with 32 bits");
     count as u32
 }
 

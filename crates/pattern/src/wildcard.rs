@@ -9,7 +9,7 @@ const TOO_COMPLEX: &str = "Rule is too complex - try using fewer wildcard charac
                            sequences after a wildcard character";
 
 /// A compiled wildcard: the literal runs between its stars.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct Wildcard {
     source: Box<str>,
     runs: Box<[Box<str>]>,
