@@ -25,7 +25,10 @@ const LEVELS_MAX: usize = 4;
 const COPIES_MAX: usize = 256;
 
 /// Cost of a condition that nearly every event with the field satisfies.
-const UNSELECTIVE: usize = 1000;
+const UNSELECTIVE: usize = 16_000;
+
+/// How a crowd weighs at a place where nothing else is looked for.
+const LIKELY: usize = 16;
 
 /// The conditions of conjunctions by number.
 pub(crate) trait Conjunctions {
@@ -58,6 +61,8 @@ struct Site {
     /// Bits of the kinds of features that are looked for.
     kinds: u16,
     seed: u64,
+    /// How many different features are looked for.
+    features: usize,
     /// Found by any value.
     present: Vec<u32>,
     /// Found by none.
@@ -130,7 +135,7 @@ impl Index {
             .map(|(place, operators)| (self.cost(node, place, operators), place, operators))
             .filter(|(cost, _, operators)| {
                 let copies = way.copies * operators.len();
-                is_top || (*cost < 16 * UNSELECTIVE && (operators.len() == 1 || copies <= COPIES_MAX))
+                is_top || (*cost < UNSELECTIVE && (operators.len() == 1 || copies <= COPIES_MAX))
             })
             .min_by_key(|(cost, ..)| *cost);
         let Some((_, place, operators)) = best else {
@@ -154,22 +159,25 @@ impl Index {
     fn cost(&self, node: u32, place: u32, operators: &[Operator]) -> usize {
         let of_operator = |operator: &Operator| {
             let features = Feature::of(&operator.0);
-            1 + 16 * features.iter().map(|feature| self.weight(node, place, feature)).min().unwrap_or(0)
+            1 + features.iter().map(|feature| self.weight(node, place, feature)).min().unwrap_or(0)
         };
         operators.iter().map(of_operator).sum()
     }
 
-    /// How many candidates an event with this feature would be held against, roughly.
+    /// What filing by a feature costs, roughly: how many candidates are there already, times how likely an event has the feature. The more features are
+    /// looked for at a place, the less likely is each.
     fn weight(&self, node: u32, place: u32, feature: &Feature) -> usize {
         let site = self.site(node, place);
         let rare = site.and_then(|site| site.rare.as_deref());
         match feature {
             Feature::Hashed { kind, hash, .. } => {
                 let bucket = self.buckets.get(&key(seed(node, place), *kind, *hash));
-                bucket.map_or(0, |bucket| self.bucket_weight(bucket)) + width(*kind)
+                let crowd = bucket.map_or(0, |bucket| self.bucket_weight(bucket));
+                let likely = crowd * LIKELY / (1 + site.map_or(0, |site| site.features));
+                16 * (likely + width(*kind)) + crowd.min(15)
             }
-            Feature::Cidr(_) => 4 + rare.map_or(0, |rare| rare.blocks.len() / 8),
-            Feature::Range(..) => 8 + rare.map_or(0, |rare| rare.ranges.len() / 4),
+            Feature::Cidr(_) => 64 + 2 * rare.map_or(0, |rare| rare.blocks.len()),
+            Feature::Range(..) => 128 + 4 * rare.map_or(0, |rare| rare.ranges.len()),
             Feature::Present => UNSELECTIVE + site.map_or(0, |site| site.present.len()),
             Feature::Absent => UNSELECTIVE + site.map_or(0, |site| site.absent.len()),
         }
@@ -214,7 +222,9 @@ impl Index {
             Feature::Hashed { kind, hash, length } => {
                 site.look_for(kind, length);
                 let key = key(site.seed, kind, hash);
-                self.put(key, id, all, way);
+                if self.put(key, id, all, way) {
+                    self.site_mut(node, place).features += 1;
+                }
             }
             Feature::Cidr(block) => site.rare().blocks.insert(block.first, block.last, id),
             Feature::Range(lowest, highest) => {
@@ -230,27 +240,29 @@ impl Index {
         }
     }
 
-    fn put(&mut self, key: u64, id: u32, all: &impl Conjunctions, way: &mut Way) {
+    /// Puts a conjunction into a bucket; whether that is new.
+    fn put(&mut self, key: u64, id: u32, all: &impl Conjunctions, way: &mut Way) -> bool {
         let crowd = match self.buckets.entry(key) {
             std::collections::hash_map::Entry::Vacant(vacant) => {
                 vacant.insert(Bucket::One(id));
-                return;
+                return true;
             }
             std::collections::hash_map::Entry::Occupied(mut occupied) => match occupied.get_mut() {
                 Bucket::Node(node) => {
                     let node = *node;
-                    return self.insert_at(node, id, all, way);
+                    self.insert_at(node, id, all, way);
+                    return false;
                 }
                 // Alternatives of one condition may lead to the same bucket.
-                Bucket::One(other) if *other == id => return,
+                Bucket::One(other) if *other == id => return false,
                 Bucket::One(other) => {
                     *occupied.get_mut() = Bucket::Few(Box::new(vec![*other, id]));
-                    return;
+                    return false;
                 }
-                Bucket::Few(few) if few.last() == Some(&id) => return,
+                Bucket::Few(few) if few.last() == Some(&id) => return false,
                 Bucket::Few(few) if few.len() < BUCKET_MAX || way.places.len() >= LEVELS_MAX => {
                     few.push(id);
-                    return;
+                    return false;
                 }
                 Bucket::Few(few) => std::mem::take(&mut **few),
             },
@@ -262,6 +274,14 @@ impl Index {
         for id in crowd.into_iter().chain([id]) {
             self.insert_at(node, id, all, way);
         }
+        false
+    }
+
+    /// Entries in all buckets.
+    #[cfg(test)]
+    pub(crate) fn filed(&self) -> usize {
+        let in_bucket = |bucket: &Bucket| if let Bucket::Few(few) = bucket { few.len() } else { 1 };
+        self.buckets.values().map(in_bucket).sum()
     }
 
     /// Appends the conjunctions that an event may satisfy, some of them more than once.
@@ -284,7 +304,15 @@ fn width(kind: Kind) -> usize {
 
 impl Site {
     fn new(node: u32, place: u32) -> Self {
-        Self { place, kinds: 0, seed: seed(node, place), present: Vec::new(), absent: Vec::new(), rare: None }
+        Self {
+            place,
+            kinds: 0,
+            seed: seed(node, place),
+            features: 0,
+            present: Vec::new(),
+            absent: Vec::new(),
+            rare: None,
+        }
     }
 
     fn rare(&mut self) -> &mut Rare {

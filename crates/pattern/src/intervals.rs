@@ -3,14 +3,14 @@
 //! An interval tree over a fixed universe: each interval waits at the longest run of leading bits that all its
 //! values share. A value passes at most 129 such stations, and at each only intervals that hold it are touched.
 
-use std::collections::{BTreeSet, HashMap};
-use std::hash::BuildHasherDefault;
+use std::collections::BTreeSet;
 
-use crate::hash::Hashed;
+use crate::hash::{self, HashedMap};
 
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Intervals {
-    stations: HashMap<(u32, u128), Station, BuildHasherDefault<Hashed>>,
+    /// By the hash of that run. Where hashes clash, intervals of another run may be found too.
+    stations: HashedMap<Station>,
     /// The lengths of the runs at which intervals wait, ascending.
     lengths: Vec<u32>,
     count: usize,
@@ -30,7 +30,7 @@ impl Intervals {
         if let Err(at) = self.lengths.binary_search(&length) {
             self.lengths.insert(at, length);
         }
-        let station = self.stations.entry((length, leading(lowest, length))).or_default();
+        let station = self.stations.entry(key(lowest, length)).or_default();
         station.by_lowest.insert((lowest, id));
         station.by_highest.insert((highest, id));
         self.count += 1;
@@ -39,7 +39,7 @@ impl Intervals {
     /// Appends the intervals that hold `value`.
     pub(crate) fn collect(&self, value: u128, found: &mut Vec<u32>) {
         for &length in &self.lengths {
-            let Some(station) = self.stations.get(&(length, leading(value, length))) else { continue };
+            let Some(station) = self.stations.get(&key(value, length)) else { continue };
             let below_turning_point = length == u128::BITS || value >> (u128::BITS - 1 - length) & 1 == 0;
             if below_turning_point {
                 found.extend(station.by_lowest.range(..=(value, u32::MAX)).map(|&(_, id)| id));
@@ -52,6 +52,12 @@ impl Intervals {
     pub(crate) fn len(&self) -> usize {
         self.count
     }
+}
+
+/// The hash of a value's first bits.
+fn key(value: u128, length: u32) -> u64 {
+    let leading = leading(value, length);
+    hash::mix(hash::mix(leading as u64, (leading >> 64) as u64), u64::from(length))
 }
 
 fn leading(value: u128, length: u32) -> u128 {

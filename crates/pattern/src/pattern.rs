@@ -168,15 +168,16 @@ pub(crate) fn holds_alone(condition: &Condition, event: &Flattened<'_>) -> bool 
 /// Elements of arrays that the conditions so far have settled on; the innermost of each chain stands for all.
 type Choice = Vec<u32>;
 
-/// The choices of array elements under which all the conditions hold.
-///
-/// The conditions are taken in the order of their paths, and absence is judged by the choices made up to there,
-/// which is AWS's order and shows in its verdicts. A choice in arrays that no later path enters is forgotten, so
-/// that there are never more choices than elements.
-fn settled_elements<'c, P: Copy>(fields: &impl Fields<P>, conditions: impl Conditions<'c, P>) -> Vec<Choice> {
-    let elements = fields.elements();
-    let mut choices = vec![Choice::new()];
-    for (path, operators) in conditions {
+/// What a condition met.
+struct Met<P> {
+    path: P,
+    all: Vec<u32>,
+    satisfying: Vec<u32>,
+    admits_absence: bool,
+}
+
+impl<P: Copy> Met<P> {
+    fn of(fields: &impl Fields<P>, path: P, operators: &[Operator]) -> Self {
         let (mut all, mut satisfying) = (Vec::new(), Vec::new());
         fields.any_at(path, |field| {
             all.push(field);
@@ -185,7 +186,46 @@ fn settled_elements<'c, P: Copy>(fields: &impl Fields<P>, conditions: impl Condi
             }
             false
         });
-        let admits_absence = admit_absence(operators);
+        Self { path, all, satisfying, admits_absence: admit_absence(operators) }
+    }
+}
+
+/// Fields that satisfy the condition which fewest satisfy, up to which it pays to look at the others' in their light.
+const PIVOTS_MAX: usize = 8;
+
+/// Takes the condition that fewest fields satisfy, and of the others' fields only those that can stand beside one of these. Only where no absence is
+/// admitted, which is judged by all that could have been chosen.
+fn leave_out_what_contradicts<P>(met: &mut [Met<P>], elements: &Elements) {
+    if met.iter().any(|met| met.admits_absence) {
+        return;
+    }
+    let in_elements = |met: &&Met<P>| met.satisfying.iter().all(|&field| elements.of(field) != ROOT);
+    let fewest = met.iter().filter(in_elements).min_by_key(|met| met.satisfying.len());
+    let Some(pivots) = fewest.map(|met| met.satisfying.clone()).filter(|pivots| pivots.len() <= PIVOTS_MAX)
+    else {
+        return;
+    };
+    for Met { satisfying, .. } in met {
+        let beside =
+            |&pivot: &u32| consistent(elements, &[elements.of(pivot)], satisfying).collect::<Vec<u32>>();
+        let mut kept: Vec<u32> = pivots.iter().flat_map(beside).collect();
+        kept.sort_unstable();
+        kept.dedup();
+        *satisfying = kept;
+    }
+}
+
+/// The choices of array elements under which all the conditions hold.
+///
+/// The conditions are taken in the order of their paths, and absence is judged by the choices made up to there,
+/// which is AWS's order and shows in its verdicts. A choice in arrays that no later path enters is forgotten, so
+/// that there are never more choices than elements.
+fn settled_elements<'c, P: Copy>(fields: &impl Fields<P>, conditions: impl Conditions<'c, P>) -> Vec<Choice> {
+    let elements = fields.elements();
+    let mut met: Vec<Met<P>> = conditions.map(|(path, operators)| Met::of(fields, path, operators)).collect();
+    leave_out_what_contradicts(&mut met, elements);
+    let mut choices = vec![Choice::new()];
+    for Met { path, all, satisfying, admits_absence } in met {
         for choice in &mut choices {
             forget_left_arrays(choice, fields, path);
         }

@@ -310,7 +310,7 @@ fn small(count: usize) -> u32 {
 
 #[cfg(test)]
 mod tests {
-    use super::RuleSet;
+    use super::{RuleSet, SCRATCH, Scratch, Selection};
     use crate::event::Event;
     use crate::pattern::Pattern;
 
@@ -399,5 +399,84 @@ mod tests {
         rules.insert("rule", &Pattern::parse(r#"{"a":[2]}"#).unwrap());
         assert!(rules.matches(&Event::parse(br#"{"a":1}"#).unwrap()).is_empty());
         assert_eq!(rules.matches(&Event::parse(br#"{"a":2}"#).unwrap()), [&"rule"]);
+    }
+    #[test]
+    fn a_clone_is_a_snapshot() {
+        let mut rules = RuleSet::new();
+        rules.insert("a", &Pattern::parse(r#"{"x":[1]}"#).unwrap());
+        let before = rules.clone();
+        rules.insert("b", &Pattern::parse(r#"{"x":[1]}"#).unwrap());
+        rules.remove(&"a");
+        assert_eq!(before.matches_json(br#"{"x":1}"#).unwrap(), [&"a"]);
+        assert_eq!(rules.matches_json(br#"{"x":1}"#).unwrap(), [&"b"]);
+    }
+
+    /// How many patterns an event is held against.
+    fn candidates(rules: &RuleSet<usize>, event: &str) -> usize {
+        SCRATCH.with_borrow_mut(|Scratch { memory, visits, found }| {
+            let selection = Selection::of_text(event, &rules.0.paths, memory).unwrap();
+            rules.0.matches(selection, visits, found, &mut Vec::new());
+            found.len()
+        })
+    }
+
+    #[test]
+    fn an_event_is_held_against_few_patterns_however_many_there_are() {
+        let long_list = |number: usize| {
+            let values: Vec<String> = (0..60).map(|value| format!("\"v{}\"", number * 7 + value)).collect();
+            format!(r#"{{"source":["app"],"list":[{}],"customer":["c{number}"]}}"#, values.join(","))
+        };
+        let kinds: [(&str, &dyn Fn(usize) -> String); 6] = [
+            ("four fields", &|n| {
+                format!(
+                    r#"{{"source":["app"],"type":["t{}"],"customer":["c{}"],"status":["s{}"]}}"#,
+                    n % 9,
+                    n / 3,
+                    n % 3
+                )
+            }),
+            ("long lists", &long_list),
+            ("a common beginning", &|n| format!(r#"{{"customer":[{{"wildcard":"c*{n}"}}]}}"#)),
+            ("absence", &|n| format!(r#"{{"customer":["c{n}",{{"exists":false}}]}}"#)),
+            ("other letters", &|n| format!(r#"{{"customer":[{{"equals-ignore-case":"É{n}"}}]}}"#)),
+            ("ranges", &|n| format!(r#"{{"n":[{{"numeric":[">=",{n},"<",{}]}}]}}"#, n + 1)),
+        ];
+        let event = r#"{"source":"app","type":"t5","customer":"c77","status":"s1","list":"v80","n":77.5}"#;
+        for (name, pattern) in kinds {
+            let mut rules = RuleSet::new();
+            for number in 0..3_000 {
+                rules.insert(number, &Pattern::parse(&pattern(number)).unwrap());
+            }
+            let met = candidates(&rules, event);
+            assert!(met <= 40, "{name}: {met} of 3,000");
+        }
+    }
+
+    #[test]
+    fn a_pattern_of_many_combinations_and_alternatives_stays_small() {
+        let values = |name: &str, count: usize| {
+            let values: Vec<String> = (0..count).map(|n| format!("\"{name}{n}\"")).collect();
+            values.join(",")
+        };
+        let or = |name: &str| {
+            let branches: Vec<String> =
+                (0..10).map(|n| format!(r#"{{"{name}{n}":[{}]}}"#, values("w", 8))).collect();
+            branches.join(",")
+        };
+        let text = format!(
+            r#"{{"s":[{}],"a":{{"$or":[{}]}},"b":{{"$or":[{}]}},"c":{{"$or":[{}]}}}}"#,
+            values("v", 20),
+            or("x"),
+            or("y"),
+            or("z")
+        );
+        let mut rules = RuleSet::new();
+        for number in 0..3 {
+            rules.insert(number, &Pattern::parse(&text).unwrap());
+        }
+        let filed = rules.0.index.filed();
+        assert!(filed <= 3 * 1000 * 300, "{filed} entries for 3,000 combinations");
+        let event = br#"{"s":"v3","a":{"x9":"w1"},"b":{"y0":"w7"},"c":{"z5":"w0"}}"#;
+        assert_eq!(rules.matches_json(event).unwrap(), [&0, &1, &2]);
     }
 }

@@ -71,7 +71,11 @@ pub(crate) fn walk(text: &str, taker: &mut impl Taker) -> Result<(), NotJson> {
     if u32::try_from(text.len()).is_err() {
         return Err(NotJson);
     }
-    let mut walk = Walk { scanner: Scanner { bytes: text.as_bytes(), at: 0 }, depth: 0, taker };
+    if is_plain(text) { walk_as::<true>(text, taker) } else { walk_as::<false>(text, taker) }
+}
+
+fn walk_as<const PLAIN: bool>(text: &str, taker: &mut impl Taker) -> Result<(), NotJson> {
+    let mut walk = Walk { scanner: Scanner::<PLAIN> { bytes: text.as_bytes(), at: 0 }, depth: 0, taker };
     if walk.scanner.solid()? != b'{' {
         return Err(NotJson);
     }
@@ -86,20 +90,29 @@ pub(crate) fn check(text: &str) -> Result<(), NotJson> {
     if u32::try_from(text.len()).is_err() {
         return Err(NotJson);
     }
-    let mut scanner = Scanner { bytes: text.as_bytes(), at: 0 };
+    if is_plain(text) { check_as::<true>(text) } else { check_as::<false>(text) }
+}
+
+fn check_as<const PLAIN: bool>(text: &str) -> Result<(), NotJson> {
+    let mut scanner = Scanner::<PLAIN> { bytes: text.as_bytes(), at: 0 };
     if scanner.solid()? != b'{' {
         return Err(NotJson);
     }
-    scanner.skip(b'{', 0)
+    scanner.skip_nested(true, 0)
 }
 
-struct Walk<'a, 't, T> {
-    scanner: Scanner<'a>,
+/// Whether there is neither an escape nor a control character, as in most events, so that every string ends with the next quote.
+fn is_plain(text: &str) -> bool {
+    text.bytes().fold(0, |odd, byte| odd | u8::from(byte < 0x20) | u8::from(byte == b'\\')) == 0
+}
+
+struct Walk<'a, 't, T, const PLAIN: bool> {
+    scanner: Scanner<'a, PLAIN>,
     depth: usize,
     taker: &'t mut T,
 }
 
-impl<T: Taker> Walk<'_, '_, T> {
+impl<T: Taker, const PLAIN: bool> Walk<'_, '_, T, PLAIN> {
     /// An object whose brace is read.
     fn object(&mut self, name: u32, element: u32) -> Result<(), NotJson> {
         self.deepen()?;
@@ -187,30 +200,65 @@ impl<T: Taker> Walk<'_, '_, T> {
     }
 }
 
+/// Bytes that are looked at in one step: most strings end within one, so that the processor seldom guesses wrong.
+const STEP: usize = 16;
+
 const ONES: u64 = 0x0101_0101_0101_0101;
-const HIGH_BITS: u64 = 0x8080_8080_8080_8080;
+const HIGH_BITS: u64 = ONES << 7;
 
-/// The high bit of each byte that is zero. Bytes above the first such may be marked wrongly.
-const fn zeros(word: u64) -> u64 {
-    word.wrapping_sub(ONES) & !word & HIGH_BITS
+/// Marks, in their high bits, the bytes that are `sought`. The first mark is right; those behind it may be wrong, because a subtraction borrows from the
+/// byte above.
+#[inline(always)]
+const fn marks(word: u64, sought: u8) -> u64 {
+    (word ^ (ONES * sought as u64)).wrapping_sub(ONES) & !word & HIGH_BITS
 }
 
-/// Marks the bytes at which a string ends, an escape begins, or that no string may hold; right for the first.
-const fn ends(word: u64) -> u64 {
-    let quotes = zeros(word ^ (ONES * b'"' as u64));
-    let escapes = zeros(word ^ (ONES * b'\\' as u64));
-    let controls = word.wrapping_sub(ONES * 0x20) & !word & HIGH_BITS;
-    quotes | escapes | controls
+/// Likewise the bytes at which a string ends, an escape begins, or that no string may hold.
+#[inline(always)]
+const fn ends<const PLAIN: bool>(word: u64) -> u64 {
+    if PLAIN {
+        return marks(word, b'"');
+    }
+    marks(word, b'"') | marks(word, b'\\') | word.wrapping_sub(ONES * 0x20) & !word & HIGH_BITS
 }
 
-struct Scanner<'a> {
+/// The two words of a step.
+#[inline(always)]
+fn words(step: &[u8; STEP]) -> [u64; 2] {
+    let both = u128::from_le_bytes(*step);
+    [both as u64, (both >> 64) as u64]
+}
+
+/// The place of the first of the marks in a step, if there are any.
+#[inline(always)]
+fn first([low, high]: [u64; 2]) -> Option<usize> {
+    if low | high == 0 {
+        return None;
+    }
+    let (marks, before) = if low == 0 { (high, 8) } else { (low, 0) };
+    Some(before + marks.trailing_zeros() as usize / 8)
+}
+
+/// `PLAIN` where the text [`is_plain`].
+struct Scanner<'a, const PLAIN: bool> {
     bytes: &'a [u8],
     at: usize,
 }
 
-impl Scanner<'_> {
+impl<const PLAIN: bool> Scanner<'_, PLAIN> {
     /// The next byte that is not white space, consumed.
+    #[inline(always)]
     fn solid(&mut self) -> Result<u8, NotJson> {
+        match self.bytes.get(self.at) {
+            Some(&byte) if byte > b' ' => {
+                self.at += 1;
+                Ok(byte)
+            }
+            _ => self.solid_after_space(),
+        }
+    }
+
+    fn solid_after_space(&mut self) -> Result<u8, NotJson> {
         while let Some(&byte) = self.bytes.get(self.at) {
             self.at += 1;
             if !matches!(byte, b' ' | b'\t' | b'\n' | b'\r') {
@@ -220,8 +268,27 @@ impl Scanner<'_> {
         Err(NotJson)
     }
 
+    /// The next bytes, if there are as many as make a step.
+    #[inline(always)]
+    fn step(&self) -> Option<&[u8; STEP]> {
+        self.bytes.get(self.at..).and_then(|rest| rest.first_chunk())
+    }
+
     /// Passes over a string whose quote is read; whether it has escapes.
+    #[inline(always)]
     fn string(&mut self) -> Result<(Span, bool), NotJson> {
+        // Most strings end within a step and have nothing special.
+        let start = self.at;
+        if let Some(at) = self.step().and_then(|step| first(words(step).map(ends::<PLAIN>)))
+            && (PLAIN || self.bytes[start + at] == b'"')
+        {
+            self.at = start + at + 1;
+            return Ok((Span { start: start as u32, end: (start + at) as u32 }, false));
+        }
+        self.long_string()
+    }
+
+    fn long_string(&mut self) -> Result<(Span, bool), NotJson> {
         let start = self.at;
         let mut has_escapes = false;
         loop {
@@ -242,13 +309,12 @@ impl Scanner<'_> {
 
     /// Goes to the next byte that is not plain text, and says which it is.
     fn string_run(&mut self) -> Result<u8, NotJson> {
-        while let Some(word) = self.bytes.get(self.at..).and_then(|rest| rest.first_chunk::<8>()) {
-            let ends = ends(u64::from_le_bytes(*word));
-            if ends != 0 {
-                self.at += ends.trailing_zeros() as usize / 8;
+        while let Some(step) = self.step() {
+            if let Some(at) = first(words(step).map(ends::<PLAIN>)) {
+                self.at += at;
                 return Ok(self.bytes[self.at]);
             }
-            self.at += 8;
+            self.at += STEP;
         }
         loop {
             match self.bytes.get(self.at) {
@@ -262,23 +328,22 @@ impl Scanner<'_> {
     /// A name whose quote is read, up to behind its colon.
     fn name(&mut self) -> Result<Name, NotJson> {
         let start = self.at;
-        let mut dots = 0;
-        // Most names end within two words and have nothing special.
-        while let Some(word) = self.bytes.get(self.at..).and_then(|rest| rest.first_chunk::<8>()) {
-            let word = u64::from_le_bytes(*word);
-            dots |= zeros(word ^ (ONES * b'.' as u64));
-            let ends = ends(word);
-            if ends == 0 {
-                self.at += 8;
+        let mut has_dots = false;
+        // Most names end within a step and have nothing special.
+        while let Some(step) = self.step() {
+            let words = words(step);
+            has_dots |= words.map(|word| marks(word, b'.')) != [0, 0];
+            let Some(at) = first(words.map(ends::<PLAIN>)) else {
+                self.at += STEP;
                 continue;
-            }
-            self.at += ends.trailing_zeros() as usize / 8;
-            if self.bytes[self.at] != b'"' {
+            };
+            if !PLAIN && self.bytes[self.at + at] != b'"' {
                 break;
             }
+            self.at += at;
             let span = Span { start: start as u32, end: self.at as u32 };
             self.at += 1;
-            return self.colon(Name { span, has_escapes: false, may_hold_dots: dots != 0 });
+            return self.colon(Name { span, has_escapes: false, may_hold_dots: has_dots });
         }
         self.at = start;
         let (span, has_escapes) = self.string()?;
@@ -369,42 +434,61 @@ impl Scanner<'_> {
     }
 
     /// Passes over a value of which the first byte is read; `depth` levels are open around it.
+    #[inline(always)]
     fn skip(&mut self, first: u8, depth: usize) -> Result<(), NotJson> {
-        let mut byte = first;
-        let mut open = Open { kinds: [0; NESTING_MAX.div_ceil(64)], levels: 0 };
+        match first {
+            b'{' | b'[' => self.skip_nested(first == b'{', depth),
+            _ => self.skip_leaf(first),
+        }
+    }
+
+    #[inline(always)]
+    fn skip_leaf(&mut self, first: u8) -> Result<(), NotJson> {
+        match first {
+            b'"' => self.string().map(|_| ()),
+            b'-' | b'0'..=b'9' => self.number(first).map(|_| ()),
+            _ => self.leaf(first).map(|_| ()),
+        }
+    }
+
+    /// Passes over an object or array of which the bracket is read.
+    fn skip_nested(&mut self, is_object: bool, depth: usize) -> Result<(), NotJson> {
+        if depth == NESTING_MAX {
+            return Err(NotJson);
+        }
+        // Which of what is open are objects, the innermost in the lowest bit. Behind 64 levels a further call takes over.
+        let (mut objects, mut levels) = (u64::from(is_object), 1);
+        let mut is_opened = true;
         loop {
-            let is_object = byte == b'{';
-            if is_object || byte == b'[' {
-                if depth + open.levels == NESTING_MAX {
-                    return Err(NotJson);
-                }
-                open.push(is_object);
-                byte = self.solid()?;
-                if byte != if is_object { b'}' } else { b']' } {
-                    if is_object {
-                        byte = self.skip_name(byte)?;
-                    }
-                    continue;
-                }
-                open.levels -= 1;
+            let byte = self.solid()?;
+            if std::mem::take(&mut is_opened) && byte == close(objects) {
+                self.at -= 1;
             } else {
-                self.leaf(byte)?;
-            }
-            // Behind a value: a comma or the ends of what holds it.
-            byte = loop {
-                if open.levels == 0 {
-                    return Ok(());
-                }
-                match (self.solid()?, open.is_object()) {
-                    (b',', true) => {
-                        let quote = self.solid()?;
-                        break self.skip_name(quote)?;
+                let first = if objects & 1 == 1 { self.skip_name(byte)? } else { byte };
+                match first {
+                    b'{' | b'[' if levels == 64 => self.skip_nested(first == b'{', depth + levels)?,
+                    b'{' | b'[' if depth + levels == NESTING_MAX => return Err(NotJson),
+                    b'{' | b'[' => {
+                        objects = objects << 1 | u64::from(first == b'{');
+                        levels += 1;
+                        is_opened = true;
+                        continue;
                     }
-                    (b',', false) => break self.solid()?,
-                    (b'}', true) | (b']', false) => open.levels -= 1,
+                    _ => self.skip_leaf(first)?,
+                }
+            }
+            // Behind a value: a comma, or the ends of what holds it.
+            loop {
+                match self.solid()? {
+                    b',' => break,
+                    end if end == close(objects) && levels == 1 => return Ok(()),
+                    end if end == close(objects) => {
+                        objects >>= 1;
+                        levels -= 1;
+                    }
                     _ => return Err(NotJson),
                 }
-            };
+            }
         }
     }
 
@@ -421,23 +505,9 @@ impl Scanner<'_> {
     }
 }
 
-/// Objects and arrays that are open, a bit each.
-struct Open {
-    kinds: [u64; NESTING_MAX.div_ceil(64)],
-    levels: usize,
-}
-
-impl Open {
-    fn push(&mut self, is_object: bool) {
-        let (word, bit) = (self.levels / 64, self.levels % 64);
-        self.kinds[word] = self.kinds[word] & !(1 << bit) | u64::from(is_object) << bit;
-        self.levels += 1;
-    }
-
-    fn is_object(&self) -> bool {
-        let innermost = self.levels - 1;
-        self.kinds[innermost / 64] >> (innermost % 64) & 1 == 1
-    }
+/// What closes the innermost of what is open.
+fn close(objects: u64) -> u8 {
+    if objects & 1 == 1 { b'}' } else { b']' }
 }
 
 #[cfg(test)]

@@ -286,7 +286,10 @@ proptest! {
             }
             let found: Vec<usize> = rules.matches(&event).into_iter().copied().collect();
             let expected: Vec<usize> = expected.into_iter().filter(|number| !removed.contains(number)).collect();
-            prop_assert_eq!(found, expected, "{}", text);
+            prop_assert_eq!(&found, &expected, "{}", text);
+            let of_text = rules.matches_json(text.as_bytes());
+            let of_text: Vec<usize> = of_text.into_iter().flatten().copied().collect();
+            prop_assert_eq!(of_text, expected, "{} from the text", text);
         }
     }
 
