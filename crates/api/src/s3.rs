@@ -55,7 +55,6 @@ pub static SERVICE: ServiceSchema = ServiceSchema {
         "GetBucketMetadataTableConfiguration",
         "GetBucketMetricsConfiguration",
         "GetBucketNotification",
-        "GetBucketNotificationConfiguration",
         "GetBucketOwnershipControls",
         "GetBucketPolicyStatus",
         "GetBucketReplication",
@@ -90,7 +89,6 @@ pub static SERVICE: ServiceSchema = ServiceSchema {
         "PutBucketLogging",
         "PutBucketMetricsConfiguration",
         "PutBucketNotification",
-        "PutBucketNotificationConfiguration",
         "PutBucketOwnershipControls",
         "PutBucketReplication",
         "PutBucketRequestPayment",
@@ -125,6 +123,7 @@ pub static OPERATIONS: &[&OperationSchema] = &[
     &operations::DELETE_OBJECT,
     &operations::DELETE_OBJECTS,
     &operations::GET_BUCKET_LOCATION,
+    &operations::GET_BUCKET_NOTIFICATION_CONFIGURATION,
     &operations::GET_BUCKET_POLICY,
     &operations::GET_BUCKET_TAGGING,
     &operations::GET_BUCKET_VERSIONING,
@@ -134,6 +133,7 @@ pub static OPERATIONS: &[&OperationSchema] = &[
     &operations::LIST_BUCKETS,
     &operations::LIST_OBJECTS,
     &operations::LIST_OBJECTS_V2,
+    &operations::PUT_BUCKET_NOTIFICATION_CONFIGURATION,
     &operations::PUT_BUCKET_POLICY,
     &operations::PUT_BUCKET_TAGGING,
     &operations::PUT_BUCKET_VERSIONING,
@@ -167,6 +167,8 @@ pub enum Request {
     DeleteObjects(DeleteObjectsInput),
     /// `GetBucketLocation`.
     GetBucketLocation(GetBucketLocationInput),
+    /// `GetBucketNotificationConfiguration`.
+    GetBucketNotificationConfiguration(GetBucketNotificationConfigurationInput),
     /// `GetBucketPolicy`.
     GetBucketPolicy(GetBucketPolicyInput),
     /// `GetBucketTagging`.
@@ -185,6 +187,8 @@ pub enum Request {
     ListObjects(ListObjectsInput),
     /// `ListObjectsV2`.
     ListObjectsV2(ListObjectsV2Input),
+    /// `PutBucketNotificationConfiguration`.
+    PutBucketNotificationConfiguration(PutBucketNotificationConfigurationInput),
     /// `PutBucketPolicy`.
     PutBucketPolicy(PutBucketPolicyInput),
     /// `PutBucketTagging`.
@@ -211,6 +215,7 @@ impl shape::Request for Request {
             Self::DeleteObject(_) => &operations::DELETE_OBJECT,
             Self::DeleteObjects(_) => &operations::DELETE_OBJECTS,
             Self::GetBucketLocation(_) => &operations::GET_BUCKET_LOCATION,
+            Self::GetBucketNotificationConfiguration(_) => &operations::GET_BUCKET_NOTIFICATION_CONFIGURATION,
             Self::GetBucketPolicy(_) => &operations::GET_BUCKET_POLICY,
             Self::GetBucketTagging(_) => &operations::GET_BUCKET_TAGGING,
             Self::GetBucketVersioning(_) => &operations::GET_BUCKET_VERSIONING,
@@ -220,6 +225,7 @@ impl shape::Request for Request {
             Self::ListBuckets(_) => &operations::LIST_BUCKETS,
             Self::ListObjects(_) => &operations::LIST_OBJECTS,
             Self::ListObjectsV2(_) => &operations::LIST_OBJECTS_V2,
+            Self::PutBucketNotificationConfiguration(_) => &operations::PUT_BUCKET_NOTIFICATION_CONFIGURATION,
             Self::PutBucketPolicy(_) => &operations::PUT_BUCKET_POLICY,
             Self::PutBucketTagging(_) => &operations::PUT_BUCKET_TAGGING,
             Self::PutBucketVersioning(_) => &operations::PUT_BUCKET_VERSIONING,
@@ -248,6 +254,7 @@ impl shape::Encode for Request {
             Self::DeleteObject(input) => input.encode(to),
             Self::DeleteObjects(input) => input.encode(to),
             Self::GetBucketLocation(input) => input.encode(to),
+            Self::GetBucketNotificationConfiguration(input) => input.encode(to),
             Self::GetBucketPolicy(input) => input.encode(to),
             Self::GetBucketTagging(input) => input.encode(to),
             Self::GetBucketVersioning(input) => input.encode(to),
@@ -257,6 +264,7 @@ impl shape::Encode for Request {
             Self::ListBuckets(input) => input.encode(to),
             Self::ListObjects(input) => input.encode(to),
             Self::ListObjectsV2(input) => input.encode(to),
+            Self::PutBucketNotificationConfiguration(input) => input.encode(to),
             Self::PutBucketPolicy(input) => input.encode(to),
             Self::PutBucketTagging(input) => input.encode(to),
             Self::PutBucketVersioning(input) => input.encode(to),
@@ -386,6 +394,16 @@ pub trait Handler {
         input: GetBucketLocationInput,
     ) -> Result<Reply<GetBucketLocationOutput>, Self::Error>;
 
+    /// `GetBucketNotificationConfiguration`.
+    ///
+    /// # Errors
+    /// Those that the operation declares, and the common ones of the service.
+    fn get_bucket_notification_configuration(
+        &mut self,
+        step: &mut Step<'_>,
+        input: GetBucketNotificationConfigurationInput,
+    ) -> Result<Reply<GetBucketNotificationConfigurationOutput>, Self::Error>;
+
     /// `GetBucketPolicy`.
     ///
     /// # Errors
@@ -476,6 +494,16 @@ pub trait Handler {
         input: ListObjectsV2Input,
     ) -> Result<Reply<ListObjectsV2Output>, Self::Error>;
 
+    /// `PutBucketNotificationConfiguration`.
+    ///
+    /// # Errors
+    /// Those that the operation declares, and the common ones of the service.
+    fn put_bucket_notification_configuration(
+        &mut self,
+        step: &mut Step<'_>,
+        input: PutBucketNotificationConfigurationInput,
+    ) -> Result<Reply<PutBucketNotificationConfigurationOutput>, Self::Error>;
+
     /// `PutBucketPolicy`.
     ///
     /// # Errors
@@ -550,6 +578,9 @@ pub fn call(
         Request::DeleteObject(input) => codec::erase(handler.delete_object(step, input)),
         Request::DeleteObjects(input) => codec::erase(handler.delete_objects(step, input)),
         Request::GetBucketLocation(input) => codec::erase(handler.get_bucket_location(step, input)),
+        Request::GetBucketNotificationConfiguration(input) => {
+            codec::erase(handler.get_bucket_notification_configuration(step, input))
+        }
         Request::GetBucketPolicy(input) => codec::erase(handler.get_bucket_policy(step, input)),
         Request::GetBucketTagging(input) => codec::erase(handler.get_bucket_tagging(step, input)),
         Request::GetBucketVersioning(input) => codec::erase(handler.get_bucket_versioning(step, input)),
@@ -559,6 +590,9 @@ pub fn call(
         Request::ListBuckets(input) => codec::erase(handler.list_buckets(step, input)),
         Request::ListObjects(input) => codec::erase(handler.list_objects(step, input)),
         Request::ListObjectsV2(input) => codec::erase(handler.list_objects_v2(step, input)),
+        Request::PutBucketNotificationConfiguration(input) => {
+            codec::erase(handler.put_bucket_notification_configuration(step, input))
+        }
         Request::PutBucketPolicy(input) => codec::erase(handler.put_bucket_policy(step, input)),
         Request::PutBucketTagging(input) => codec::erase(handler.put_bucket_tagging(step, input)),
         Request::PutBucketVersioning(input) => codec::erase(handler.put_bucket_versioning(step, input)),
@@ -589,6 +623,9 @@ pub fn decode_output(
         "DeleteObject" => Box::new(DeleteObjectOutput::decode(from)?),
         "DeleteObjects" => Box::new(DeleteObjectsOutput::decode(from)?),
         "GetBucketLocation" => Box::new(GetBucketLocationOutput::decode(from)?),
+        "GetBucketNotificationConfiguration" => {
+            Box::new(GetBucketNotificationConfigurationOutput::decode(from)?)
+        }
         "GetBucketPolicy" => Box::new(GetBucketPolicyOutput::decode(from)?),
         "GetBucketTagging" => Box::new(GetBucketTaggingOutput::decode(from)?),
         "GetBucketVersioning" => Box::new(GetBucketVersioningOutput::decode(from)?),
@@ -598,6 +635,9 @@ pub fn decode_output(
         "ListBuckets" => Box::new(ListBucketsOutput::decode(from)?),
         "ListObjects" => Box::new(ListObjectsOutput::decode(from)?),
         "ListObjectsV2" => Box::new(ListObjectsV2Output::decode(from)?),
+        "PutBucketNotificationConfiguration" => {
+            Box::new(PutBucketNotificationConfigurationOutput::decode(from)?)
+        }
         "PutBucketPolicy" => Box::new(PutBucketPolicyOutput::decode(from)?),
         "PutBucketTagging" => Box::new(PutBucketTaggingOutput::decode(from)?),
         "PutBucketVersioning" => Box::new(PutBucketVersioningOutput::decode(from)?),
@@ -769,6 +809,20 @@ pub mod operations {
         decode: |from| codec::decode(from, Request::GetBucketLocation),
     };
 
+    /// `GetBucketNotificationConfiguration`.
+    pub static GET_BUCKET_NOTIFICATION_CONFIGURATION: OperationSchema = OperationSchema {
+        service: &SERVICE,
+        name: "GetBucketNotificationConfiguration",
+        method: "GET",
+        path: "/{Bucket}?notification",
+        status: 200,
+        input: &schema::GET_BUCKET_NOTIFICATION_CONFIGURATION_INPUT,
+        output: &schema::NOTIFICATION_CONFIGURATION,
+        result_wrapper: None,
+        errors: &[],
+        decode: |from| codec::decode(from, Request::GetBucketNotificationConfiguration),
+    };
+
     /// `GetBucketPolicy`.
     pub static GET_BUCKET_POLICY: OperationSchema = OperationSchema {
         service: &SERVICE,
@@ -893,6 +947,20 @@ pub mod operations {
         result_wrapper: Some("ListBucketResult"),
         errors: &[errors::NO_SUCH_BUCKET],
         decode: |from| codec::decode(from, Request::ListObjectsV2),
+    };
+
+    /// `PutBucketNotificationConfiguration`.
+    pub static PUT_BUCKET_NOTIFICATION_CONFIGURATION: OperationSchema = OperationSchema {
+        service: &SERVICE,
+        name: "PutBucketNotificationConfiguration",
+        method: "PUT",
+        path: "/{Bucket}?notification",
+        status: 200,
+        input: &schema::PUT_BUCKET_NOTIFICATION_CONFIGURATION_INPUT,
+        output: &schema::PUT_BUCKET_NOTIFICATION_CONFIGURATION_OUTPUT,
+        result_wrapper: None,
+        errors: &[],
+        decode: |from| codec::decode(from, Request::PutBucketNotificationConfiguration),
     };
 
     /// `PutBucketPolicy`.

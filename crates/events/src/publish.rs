@@ -32,6 +32,8 @@ pub(crate) struct Published {
     pub trace_header: Option<Arc<str>>,
     /// Whether it came from another bus under the same id, where it is kept already.
     pub is_relayed: bool,
+    /// Whether a service of AWS tells it, asked or not.
+    pub is_managed: bool,
     /// ARNs of the rules that it is for, if not for all: a replay can name them.
     pub only: Option<Vec<String>>,
 }
@@ -52,6 +54,10 @@ impl Events {
         parsed: &Event<'_>,
     ) {
         let Some(found) = self.bus_mut(step.now, scope, bus) else { return };
+        // Services tell their events whether anybody listens or not; where nobody does they are not worth a trace.
+        if published.is_managed && found.matcher.is_empty() {
+            return;
+        }
         let record = TraceRecord::delivered(
             step.now,
             "PutEvents",
@@ -133,6 +139,7 @@ impl Events {
             depth: 0,
             trace_header: None,
             is_relayed: false,
+            is_managed: false,
             only: None,
         };
         let deliveries = deliveries_of(step.now, (&Arc::from(DEFAULT), name), rule, &published);

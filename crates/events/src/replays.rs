@@ -134,6 +134,7 @@ impl Events {
             depth: 0,
             trace_header: None,
             is_relayed: true,
+            is_managed: false,
             only: record.filter_arns.clone().filter(|arns| !arns.is_empty()),
         };
         self.publish(step, bus, &published, &parsed);

@@ -1,7 +1,7 @@
 //! S3, as far as deployments need it: buckets and whole objects, lists, copies, uploads in parts, bucket tags and bucket policies.
 //!
-//! It has no versions, access control lists, lifecycles, notifications or keys of KMS; what asks for them is refused by name. It publishes no metrics: S3's
-//! own are daily sums that nobody alarms on here.
+//! It has no versions, access control lists, lifecycles or keys of KMS, and tells of objects to EventBridge alone; what asks for more is refused by name. It
+//! publishes no metrics: S3's own are daily sums that nobody alarms on here.
 //!
 //! DEVIATION: a bucket answers whatever the region of the request, where S3 redirects; there is one endpoint for all regions.
 //!
@@ -32,6 +32,8 @@ pub use crate::state::object::OBJECT_BYTES_MAX;
 pub struct S3 {
     /// Of all accounts and regions: names are unique among all.
     buckets: BTreeMap<String, Bucket>,
+    /// The last sequencer that an event was given.
+    sequencer: u64,
 }
 
 impl Service for S3 {

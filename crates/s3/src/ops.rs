@@ -5,6 +5,7 @@ mod copy;
 mod fields;
 mod list;
 mod multipart;
+mod notify;
 mod object;
 mod settings;
 #[cfg(test)]
@@ -96,6 +97,7 @@ impl s3::Handler for S3 {
         delete_object(DeleteObjectInput) -> DeleteObjectOutput in object;
         delete_objects(DeleteObjectsInput) -> DeleteObjectsOutput in object;
         get_bucket_location(GetBucketLocationInput) -> GetBucketLocationOutput in bucket;
+        get_bucket_notification_configuration(GetBucketNotificationConfigurationInput) -> GetBucketNotificationConfigurationOutput in notify;
         get_bucket_policy(GetBucketPolicyInput) -> GetBucketPolicyOutput in settings;
         get_bucket_tagging(GetBucketTaggingInput) -> GetBucketTaggingOutput in settings;
         get_bucket_versioning(GetBucketVersioningInput) -> GetBucketVersioningOutput in settings;
@@ -104,6 +106,7 @@ impl s3::Handler for S3 {
         list_buckets(ListBucketsInput) -> ListBucketsOutput in bucket;
         list_objects(ListObjectsInput) -> ListObjectsOutput in list;
         list_objects_v2(ListObjectsV2Input) -> ListObjectsV2Output in list;
+        put_bucket_notification_configuration(PutBucketNotificationConfigurationInput) -> PutBucketNotificationConfigurationOutput in notify;
         put_bucket_policy(PutBucketPolicyInput) -> PutBucketPolicyOutput in settings;
         put_bucket_tagging(PutBucketTaggingInput) -> PutBucketTaggingOutput in settings;
         put_bucket_versioning(PutBucketVersioningInput) -> PutBucketVersioningOutput in settings;

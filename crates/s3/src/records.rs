@@ -33,6 +33,8 @@ struct BucketRecord {
     created_ms: i64,
     tags: Vec<(String, String)>,
     policy: Option<String>,
+    #[serde(default)]
+    tells_bus: bool,
 }
 
 /// Writes a bucket.
@@ -43,6 +45,7 @@ pub fn put_bucket(step: &mut Step<'_>, name: &str, bucket: &Bucket) {
         created_ms: bucket.created.millis(),
         tags: bucket.tags.clone(),
         policy: bucket.policy.as_ref().map(|(json, _)| json.clone()),
+        tells_bus: bucket.tells_bus,
     };
     step.put(Space::Config, [PREFIX, name.as_bytes()].concat(), encode(&record));
 }
@@ -89,6 +92,7 @@ fn load_one(name: &[u8], value: &[u8]) -> Result<(String, Bucket), String> {
         created: Timestamp::from_millis(record.created_ms),
         tags: record.tags,
         policy: policy.transpose()?,
+        tells_bus: record.tells_bus,
     };
     Ok((name, bucket))
 }

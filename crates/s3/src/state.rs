@@ -23,6 +23,8 @@ pub struct Bucket {
     pub tags: Vec<(String, String)>,
     /// Its policy as it was written, and as it is evaluated.
     pub policy: Option<(String, Document)>,
+    /// Whether what happens to its objects is told to EventBridge.
+    pub tells_bus: bool,
 }
 
 impl Bucket {

@@ -1579,6 +1579,47 @@ pub(super) static ERRORS: ListSchema = ListSchema {
     member: Member { name: "member", wire: "member", query: "member", required: true, ..MEMBER },
 };
 
+pub(super) static EVENT_BRIDGE_CONFIGURATION: StructSchema =
+    StructSchema { name: "EventBridgeConfiguration", members: &[], payload: None, xml_namespace: None };
+
+pub(super) static EVENT_LIST: ListSchema = ListSchema {
+    member: Member {
+        name: "member",
+        wire: "member",
+        query: "member",
+        required: true,
+        constraints: &limits::EVENT,
+        ..MEMBER
+    },
+};
+
+pub(super) static FILTER_RULE: StructSchema = StructSchema {
+    name: "FilterRule",
+    members: &[
+        Member {
+            name: "Name",
+            wire: "Name",
+            query: "Name",
+            constraints: &limits::FILTER_RULE_NAME,
+            ..MEMBER
+        },
+        Member { name: "Value", wire: "Value", query: "Value", ..MEMBER },
+    ],
+    payload: None,
+    xml_namespace: None,
+};
+
+pub(super) static FILTER_RULE_LIST: ListSchema = ListSchema {
+    member: Member {
+        name: "member",
+        wire: "member",
+        query: "member",
+        required: true,
+        constraints: &limits::INNER,
+        ..MEMBER
+    },
+};
+
 pub(super) static GET_BUCKET_LOCATION_OUTPUT: StructSchema = StructSchema {
     name: "GetBucketLocationOutput",
     members: &[Member {
@@ -1594,6 +1635,29 @@ pub(super) static GET_BUCKET_LOCATION_OUTPUT: StructSchema = StructSchema {
 
 pub(super) static GET_BUCKET_LOCATION_INPUT: StructSchema = StructSchema {
     name: "GetBucketLocationRequest",
+    members: &[
+        Member {
+            name: "Bucket",
+            wire: "Bucket",
+            query: "Bucket",
+            location: Location::Path,
+            required: true,
+            ..MEMBER
+        },
+        Member {
+            name: "ExpectedBucketOwner",
+            wire: "x-amz-expected-bucket-owner",
+            query: "x-amz-expected-bucket-owner",
+            location: Location::Header,
+            ..MEMBER
+        },
+    ],
+    payload: None,
+    xml_namespace: None,
+};
+
+pub(super) static GET_BUCKET_NOTIFICATION_CONFIGURATION_INPUT: StructSchema = StructSchema {
+    name: "GetBucketNotificationConfigurationRequest",
     members: &[
         Member {
             name: "Bucket",
@@ -2708,6 +2772,42 @@ pub(super) static INVALID_OBJECT_STATE: StructSchema = StructSchema {
     xml_namespace: None,
 };
 
+pub(super) static LAMBDA_FUNCTION_CONFIGURATION: StructSchema = StructSchema {
+    name: "LambdaFunctionConfiguration",
+    members: &[
+        Member { name: "Id", wire: "Id", query: "Id", ..MEMBER },
+        Member {
+            name: "LambdaFunctionArn",
+            wire: "CloudFunction",
+            query: "CloudFunction",
+            required: true,
+            ..MEMBER
+        },
+        Member {
+            name: "Events",
+            wire: "Event",
+            query: "Event",
+            required: true,
+            constraints: &limits::INNER,
+            ..FLATTENED
+        },
+        Member { name: "Filter", wire: "Filter", query: "Filter", constraints: &limits::INNER, ..MEMBER },
+    ],
+    payload: None,
+    xml_namespace: None,
+};
+
+pub(super) static LAMBDA_FUNCTION_CONFIGURATION_LIST: ListSchema = ListSchema {
+    member: Member {
+        name: "member",
+        wire: "member",
+        query: "member",
+        required: true,
+        constraints: &limits::INNER,
+        ..MEMBER
+    },
+};
+
 pub(super) static LIST_BUCKETS_OUTPUT: StructSchema = StructSchema {
     name: "ListBucketsOutput",
     members: &[
@@ -2969,6 +3069,48 @@ pub(super) static METADATA: MapSchema = MapSchema {
     value: Member { name: "value", wire: "value", query: "value", required: true, ..MEMBER },
 };
 
+pub(super) static NOTIFICATION_CONFIGURATION: StructSchema = StructSchema {
+    name: "NotificationConfiguration",
+    members: &[
+        Member {
+            name: "TopicConfigurations",
+            wire: "TopicConfiguration",
+            query: "TopicConfiguration",
+            constraints: &limits::INNER,
+            ..FLATTENED
+        },
+        Member {
+            name: "QueueConfigurations",
+            wire: "QueueConfiguration",
+            query: "QueueConfiguration",
+            constraints: &limits::INNER,
+            ..FLATTENED
+        },
+        Member {
+            name: "LambdaFunctionConfigurations",
+            wire: "CloudFunctionConfiguration",
+            query: "CloudFunctionConfiguration",
+            constraints: &limits::INNER,
+            ..FLATTENED
+        },
+        Member {
+            name: "EventBridgeConfiguration",
+            wire: "EventBridgeConfiguration",
+            query: "EventBridgeConfiguration",
+            ..MEMBER
+        },
+    ],
+    payload: None,
+    xml_namespace: None,
+};
+
+pub(super) static NOTIFICATION_CONFIGURATION_FILTER: StructSchema = StructSchema {
+    name: "NotificationConfigurationFilter",
+    members: &[Member { name: "Key", wire: "S3Key", query: "S3Key", constraints: &limits::INNER, ..MEMBER }],
+    payload: None,
+    xml_namespace: None,
+};
+
 pub(super) static OBJECT: StructSchema = StructSchema {
     name: "Object",
     members: &[
@@ -3056,6 +3198,45 @@ pub(super) static OWNER: StructSchema = StructSchema {
         Member { name: "ID", wire: "ID", query: "ID", ..MEMBER },
     ],
     payload: None,
+    xml_namespace: None,
+};
+
+pub(super) static PUT_BUCKET_NOTIFICATION_CONFIGURATION_INPUT: StructSchema = StructSchema {
+    name: "PutBucketNotificationConfigurationRequest",
+    members: &[
+        Member {
+            name: "Bucket",
+            wire: "Bucket",
+            query: "Bucket",
+            location: Location::Path,
+            required: true,
+            ..MEMBER
+        },
+        Member {
+            name: "NotificationConfiguration",
+            wire: "NotificationConfiguration",
+            query: "NotificationConfiguration",
+            location: Location::Payload,
+            required: true,
+            constraints: &limits::INNER,
+            ..MEMBER
+        },
+        Member {
+            name: "ExpectedBucketOwner",
+            wire: "x-amz-expected-bucket-owner",
+            query: "x-amz-expected-bucket-owner",
+            location: Location::Header,
+            ..MEMBER
+        },
+        Member {
+            name: "SkipDestinationValidation",
+            wire: "x-amz-skip-destination-validation",
+            query: "x-amz-skip-destination-validation",
+            location: Location::Header,
+            ..MEMBER
+        },
+    ],
+    payload: Some(1),
     xml_namespace: None,
 };
 
@@ -3688,6 +3869,36 @@ pub(super) static PUT_OBJECT_INPUT: StructSchema = StructSchema {
     xml_namespace: None,
 };
 
+pub(super) static QUEUE_CONFIGURATION: StructSchema = StructSchema {
+    name: "QueueConfiguration",
+    members: &[
+        Member { name: "Id", wire: "Id", query: "Id", ..MEMBER },
+        Member { name: "QueueArn", wire: "Queue", query: "Queue", required: true, ..MEMBER },
+        Member {
+            name: "Events",
+            wire: "Event",
+            query: "Event",
+            required: true,
+            constraints: &limits::INNER,
+            ..FLATTENED
+        },
+        Member { name: "Filter", wire: "Filter", query: "Filter", constraints: &limits::INNER, ..MEMBER },
+    ],
+    payload: None,
+    xml_namespace: None,
+};
+
+pub(super) static QUEUE_CONFIGURATION_LIST: ListSchema = ListSchema {
+    member: Member {
+        name: "member",
+        wire: "member",
+        query: "member",
+        required: true,
+        constraints: &limits::INNER,
+        ..MEMBER
+    },
+};
+
 pub(super) static RESTORE_STATUS: StructSchema = StructSchema {
     name: "RestoreStatus",
     members: &[
@@ -3699,6 +3910,19 @@ pub(super) static RESTORE_STATUS: StructSchema = StructSchema {
         },
         Member { name: "RestoreExpiryDate", wire: "RestoreExpiryDate", query: "RestoreExpiryDate", ..MEMBER },
     ],
+    payload: None,
+    xml_namespace: None,
+};
+
+pub(super) static S3_KEY_FILTER: StructSchema = StructSchema {
+    name: "S3KeyFilter",
+    members: &[Member {
+        name: "FilterRules",
+        wire: "FilterRule",
+        query: "FilterRule",
+        constraints: &limits::INNER,
+        ..FLATTENED
+    }],
     payload: None,
     xml_namespace: None,
 };
@@ -3743,6 +3967,36 @@ pub(super) static TAGGING: StructSchema = StructSchema {
     }],
     payload: None,
     xml_namespace: None,
+};
+
+pub(super) static TOPIC_CONFIGURATION: StructSchema = StructSchema {
+    name: "TopicConfiguration",
+    members: &[
+        Member { name: "Id", wire: "Id", query: "Id", ..MEMBER },
+        Member { name: "TopicArn", wire: "Topic", query: "Topic", required: true, ..MEMBER },
+        Member {
+            name: "Events",
+            wire: "Event",
+            query: "Event",
+            required: true,
+            constraints: &limits::INNER,
+            ..FLATTENED
+        },
+        Member { name: "Filter", wire: "Filter", query: "Filter", constraints: &limits::INNER, ..MEMBER },
+    ],
+    payload: None,
+    xml_namespace: None,
+};
+
+pub(super) static TOPIC_CONFIGURATION_LIST: ListSchema = ListSchema {
+    member: Member {
+        name: "member",
+        wire: "member",
+        query: "member",
+        required: true,
+        constraints: &limits::INNER,
+        ..MEMBER
+    },
 };
 
 pub(super) static UPLOAD_PART_OUTPUT: StructSchema = StructSchema {
@@ -4068,6 +4322,13 @@ pub(super) static DELETE_BUCKET_POLICY_OUTPUT: StructSchema =
 pub(super) static DELETE_BUCKET_TAGGING_OUTPUT: StructSchema =
     StructSchema { name: "DeleteBucketTaggingOutput", members: &[], payload: None, xml_namespace: None };
 
+pub(super) static PUT_BUCKET_NOTIFICATION_CONFIGURATION_OUTPUT: StructSchema = StructSchema {
+    name: "PutBucketNotificationConfigurationOutput",
+    members: &[],
+    payload: None,
+    xml_namespace: None,
+};
+
 pub(super) static PUT_BUCKET_POLICY_OUTPUT: StructSchema =
     StructSchema { name: "PutBucketPolicyOutput", members: &[], payload: None, xml_namespace: None };
 
@@ -4228,6 +4489,42 @@ mod limits {
 
     pub(super) static BUCKET_NAMESPACE: Constraints =
         Constraints { values: &["account-regional", "global"], ..Constraints::NONE };
+
+    pub(super) static EVENT: Constraints = Constraints {
+        values: &[
+            "s3:ReducedRedundancyLostObject",
+            "s3:ObjectCreated:*",
+            "s3:ObjectCreated:Put",
+            "s3:ObjectCreated:Post",
+            "s3:ObjectCreated:Copy",
+            "s3:ObjectCreated:CompleteMultipartUpload",
+            "s3:ObjectRemoved:*",
+            "s3:ObjectRemoved:Delete",
+            "s3:ObjectRemoved:DeleteMarkerCreated",
+            "s3:ObjectRestore:*",
+            "s3:ObjectRestore:Post",
+            "s3:ObjectRestore:Completed",
+            "s3:Replication:*",
+            "s3:Replication:OperationFailedReplication",
+            "s3:Replication:OperationNotTracked",
+            "s3:Replication:OperationMissedThreshold",
+            "s3:Replication:OperationReplicatedAfterThreshold",
+            "s3:ObjectRestore:Delete",
+            "s3:LifecycleTransition",
+            "s3:IntelligentTiering",
+            "s3:ObjectAcl:Put",
+            "s3:LifecycleExpiration:*",
+            "s3:LifecycleExpiration:Delete",
+            "s3:LifecycleExpiration:DeleteMarkerCreated",
+            "s3:ObjectTagging:*",
+            "s3:ObjectTagging:Put",
+            "s3:ObjectTagging:Delete",
+        ],
+        ..Constraints::NONE
+    };
+
+    pub(super) static FILTER_RULE_NAME: Constraints =
+        Constraints { values: &["prefix", "suffix"], ..Constraints::NONE };
 
     pub(super) static BUCKET_VERSIONING_STATUS: Constraints =
         Constraints { values: &["Enabled", "Suspended"], ..Constraints::NONE };

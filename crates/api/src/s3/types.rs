@@ -2101,6 +2101,49 @@ impl Decode for Error {
     }
 }
 
+/// The model's `EventBridgeConfiguration`.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct EventBridgeConfiguration {}
+
+codec::empty!(EventBridgeConfiguration, schema::EVENT_BRIDGE_CONFIGURATION);
+
+/// The model's `FilterRule`.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct FilterRule {
+    /// `Name`: one of `prefix`, `suffix`.
+    pub name: Option<String>,
+    /// `Value`.
+    pub value: Option<String>,
+}
+
+impl Encode for FilterRule {
+    fn encode(&self, to: &mut dyn Writer) {
+        to.structure(&schema::FILTER_RULE, &mut |to| {
+            if let Some(value) = &self.name {
+                to.member(0, value);
+            }
+            if let Some(value) = &self.value {
+                to.member(1, value);
+            }
+        });
+    }
+}
+
+impl Decode for FilterRule {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::FILTER_RULE, &mut |index, from| {
+            match index {
+                0 => value.name = Some(from.string()?),
+                1 => value.value = Some(from.string()?),
+                _ => {}
+            }
+            Ok(())
+        })?;
+        Ok(value)
+    }
+}
+
 /// Output of `GetBucketLocation`.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct GetBucketLocationOutput {
@@ -2156,6 +2199,41 @@ impl Decode for GetBucketLocationInput {
     fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
         let mut value = Self::default();
         from.structure(&schema::GET_BUCKET_LOCATION_INPUT, &mut |index, from| {
+            match index {
+                0 => value.bucket = from.string()?,
+                1 => value.expected_bucket_owner = Some(from.string()?),
+                _ => {}
+            }
+            Ok(())
+        })?;
+        Ok(value)
+    }
+}
+
+/// Input of `GetBucketNotificationConfiguration`.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct GetBucketNotificationConfigurationInput {
+    /// `Bucket`: required.
+    pub bucket: String,
+    /// `ExpectedBucketOwner`.
+    pub expected_bucket_owner: Option<String>,
+}
+
+impl Encode for GetBucketNotificationConfigurationInput {
+    fn encode(&self, to: &mut dyn Writer) {
+        to.structure(&schema::GET_BUCKET_NOTIFICATION_CONFIGURATION_INPUT, &mut |to| {
+            to.member(0, &self.bucket);
+            if let Some(value) = &self.expected_bucket_owner {
+                to.member(1, value);
+            }
+        });
+    }
+}
+
+impl Decode for GetBucketNotificationConfigurationInput {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::GET_BUCKET_NOTIFICATION_CONFIGURATION_INPUT, &mut |index, from| {
             match index {
                 0 => value.bucket = from.string()?,
                 1 => value.expected_bucket_owner = Some(from.string()?),
@@ -3349,6 +3427,51 @@ impl Encode for InvalidObjectState {
     }
 }
 
+/// The model's `LambdaFunctionConfiguration`.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct LambdaFunctionConfiguration {
+    /// `Id`.
+    pub id: Option<String>,
+    /// `LambdaFunctionArn`: required.
+    pub lambda_function_arn: String,
+    /// `Events`: required.
+    pub events: Vec<String>,
+    /// `Filter`.
+    pub filter: Option<NotificationConfigurationFilter>,
+}
+
+impl Encode for LambdaFunctionConfiguration {
+    fn encode(&self, to: &mut dyn Writer) {
+        to.structure(&schema::LAMBDA_FUNCTION_CONFIGURATION, &mut |to| {
+            if let Some(value) = &self.id {
+                to.member(0, value);
+            }
+            to.member(1, &self.lambda_function_arn);
+            to.member(2, &codec::List(&schema::EVENT_LIST, true, &self.events, Encode::encode));
+            if let Some(value) = &self.filter {
+                to.member(3, value);
+            }
+        });
+    }
+}
+
+impl Decode for LambdaFunctionConfiguration {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::LAMBDA_FUNCTION_CONFIGURATION, &mut |index, from| {
+            match index {
+                0 => value.id = Some(from.string()?),
+                1 => value.lambda_function_arn = from.string()?,
+                2 => value.events = codec::list(from, &schema::EVENT_LIST, true, |from| from.string())?,
+                3 => value.filter = Some(NotificationConfigurationFilter::decode(from)?),
+                _ => {}
+            }
+            Ok(())
+        })?;
+        Ok(value)
+    }
+}
+
 /// Output of `ListBuckets`.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct ListBucketsOutput {
@@ -3869,6 +3992,109 @@ impl Decode for LocationInfo {
     }
 }
 
+/// The model's `NotificationConfiguration`.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct NotificationConfiguration {
+    /// `TopicConfigurations`.
+    pub topic_configurations: Option<Vec<TopicConfiguration>>,
+    /// `QueueConfigurations`.
+    pub queue_configurations: Option<Vec<QueueConfiguration>>,
+    /// `LambdaFunctionConfigurations`.
+    pub lambda_function_configurations: Option<Vec<LambdaFunctionConfiguration>>,
+    /// `EventBridgeConfiguration`.
+    pub event_bridge_configuration: Option<EventBridgeConfiguration>,
+}
+
+impl Encode for NotificationConfiguration {
+    fn encode(&self, to: &mut dyn Writer) {
+        to.structure(&schema::NOTIFICATION_CONFIGURATION, &mut |to| {
+            if let Some(value) = &self.topic_configurations {
+                to.member(0, &codec::List(&schema::TOPIC_CONFIGURATION_LIST, true, value, Encode::encode));
+            }
+            if let Some(value) = &self.queue_configurations {
+                to.member(1, &codec::List(&schema::QUEUE_CONFIGURATION_LIST, true, value, Encode::encode));
+            }
+            if let Some(value) = &self.lambda_function_configurations {
+                to.member(
+                    2,
+                    &codec::List(&schema::LAMBDA_FUNCTION_CONFIGURATION_LIST, true, value, Encode::encode),
+                );
+            }
+            if let Some(value) = &self.event_bridge_configuration {
+                to.member(3, value);
+            }
+        });
+    }
+}
+
+impl Decode for NotificationConfiguration {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::NOTIFICATION_CONFIGURATION, &mut |index, from| {
+            match index {
+                0 => {
+                    value.topic_configurations = Some(codec::list(
+                        from,
+                        &schema::TOPIC_CONFIGURATION_LIST,
+                        true,
+                        TopicConfiguration::decode,
+                    )?)
+                }
+                1 => {
+                    value.queue_configurations = Some(codec::list(
+                        from,
+                        &schema::QUEUE_CONFIGURATION_LIST,
+                        true,
+                        QueueConfiguration::decode,
+                    )?)
+                }
+                2 => {
+                    value.lambda_function_configurations = Some(codec::list(
+                        from,
+                        &schema::LAMBDA_FUNCTION_CONFIGURATION_LIST,
+                        true,
+                        LambdaFunctionConfiguration::decode,
+                    )?)
+                }
+                3 => value.event_bridge_configuration = Some(EventBridgeConfiguration::decode(from)?),
+                _ => {}
+            }
+            Ok(())
+        })?;
+        Ok(value)
+    }
+}
+
+/// The model's `NotificationConfigurationFilter`.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct NotificationConfigurationFilter {
+    /// `Key`.
+    pub key: Option<S3KeyFilter>,
+}
+
+impl Encode for NotificationConfigurationFilter {
+    fn encode(&self, to: &mut dyn Writer) {
+        to.structure(&schema::NOTIFICATION_CONFIGURATION_FILTER, &mut |to| {
+            if let Some(value) = &self.key {
+                to.member(0, value);
+            }
+        });
+    }
+}
+
+impl Decode for NotificationConfigurationFilter {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::NOTIFICATION_CONFIGURATION_FILTER, &mut |index, from| {
+            if index == 0 {
+                value.key = Some(S3KeyFilter::decode(from)?);
+            }
+            Ok(())
+        })?;
+        Ok(value)
+    }
+}
+
 /// The model's `Object`.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Object {
@@ -4035,6 +4261,51 @@ impl Decode for Owner {
             match index {
                 0 => value.display_name = Some(from.string()?),
                 1 => value.id = Some(from.string()?),
+                _ => {}
+            }
+            Ok(())
+        })?;
+        Ok(value)
+    }
+}
+
+/// Input of `PutBucketNotificationConfiguration`.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct PutBucketNotificationConfigurationInput {
+    /// `Bucket`: required.
+    pub bucket: String,
+    /// `NotificationConfiguration`: required.
+    pub notification_configuration: NotificationConfiguration,
+    /// `ExpectedBucketOwner`.
+    pub expected_bucket_owner: Option<String>,
+    /// `SkipDestinationValidation`.
+    pub skip_destination_validation: Option<bool>,
+}
+
+impl Encode for PutBucketNotificationConfigurationInput {
+    fn encode(&self, to: &mut dyn Writer) {
+        to.structure(&schema::PUT_BUCKET_NOTIFICATION_CONFIGURATION_INPUT, &mut |to| {
+            to.member(0, &self.bucket);
+            to.member(1, &self.notification_configuration);
+            if let Some(value) = &self.expected_bucket_owner {
+                to.member(2, value);
+            }
+            if let Some(value) = &self.skip_destination_validation {
+                to.member(3, value);
+            }
+        });
+    }
+}
+
+impl Decode for PutBucketNotificationConfigurationInput {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::PUT_BUCKET_NOTIFICATION_CONFIGURATION_INPUT, &mut |index, from| {
+            match index {
+                0 => value.bucket = from.string()?,
+                1 => value.notification_configuration = NotificationConfiguration::decode(from)?,
+                2 => value.expected_bucket_owner = Some(from.string()?),
+                3 => value.skip_destination_validation = Some(from.bool()?),
                 _ => {}
             }
             Ok(())
@@ -4665,6 +4936,51 @@ impl Decode for PutObjectInput {
     }
 }
 
+/// The model's `QueueConfiguration`.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct QueueConfiguration {
+    /// `Id`.
+    pub id: Option<String>,
+    /// `QueueArn`: required.
+    pub queue_arn: String,
+    /// `Events`: required.
+    pub events: Vec<String>,
+    /// `Filter`.
+    pub filter: Option<NotificationConfigurationFilter>,
+}
+
+impl Encode for QueueConfiguration {
+    fn encode(&self, to: &mut dyn Writer) {
+        to.structure(&schema::QUEUE_CONFIGURATION, &mut |to| {
+            if let Some(value) = &self.id {
+                to.member(0, value);
+            }
+            to.member(1, &self.queue_arn);
+            to.member(2, &codec::List(&schema::EVENT_LIST, true, &self.events, Encode::encode));
+            if let Some(value) = &self.filter {
+                to.member(3, value);
+            }
+        });
+    }
+}
+
+impl Decode for QueueConfiguration {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::QUEUE_CONFIGURATION, &mut |index, from| {
+            match index {
+                0 => value.id = Some(from.string()?),
+                1 => value.queue_arn = from.string()?,
+                2 => value.events = codec::list(from, &schema::EVENT_LIST, true, |from| from.string())?,
+                3 => value.filter = Some(NotificationConfigurationFilter::decode(from)?),
+                _ => {}
+            }
+            Ok(())
+        })?;
+        Ok(value)
+    }
+}
+
 /// The model's `RestoreStatus`.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct RestoreStatus {
@@ -4696,6 +5012,37 @@ impl Decode for RestoreStatus {
                 0 => value.is_restore_in_progress = Some(from.bool()?),
                 1 => value.restore_expiry_date = Some(from.timestamp(TimestampFormat::Default)?),
                 _ => {}
+            }
+            Ok(())
+        })?;
+        Ok(value)
+    }
+}
+
+/// The model's `S3KeyFilter`.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct S3KeyFilter {
+    /// `FilterRules`.
+    pub filter_rules: Option<Vec<FilterRule>>,
+}
+
+impl Encode for S3KeyFilter {
+    fn encode(&self, to: &mut dyn Writer) {
+        to.structure(&schema::S3_KEY_FILTER, &mut |to| {
+            if let Some(value) = &self.filter_rules {
+                to.member(0, &codec::List(&schema::FILTER_RULE_LIST, true, value, Encode::encode));
+            }
+        });
+    }
+}
+
+impl Decode for S3KeyFilter {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::S3_KEY_FILTER, &mut |index, from| {
+            if index == 0 {
+                value.filter_rules =
+                    Some(codec::list(from, &schema::FILTER_RULE_LIST, true, FilterRule::decode)?);
             }
             Ok(())
         })?;
@@ -4757,6 +5104,51 @@ impl Decode for Tagging {
         from.structure(&schema::TAGGING, &mut |index, from| {
             if index == 0 {
                 value.tag_set = codec::list(from, &schema::TAG_SET, false, Tag::decode)?;
+            }
+            Ok(())
+        })?;
+        Ok(value)
+    }
+}
+
+/// The model's `TopicConfiguration`.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct TopicConfiguration {
+    /// `Id`.
+    pub id: Option<String>,
+    /// `TopicArn`: required.
+    pub topic_arn: String,
+    /// `Events`: required.
+    pub events: Vec<String>,
+    /// `Filter`.
+    pub filter: Option<NotificationConfigurationFilter>,
+}
+
+impl Encode for TopicConfiguration {
+    fn encode(&self, to: &mut dyn Writer) {
+        to.structure(&schema::TOPIC_CONFIGURATION, &mut |to| {
+            if let Some(value) = &self.id {
+                to.member(0, value);
+            }
+            to.member(1, &self.topic_arn);
+            to.member(2, &codec::List(&schema::EVENT_LIST, true, &self.events, Encode::encode));
+            if let Some(value) = &self.filter {
+                to.member(3, value);
+            }
+        });
+    }
+}
+
+impl Decode for TopicConfiguration {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::TOPIC_CONFIGURATION, &mut |index, from| {
+            match index {
+                0 => value.id = Some(from.string()?),
+                1 => value.topic_arn = from.string()?,
+                2 => value.events = codec::list(from, &schema::EVENT_LIST, true, |from| from.string())?,
+                3 => value.filter = Some(NotificationConfigurationFilter::decode(from)?),
+                _ => {}
             }
             Ok(())
         })?;
@@ -5102,6 +5494,15 @@ pub struct DeleteBucketTaggingOutput {}
 
 codec::empty!(DeleteBucketTaggingOutput, schema::DELETE_BUCKET_TAGGING_OUTPUT);
 
+/// Output of `GetBucketNotificationConfiguration`.
+pub type GetBucketNotificationConfigurationOutput = NotificationConfiguration;
+
+/// Output of `PutBucketNotificationConfiguration`.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct PutBucketNotificationConfigurationOutput {}
+
+codec::empty!(PutBucketNotificationConfigurationOutput, schema::PUT_BUCKET_NOTIFICATION_CONFIGURATION_OUTPUT);
+
 /// Output of `PutBucketPolicy`.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct PutBucketPolicyOutput {}
@@ -5139,11 +5540,13 @@ codec::outputs!(
     ListBucketsOutput,
     ListObjectsOutput,
     ListObjectsV2Output,
+    NotificationConfiguration,
     PutObjectOutput,
     UploadPartOutput,
     DeleteBucketOutput,
     DeleteBucketPolicyOutput,
     DeleteBucketTaggingOutput,
+    PutBucketNotificationConfigurationOutput,
     PutBucketPolicyOutput,
     PutBucketTaggingOutput,
     PutBucketVersioningOutput
@@ -5161,6 +5564,7 @@ codec::inputs!(
     DeleteObjectInput,
     DeleteObjectsInput,
     GetBucketLocationInput,
+    GetBucketNotificationConfigurationInput,
     GetBucketPolicyInput,
     GetBucketTaggingInput,
     GetBucketVersioningInput,
@@ -5170,6 +5574,7 @@ codec::inputs!(
     ListBucketsInput,
     ListObjectsInput,
     ListObjectsV2Input,
+    PutBucketNotificationConfigurationInput,
     PutBucketPolicyInput,
     PutBucketTaggingInput,
     PutBucketVersioningInput,

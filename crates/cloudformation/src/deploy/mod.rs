@@ -230,6 +230,7 @@ impl Deployment<'_, '_> {
         };
         records::put_event(self.step, self.stack, &event);
         notify::publish(self.step, self.stack, &event);
+        notify::tell_bus(self.step, self.stack, &event);
     }
 }
 
@@ -255,6 +256,7 @@ pub(crate) fn set_stack_status(
     };
     records::put_event(step, stack, &event);
     notify::publish(step, stack, &event);
+    notify::tell_bus(step, stack, &event);
     records::put_stack(step, stack);
 }
 

@@ -1,9 +1,11 @@
-//! Events told to the topics that a stack names.
+//! Events told to the topics that a stack names, and to the default event bus.
 
 use std::fmt::Write as _;
 
+use pontoon_api::events::{self, PutEventsInput, PutEventsRequestEntry};
 use pontoon_core::step::Step;
 use pontoon_core::{Arn, Hop, Scope};
+use serde_json::json;
 
 use super::hop_caller;
 use crate::records::Event;
@@ -35,6 +37,43 @@ pub(super) fn publish(step: &mut Step<'_>, stack: &Stack, event: &Event) {
             });
         }
     }
+}
+
+/// Puts an event on the default bus of the stack's account and region ("Managing events using Amazon EventBridge" in the user guide): one of the stack,
+/// or one of a resource.
+pub(super) fn tell_bus(step: &mut Step<'_>, stack: &Stack, event: &Event) {
+    let status =
+        json!({ "status": event.status, "status-reason": event.reason.as_deref().unwrap_or_default() });
+    let mut detail = json!({ "stack-id": stack.id, "status-details": status });
+    let is_of_stack = event.physical_id == stack.id;
+    let detail_type = if is_of_stack {
+        "CloudFormation Stack Status Change"
+    } else {
+        detail["logical-resource-id"] = event.logical.as_str().into();
+        detail["physical-resource-id"] = event.physical_id.as_str().into();
+        detail["resource-type"] = event.kind.as_str().into();
+        "CloudFormation Resource Status Change"
+    };
+    detail["client-request-token"] = event.token.as_deref().unwrap_or_default().into();
+    let entry = PutEventsRequestEntry {
+        time: Some(event.at),
+        source: Some("aws.cloudformation".to_owned()),
+        resources: Some(vec![stack.id.clone()]),
+        detail_type: Some(detail_type.to_owned()),
+        detail: Some(detail.to_string()),
+        ..Default::default()
+    };
+    let input = PutEventsInput { entries: vec![entry], endpoint_id: None };
+    let caller = step.hop_caller("cloudformation.amazonaws.com", &stack.id, None);
+    step.hop(Hop {
+        to: step.scope,
+        caller,
+        request: Box::new(events::Request::PutEvents(input)),
+        resource: step.scope.arn("events", "event-bus/default").into(),
+        attempt: 1,
+        traced: false,
+        ticket: None,
+    });
 }
 
 fn topic_scope(arn: &Arn<'_>) -> Option<Scope> {

@@ -667,3 +667,45 @@ proptest::proptest! {
         }
     }
 }
+
+#[test]
+fn the_default_bus_is_told_of_every_status_of_stack_and_resources() {
+    let mut world = World::new();
+    world.create("Resources: {Q: {Type: AWS::SQS::Queue, Properties: {QueueName: q}}}").unwrap();
+    world.delete();
+    let told: Vec<String> = world
+        .fake
+        .told
+        .iter()
+        .map(|entry| {
+            assert_eq!(entry.source.as_deref(), Some("aws.cloudformation"));
+            let detail: serde_json::Value = serde_json::from_str(entry.detail.as_deref().unwrap()).unwrap();
+            assert_eq!(entry.resources.as_ref().unwrap()[0], detail["stack-id"].as_str().unwrap());
+            let part = |name: &str| detail[name].as_str().unwrap_or("-").to_owned();
+            format!(
+                "{}: {} {} {}",
+                entry.detail_type.as_deref().unwrap(),
+                part("logical-resource-id"),
+                part("resource-type"),
+                detail["status-details"]["status"].as_str().unwrap()
+            )
+        })
+        .collect();
+    let (stack, resource) = ("CloudFormation Stack Status Change", "CloudFormation Resource Status Change");
+    let of_stack = |status: &str| format!("{stack}: - - {status}");
+    let of_queue = |status: &str| format!("{resource}: Q AWS::SQS::Queue {status}");
+    assert_eq!(
+        told,
+        [
+            of_stack("CREATE_IN_PROGRESS"),
+            of_queue("CREATE_IN_PROGRESS"),
+            of_queue("CREATE_IN_PROGRESS"),
+            of_queue("CREATE_COMPLETE"),
+            of_stack("CREATE_COMPLETE"),
+            of_stack("DELETE_IN_PROGRESS"),
+            of_queue("DELETE_IN_PROGRESS"),
+            of_queue("DELETE_COMPLETE"),
+            of_stack("DELETE_COMPLETE"),
+        ]
+    );
+}

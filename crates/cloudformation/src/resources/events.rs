@@ -1,4 +1,4 @@
-//! Event buses, their policies, and rules with their targets.
+//! Event buses, their policies and archives, rules with their targets, connections and API destinations.
 
 use pontoon_api::events::SERVICE;
 
@@ -161,6 +161,140 @@ impl Lifecycle for EventBusPolicy {
             ("EventBusName", text(context.text("EventBusName").unwrap_or("default"))),
         ]);
         vec![Call::new(&SERVICE, "RemovePermission", input).or(ABSENT)]
+    }
+}
+
+/// `AWS::Events::Archive`.
+pub(super) struct Archive;
+
+impl Archive {
+    fn settings(context: &Context<'_>) -> Map {
+        let given = ["Description", "KmsKeyIdentifier", "RetentionDays"]
+            .iter()
+            .filter_map(|name| Some(((*name).to_owned(), context.property(name)?.clone())));
+        let mut input: Map = given.collect();
+        input.insert("ArchiveName".to_owned(), context.name().into());
+        input.extend(context.property("EventPattern").map(|of| ("EventPattern".to_owned(), json_text(of))));
+        input
+    }
+}
+
+impl Lifecycle for Archive {
+    fn create(&self, context: &Context<'_>) -> Result<Vec<Call>, String> {
+        let mut input = Self::settings(context);
+        input.extend(context.property("SourceArn").map(|arn| ("EventSourceArn".to_owned(), arn.clone())));
+        let create = Call::new(&SERVICE, "CreateArchive", Value::Map(input));
+        Ok(vec![create.named(context.name()).learn("Arn", "ArchiveArn")])
+    }
+
+    fn update(&self, context: &Context<'_>, old: &Instance) -> Result<Vec<Call>, String> {
+        let mut input = Self::settings(context);
+        // What the template says no more goes back to how an archive is without it.
+        input.entry("Description".to_owned()).or_insert_with(|| "".into());
+        input.entry("RetentionDays".to_owned()).or_insert_with(|| "0".into());
+        if old.properties.contains_key("EventPattern") && !input.contains_key("EventPattern") {
+            return Err("the EventPattern of an archive can be changed but not taken away".to_owned());
+        }
+        Ok(vec![Call::new(&SERVICE, "UpdateArchive", Value::Map(input))])
+    }
+
+    fn delete(&self, context: &Context<'_>) -> Vec<Call> {
+        let input = object([("ArchiveName", text(context.physical_id()))]);
+        vec![Call::new(&SERVICE, "DeleteArchive", input).or(ABSENT)]
+    }
+}
+
+/// The ARN of a thing whose ARN ends in an id of its own, without that.
+fn arn_for_policy(context: &Context<'_>) -> Option<Value> {
+    text(context.learnt("Arn")?.rsplit_once('/')?.0)
+}
+
+/// `AWS::Events::Connection`.
+pub(super) struct Connection;
+
+impl Connection {
+    fn settings(context: &Context<'_>) -> Value {
+        let given = ["AuthParameters", "AuthorizationType", "Description", "KmsKeyIdentifier"]
+            .iter()
+            .filter_map(|name| Some(((*name).to_owned(), context.property(name)?.clone())));
+        Value::Map([("Name".to_owned(), Value::from(context.name()))].into_iter().chain(given).collect())
+    }
+
+    /// Waits until the connection has its token, if it needs one.
+    fn authorized(context: &Context<'_>) -> Call {
+        Call::new(&SERVICE, "DescribeConnection", object([("Name", text(context.name()))]))
+            .expect(Expectation::Output(is_authorized))
+            .learn("SecretArn", "SecretArn")
+    }
+}
+
+fn is_authorized(output: &Value) -> Progress {
+    let part = |name| output.get(name).and_then(Value::scalar_text).unwrap_or_default();
+    match part("ConnectionState").as_str() {
+        "AUTHORIZED" => Progress::Done,
+        "AUTHORIZING" => Progress::Pending,
+        state => Progress::Failed(format!("The connection is {state}: {}", part("StateReason"))),
+    }
+}
+
+impl Lifecycle for Connection {
+    fn create(&self, context: &Context<'_>) -> Result<Vec<Call>, String> {
+        let create = Call::new(&SERVICE, "CreateConnection", Self::settings(context))
+            .named(context.name())
+            .learn("Arn", "ConnectionArn");
+        Ok(vec![create, Self::authorized(context)])
+    }
+
+    fn update(&self, context: &Context<'_>, _old: &Instance) -> Result<Vec<Call>, String> {
+        let update = Call::new(&SERVICE, "UpdateConnection", Self::settings(context));
+        Ok(vec![update, Self::authorized(context)])
+    }
+
+    fn delete(&self, context: &Context<'_>) -> Vec<Call> {
+        let input = object([("Name", text(context.physical_id()))]);
+        vec![Call::new(&SERVICE, "DeleteConnection", input).or(ABSENT)]
+    }
+
+    fn attribute(&self, context: &Context<'_>, name: &str) -> Option<Value> {
+        (name == "ArnForPolicy").then(|| arn_for_policy(context)).flatten()
+    }
+}
+
+/// `AWS::Events::ApiDestination`.
+pub(super) struct ApiDestination;
+
+impl ApiDestination {
+    fn settings(context: &Context<'_>) -> Value {
+        let names = [
+            "ConnectionArn",
+            "Description",
+            "HttpMethod",
+            "InvocationEndpoint",
+            "InvocationRateLimitPerSecond",
+        ];
+        let given =
+            names.iter().filter_map(|name| Some(((*name).to_owned(), context.property(name)?.clone())));
+        Value::Map([("Name".to_owned(), Value::from(context.name()))].into_iter().chain(given).collect())
+    }
+}
+
+impl Lifecycle for ApiDestination {
+    fn create(&self, context: &Context<'_>) -> Result<Vec<Call>, String> {
+        let create = Call::new(&SERVICE, "CreateApiDestination", Self::settings(context));
+        Ok(vec![create.named(context.name()).learn("Arn", "ApiDestinationArn")])
+    }
+
+    fn update(&self, context: &Context<'_>, _old: &Instance) -> Result<Vec<Call>, String> {
+        Ok(vec![Call::new(&SERVICE, "UpdateApiDestination", Self::settings(context))])
+    }
+
+    fn delete(&self, context: &Context<'_>) -> Vec<Call> {
+        let input = object([("Name", text(context.physical_id()))]);
+        vec![Call::new(&SERVICE, "DeleteApiDestination", input).or(ABSENT)]
+    }
+
+    fn attribute(&self, context: &Context<'_>, name: &str) -> Option<Value> {
+        (name == "ArnForPolicy").then(|| arn_for_policy(context)).flatten()
     }
 }
 

@@ -225,6 +225,9 @@ static TYPES: LazyLock<Vec<ResourceType>> = LazyLock::new(|| {
     types! {
         "CloudWatch.Alarm", "AlarmName", 255, cloudwatch::Alarm;
         "DynamoDB.Table", "TableName", 255, dynamodb::Table;
+        "Events.ApiDestination", "Name", 64, events::ApiDestination;
+        "Events.Archive", "ArchiveName", 48, events::Archive;
+        "Events.Connection", "Name", 64, events::Connection;
         "Events.EventBus", "Name", 256, events::EventBus;
         "Events.EventBusPolicy", "StatementId", 64, events::EventBusPolicy;
         "Events.Rule", "Name", 64, events::Rule;

@@ -19,6 +19,23 @@ impl Bucket {
         Call::new(&SERVICE, "PutBucketVersioning", input)
     }
 
+    /// What a bucket tells is told to EventBridge or not at all.
+    fn put_notifications(context: &Context<'_>, configuration: Option<&Value>) -> Call {
+        let part = |name: &str| configuration.and_then(|configuration| configuration.get(name));
+        let bus = part("EventBridgeConfiguration");
+        let is_on = bus.and_then(|bus| bus.get("EventBridgeEnabled")).and_then(Value::scalar_text);
+        let is_on = bus.is_some() && is_on.as_deref() != Some("false");
+        let configuration = object([
+            ("TopicConfigurations", part("TopicConfigurations").map(destinations)),
+            ("QueueConfigurations", part("QueueConfigurations").map(destinations)),
+            ("LambdaFunctionConfigurations", part("LambdaConfigurations").map(destinations)),
+            ("EventBridgeConfiguration", is_on.then(|| object([]))),
+        ]);
+        let input =
+            object([("Bucket", text(context.name())), ("NotificationConfiguration", Some(configuration))]);
+        Call::new(&SERVICE, "PutBucketNotificationConfiguration", input)
+    }
+
     fn put_tags(context: &Context<'_>) -> Option<Call> {
         let tagging = object([("TagSet", Some(tags::list(context)?))]);
         let input = object([("Bucket", text(context.name())), ("Tagging", Some(tagging))]);
@@ -44,6 +61,9 @@ impl Lifecycle for Bucket {
         if let Some(configuration) = context.property("VersioningConfiguration") {
             calls.push(Self::put_versioning(context, configuration.clone()));
         }
+        if let Some(configuration) = context.property("NotificationConfiguration") {
+            calls.push(Self::put_notifications(context, Some(configuration)));
+        }
         calls.extend(Self::put_tags(context));
         Ok(calls)
     }
@@ -56,6 +76,10 @@ impl Lifecycle for Bucket {
             // Versioning that has been on can only be suspended.
             let suspended = || object([("Status", text("Suspended"))]);
             calls.push(Self::put_versioning(context, new.cloned().unwrap_or_else(suspended)));
+        }
+        let new = context.property("NotificationConfiguration");
+        if new != old.properties.get("NotificationConfiguration") {
+            calls.push(Self::put_notifications(context, new));
         }
         if tags::wanted(context.instance) != tags::wanted(old) {
             calls.push(Self::put_tags(context).unwrap_or_else(|| {
@@ -82,6 +106,25 @@ impl Lifecycle for Bucket {
             _ => None,
         }
     }
+}
+
+/// Notifications to topics, queues and functions in the form of the API, which refuses them by name.
+fn destinations(configurations: &Value) -> Value {
+    let names = [
+        ("Event", "Events"),
+        ("Topic", "TopicArn"),
+        ("Queue", "QueueArn"),
+        ("Function", "LambdaFunctionArn"),
+    ];
+    let one = |configuration: &Value| {
+        let members = names.iter().filter_map(|(of, to)| {
+            let value = configuration.get(of)?.clone();
+            let value = if *of == "Event" { Value::List(vec![value]) } else { value };
+            Some(((*to).to_owned(), value))
+        });
+        Value::Map(members.collect())
+    };
+    Value::List(configurations.as_list().unwrap_or_default().iter().map(one).collect())
 }
 
 /// `AWS::S3::BucketPolicy`.

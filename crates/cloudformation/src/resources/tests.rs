@@ -22,6 +22,25 @@ const SAMPLES: &[(&str, &str, &str)] = &[
             "ProvisionedThroughput":{"ReadCapacityUnits":"1","WriteCapacityUnits":1}}"#,
     ),
     (
+        "AWS::Events::ApiDestination",
+        r#"{"ConnectionArn":"arn:aws:events:us-east-1:000000000000:connection/c/11111111-1111-1111-1111-111111111111","HttpMethod":"POST",
+            "InvocationEndpoint":"https://example.com/*","InvocationRateLimitPerSecond":"10","Description":"d"}"#,
+        r#"{"ConnectionArn":"arn:aws:events:us-east-1:000000000000:connection/c/11111111-1111-1111-1111-111111111111","HttpMethod":"PUT",
+            "InvocationEndpoint":"https://example.com/"}"#,
+    ),
+    (
+        "AWS::Events::Archive",
+        r#"{"SourceArn":"arn:aws:events:us-east-1:000000000000:event-bus/bus","EventPattern":{"source":["s"]},"RetentionDays":"7","Description":"d"}"#,
+        r#"{"SourceArn":"arn:aws:events:us-east-1:000000000000:event-bus/bus","EventPattern":{"source":["t"]}}"#,
+    ),
+    (
+        "AWS::Events::Connection",
+        r#"{"AuthorizationType":"OAUTH_CLIENT_CREDENTIALS","AuthParameters":{"OAuthParameters":{"ClientParameters":{"ClientID":"i","ClientSecret":"s"},
+            "AuthorizationEndpoint":"https://example.com/token","HttpMethod":"POST"},
+            "InvocationHttpParameters":{"HeaderParameters":[{"Key":"k","Value":"v","IsValueSecret":"false"}]}}}"#,
+        r#"{"AuthorizationType":"API_KEY","AuthParameters":{"ApiKeyAuthParameters":{"ApiKeyName":"k","ApiKeyValue":"v"}},"Description":"d"}"#,
+    ),
+    (
         "AWS::Events::EventBus",
         r#"{"Name":"bus","Description":"d","DeadLetterConfig":{"Arn":"arn:aws:sqs:us-east-1:000000000000:dlq"},"Policy":{"Statement":[]},"Tags":[{"Key":"k","Value":"v"}]}"#,
         r#"{"Name":"bus"}"#,

@@ -131,6 +131,7 @@ fn accept(
             None => entry.trace_header.as_deref().map(Arc::from),
         },
         is_relayed: relayed.is_some_and(|relayed| relayed.id.is_some()),
+        is_managed: matches!(step.caller.principal, Principal::Service(_)),
         only: None,
     };
     let caller_scope = std::mem::replace(&mut step.scope, scope);

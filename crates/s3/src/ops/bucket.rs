@@ -46,8 +46,14 @@ pub fn create_bucket(
     }
     let tags = super::settings::checked_tags(configuration.tags.unwrap_or_default())?;
     let region = location(step.scope.region, configuration.location_constraint)?;
-    let bucket =
-        Bucket { owner: step.scope.account, region, created: whole_seconds(step.now), tags, policy: None };
+    let bucket = Bucket {
+        owner: step.scope.account,
+        region,
+        created: whole_seconds(step.now),
+        tags,
+        policy: None,
+        tells_bus: false,
+    };
     let arn = format!("arn:aws:s3:::{}", input.bucket);
     authorize(
         step,

@@ -7,6 +7,7 @@ use super::fields::{
     algorithm, check_metadata, description, encryption, md5_hex, quoted, refuse, refuse_of_write,
     tell_checksum, whole_seconds,
 };
+use super::notify;
 use super::object::{check_version, check_write, coverage, replace};
 use crate::error::Error;
 use crate::state::checksum::{Algorithm, Checksum};
@@ -71,6 +72,7 @@ pub fn copy_object(
         ..CopyObjectOutput::default()
     };
     replace(step, (name, key), before.as_ref(), &object);
+    notify::created(s3, step, (name, key), (&object, "CopyObject"));
     Ok(output)
 }
 

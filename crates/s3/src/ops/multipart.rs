@@ -7,6 +7,7 @@ use super::fields::{
     algorithm, check_metadata, description, encryption, md5_hex, quoted, refuse, refuse_of_write,
     stated_checksum, tell_checksum, whole_seconds,
 };
+use super::notify;
 use super::object::{check_write, coverage, replace};
 use crate::error::Error;
 use crate::state::checksum::{Algorithm, Checksum, Coverage};
@@ -191,6 +192,7 @@ pub fn complete_multipart_upload(
     }
     records::delete_upload(step, name, id);
     replace(step, (name, key), before.as_ref(), &object);
+    notify::created(s3, step, (name, key), (&object, "CompleteMultipartUpload"));
     let mut output = CompleteMultipartUploadOutput {
         location: Some(format!("{}/{name}/{key}", step.caller.endpoint)),
         bucket: Some(name.clone()),

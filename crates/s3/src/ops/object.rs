@@ -3,11 +3,11 @@
 use pontoon_api::s3::*;
 use pontoon_core::{ApiError, Reply, Space, Step, StoreRead};
 
-use super::Answer;
 use super::fields::{
     check_metadata, description, encryption, md5_hex, quoted, refuse, refuse_of_write, stated_checksum,
     tell_checksum, whole_seconds,
 };
+use super::{Answer, notify};
 use crate::error::Error;
 use crate::state::checksum::{Algorithm, Checksum, Coverage};
 use crate::state::condition::{self, Conditions, Unmet};
@@ -62,6 +62,7 @@ pub fn put_object(s3: &mut S3, step: &mut Step<'_>, input: PutObjectInput) -> Re
         in_parts: false,
     };
     replace(step, (name, key), before.as_ref(), &object);
+    notify::created(s3, step, (name, key), (&object, "PutObject"));
     Ok(output)
 }
 
@@ -270,16 +271,22 @@ pub fn delete_object(
         if_match_size => "deletes under conditions of directory buckets",
     }
     check_version(input.version_id.as_deref())?;
-    delete(step, (name, key), input.if_match.as_deref())?;
+    delete(s3, step, (name, key), input.if_match.as_deref())?;
     Ok(DeleteObjectOutput::default())
 }
 
 /// Deletes an object; that it does not exist is no error, unless the client says that it should.
-fn delete(step: &mut Step<'_>, (bucket, key): (&str, &str), matches: Option<&str>) -> Result<(), Error> {
+fn delete(
+    s3: &mut S3,
+    step: &mut Step<'_>,
+    (bucket, key): (&str, &str),
+    matches: Option<&str>,
+) -> Result<(), Error> {
     let object = records::object(step, bucket, key);
     check_write(object.as_ref(), matches, None)?;
     if let Some(object) = object {
         records::delete_object(step, bucket, key, &object);
+        notify::deleted(s3, step, (bucket, key), &object);
     }
     Ok(())
 }
@@ -301,9 +308,10 @@ pub fn delete_objects(
         let place = (input.bucket.as_str(), Some(object.key.as_str()));
         let outcome = s3
             .bucket(step, "s3:DeleteObject", place, input.expected_bucket_owner.as_deref())
-            .and_then(|_| check_version(object.version_id.as_deref()))
+            .map(|_| ())
+            .and_then(|()| check_version(object.version_id.as_deref()))
             .and_then(|()| match (object.last_modified_time, object.size) {
-                (None, None) => delete(step, (&input.bucket, &object.key), object.e_tag.as_deref()),
+                (None, None) => delete(s3, step, (&input.bucket, &object.key), object.e_tag.as_deref()),
                 _ => Err(Error::Unsupported("deletes under conditions of directory buckets")),
             });
         match outcome {

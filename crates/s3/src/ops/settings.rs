@@ -115,7 +115,7 @@ pub fn put_bucket_versioning(
     Err(Error::Unsupported("versioning of buckets"))
 }
 
-fn keep(s3: &mut S3, step: &mut Step<'_>, name: String, bucket: Bucket) {
+pub(super) fn keep(s3: &mut S3, step: &mut Step<'_>, name: String, bucket: Bucket) {
     records::put_bucket(step, &name, &bucket);
     s3.buckets.insert(name, bucket);
 }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use pontoon_api::events::{self, PutEventsRequestEntry};
 use pontoon_api::s3::*;
 use pontoon_core::policy::PolicyMode;
 use pontoon_core::step::{Ground, Settings};
@@ -22,6 +23,8 @@ struct Bench {
     now: Timestamp,
     scope: Scope,
     caller: Caller,
+    /// What the event bus was told: whose, and what.
+    told: Vec<(Scope, PutEventsRequestEntry)>,
 }
 
 impl Bench {
@@ -37,6 +40,7 @@ impl Bench {
             now: Timestamp::from_secs(1_800_000_000),
             scope: Scope::default(),
             caller,
+            told: Vec::new(),
         };
         bench.create("bucket").unwrap();
         bench
@@ -48,8 +52,18 @@ impl Bench {
         let mut step = Step::new(self.now, self.scope, &self.caller, &mut self.ids, &mut self.parks, &ground);
         let reply = self.s3.call(&mut step, Box::new(request))?;
         assert_eq!(step.scope, self.scope, "the step keeps its scope");
-        let (batch, _) = step.finish();
+        let (batch, effects) = step.finish();
         self.store.apply(batch).unwrap();
+        for hop in effects.hops {
+            assert_eq!(hop.caller.principal, Principal::Service("s3.amazonaws.com"));
+            assert_eq!((hop.caller.account, hop.caller.depth), (hop.to.account, 1));
+            match *hop.request.into_any().downcast::<events::Request>().unwrap() {
+                events::Request::PutEvents(input) => {
+                    self.told.extend(input.entries.into_iter().map(|entry| (hop.to, entry)));
+                }
+                other => panic!("S3 only puts events: {other:?}"),
+            }
+        }
         let output = match reply {
             Reply::Ready(output) => output,
             Reply::Read(read) => read(self.store.snapshot().as_ref())?,
@@ -504,4 +518,137 @@ fn tags_are_kept_and_checked() {
     bench.call::<PutBucketTaggingOutput>(put(&["b", "a"])).unwrap();
     let tags: GetBucketTaggingOutput = bench.call(get()).unwrap();
     assert_eq!(tags.tag_set.iter().map(|tag| tag.key.as_str()).collect::<Vec<_>>(), ["b", "a"]);
+}
+
+#[test]
+fn a_bucket_tells_event_bridge_of_its_objects_if_it_is_asked_to() {
+    let mut bench = Bench::new();
+    bench.put("before", b"1").unwrap();
+    let configure = |configuration: NotificationConfiguration| {
+        Request::PutBucketNotificationConfiguration(PutBucketNotificationConfigurationInput {
+            bucket: "bucket".into(),
+            notification_configuration: configuration,
+            ..Default::default()
+        })
+    };
+    let on = NotificationConfiguration {
+        event_bridge_configuration: Some(EventBridgeConfiguration {}),
+        ..Default::default()
+    };
+    bench.call::<PutBucketNotificationConfigurationOutput>(configure(on)).unwrap();
+    // It is kept.
+    bench.s3 = S3::default();
+    bench.s3.load(bench.store.as_ref()).unwrap();
+    let get = Request::GetBucketNotificationConfiguration(GetBucketNotificationConfigurationInput {
+        bucket: "bucket".into(),
+        ..Default::default()
+    });
+    let shown: GetBucketNotificationConfigurationOutput = bench.call(get).unwrap();
+    assert!(shown.event_bridge_configuration.is_some());
+
+    bench.put("a \"key\"", b"hello").unwrap();
+    let copy = CopyObjectInput {
+        bucket: "bucket".into(),
+        key: "copy".into(),
+        copy_source: "bucket/before".into(),
+        ..Default::default()
+    };
+    bench.call::<CopyObjectOutput>(Request::CopyObject(copy)).unwrap();
+    let upload = bench.begin_upload(None, None);
+    let part = bench.upload(&upload, 1, b"part").unwrap();
+    let complete = CompleteMultipartUploadInput {
+        bucket: "bucket".into(),
+        key: "big".into(),
+        upload_id: upload,
+        multipart_upload: Some(CompletedMultipartUpload { parts: Some(vec![part]) }),
+        ..Default::default()
+    };
+    bench.call::<CompleteMultipartUploadOutput>(Request::CompleteMultipartUpload(complete)).unwrap();
+    let delete = |key: &str| {
+        Request::DeleteObject(DeleteObjectInput {
+            bucket: "bucket".into(),
+            key: key.into(),
+            ..Default::default()
+        })
+    };
+    bench.call::<DeleteObjectOutput>(delete("copy")).unwrap();
+    bench.call::<DeleteObjectOutput>(delete("copy")).unwrap();
+    let objects = ["before", "big"].map(|key| ObjectIdentifier { key: key.into(), ..Default::default() });
+    let many = DeleteObjectsInput {
+        bucket: "bucket".into(),
+        delete: Delete { objects: objects.into(), quiet: None },
+        ..Default::default()
+    };
+    bench.call::<DeleteObjectsOutput>(Request::DeleteObjects(many)).unwrap();
+
+    let mut sequencers = Vec::new();
+    let mut seen = Vec::new();
+    for (scope, entry) in std::mem::take(&mut bench.told) {
+        assert_eq!(scope, bench.scope);
+        assert_eq!(entry.source.as_deref(), Some("aws.s3"));
+        assert_eq!(entry.resources.unwrap(), ["arn:aws:s3:::bucket"]);
+        let detail: serde_json::Value = serde_json::from_str(&entry.detail.unwrap()).unwrap();
+        assert_eq!(detail["bucket"]["name"], "bucket");
+        assert_eq!((&detail["requester"], &detail["request-id"]), (&"000000000000".into(), &"r".into()));
+        sequencers.push(detail["object"]["sequencer"].as_str().unwrap().to_owned());
+        let (object, kind) = (&detail["object"], entry.detail_type.unwrap());
+        seen.push(format!(
+            "{kind}: {} {} {} {}",
+            detail["reason"], object["key"], object["size"], detail["deletion-type"]
+        ));
+    }
+    assert_eq!(
+        seen,
+        [
+            r#"Object Created: "PutObject" "a \"key\"" 5 null"#,
+            r#"Object Created: "CopyObject" "copy" 1 null"#,
+            r#"Object Created: "CompleteMultipartUpload" "big" 4 null"#,
+            r#"Object Deleted: "DeleteObject" "copy" null "Permanently Deleted""#,
+            r#"Object Deleted: "DeleteObject" "before" null "Permanently Deleted""#,
+            r#"Object Deleted: "DeleteObject" "big" null "Permanently Deleted""#,
+        ]
+    );
+    assert!(sequencers.is_sorted_by(|a, b| a < b), "{sequencers:?}");
+
+    bench
+        .call::<PutBucketNotificationConfigurationOutput>(configure(NotificationConfiguration::default()))
+        .unwrap();
+    bench.put("after", b"1").unwrap();
+    assert!(bench.told.is_empty());
+}
+
+#[test]
+fn notifications_to_others_than_event_bridge_are_refused_by_name() {
+    let mut bench = Bench::new();
+    for (configuration, what) in [
+        (
+            NotificationConfiguration {
+                queue_configurations: Some(vec![QueueConfiguration::default()]),
+                ..Default::default()
+            },
+            "queues",
+        ),
+        (
+            NotificationConfiguration {
+                topic_configurations: Some(vec![TopicConfiguration::default()]),
+                ..Default::default()
+            },
+            "topics",
+        ),
+        (
+            NotificationConfiguration {
+                lambda_function_configurations: Some(vec![LambdaFunctionConfiguration::default()]),
+                ..Default::default()
+            },
+            "functions",
+        ),
+    ] {
+        let request = Request::PutBucketNotificationConfiguration(PutBucketNotificationConfigurationInput {
+            bucket: "bucket".into(),
+            notification_configuration: configuration,
+            ..Default::default()
+        });
+        let error = bench.call::<PutBucketNotificationConfigurationOutput>(request).unwrap_err();
+        assert!(error.message.contains(what), "{error}");
+    }
 }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
-use pontoon_api::{cloudformation as api, dynamodb, sqs};
+use pontoon_api::{cloudformation as api, dynamodb, events, sqs};
 use pontoon_core::policy::PolicyMode;
 use pontoon_core::step::{Ground, Settings};
 use pontoon_core::{
@@ -25,12 +25,18 @@ pub(super) struct Fake {
     /// How often a new table is described as being created.
     pub(super) creating: u32,
     pub(super) calls: Vec<String>,
+    /// What the default event bus was told.
+    pub(super) told: Vec<events::PutEventsRequestEntry>,
 }
 
 impl Fake {
     pub(super) fn answer(&mut self, request: Box<dyn Request>) -> Settled {
         let operation = request.operation().name;
         let any = request.into_any();
+        let any = match any.downcast::<events::Request>() {
+            Ok(request) => return self.events(*request),
+            Err(any) => any,
+        };
         match any.downcast::<sqs::Request>() {
             Ok(request) => self.sqs(operation, *request),
             Err(any) => match any.downcast::<dynamodb::Request>() {
@@ -38,6 +44,14 @@ impl Fake {
                 Err(_) => panic!("{operation} is not among the scripted operations"),
             },
         }
+    }
+
+    fn events(&mut self, request: events::Request) -> Settled {
+        let events::Request::PutEvents(input) = request else {
+            panic!("stacks of these tests have no rules");
+        };
+        self.told.extend(input.entries);
+        Ok(Box::new(events::PutEventsOutput::default()))
     }
 
     pub(super) fn note(&mut self, operation: &str, name: &str) -> Result<(), ApiError> {
