@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use pontoon_api::{events, lambda, logs, sns, sqs};
+use pontoon_core::policy::IdentityPolicies;
 use pontoon_core::shape::Request;
 use pontoon_core::trace::one;
 use pontoon_core::{
@@ -22,7 +23,7 @@ use crate::ops::put_events::Relayed;
 use crate::state::api_destination::RetryAfter;
 use crate::state::json::JsonPath;
 use crate::state::target::{Destination, TargetRecord};
-use crate::{Events, PRINCIPAL};
+use crate::{Events, PRINCIPAL, Roles};
 
 /// Deliveries that may wait to be tried again; what fails beyond them is given up at once, so that memory has a bound.
 const WAITING_MAX: usize = 1_000_000;
@@ -62,6 +63,12 @@ enum Token {
     DeadLetter(Box<Delivery>),
 }
 
+/// Whom EventBridge acts as when it calls a target.
+pub(crate) struct Acting {
+    principal: Principal,
+    identity: Option<Arc<IdentityPolicies>>,
+}
+
 /// What is asked of another service.
 struct Asked {
     to: Scope,
@@ -83,25 +90,29 @@ impl Delivery {
         self.input.as_deref().unwrap_or(&self.event)
     }
 
-    fn caller(&self, step: &mut Step<'_>, principal: Option<Principal>) -> Caller {
+    /// The service itself, or whom it acts as.
+    pub(crate) fn caller(&self, step: &mut Step<'_>, acting: Option<Acting>) -> Caller {
         step.scope = self.scope();
         let mut caller = step.hop_caller(PRINCIPAL, &self.rule_arn, one(TraceId(self.event_id)));
         caller.depth = self.depth.saturating_add(1);
-        if let Some(principal) = principal {
+        if let Some(Acting { principal, identity }) = acting {
             caller.principal = principal;
+            caller.identity = identity;
         }
         caller
     }
 
-    /// In whose name the target is called: the service's own, or for buses and targets with a role the account's.
-    ///
-    /// DEVIATION: what the role itself may do is not asked, only what the target's policy says of the role's account.
-    fn principal(&self, destination: &Destination) -> Option<Principal> {
-        let role =
-            self.target.role_arn.as_deref().and_then(Arn::parse).and_then(|arn| arn.account.parse().ok());
-        match (role, destination) {
-            (Some(account), _) => Some(Principal::Account(account)),
-            (None, Destination::Bus(..)) => Some(Principal::Account(self.scope().account)),
+    /// In whose name the target is called if not the service's own: its role's, or for a bus without one the account's. A role that is not in IAM may
+    /// do nothing.
+    pub(crate) fn acting(&self, roles: &Roles, destination: &Destination) -> Option<Acting> {
+        match (self.target.role_arn.as_deref(), destination) {
+            (Some(arn), _) => Some(Acting {
+                principal: Principal::Role { arn: arn.into(), session: Arc::clone(&self.rule) },
+                identity: roles(arn),
+            }),
+            (None, Destination::Bus(..)) => {
+                Some(Acting { principal: Principal::Account(self.scope().account), identity: None })
+            }
             (None, _) => None,
         }
     }
@@ -213,7 +224,7 @@ impl Events {
             return;
         }
         self.metrics.count(step.now, &delivery.series(), &[Count::Created, Count::Attempts]);
-        let hop = attempt(step, &delivery, 1);
+        let hop = attempt(&self.roles, step, &delivery, 1);
         send(step, hop, delivery.scope(), Token::First(Box::new(delivery)));
     }
 
@@ -239,7 +250,7 @@ impl Events {
             return;
         }
         self.metrics.count(step.now, &delivery.series(), &[Count::Attempts, Count::RetryAttempts]);
-        let hop = attempt(step, &delivery, failed + 1);
+        let hop = attempt(&self.roles, step, &delivery, failed + 1);
         send(step, hop, delivery.scope(), Token::Again(id));
     }
 
@@ -383,17 +394,16 @@ impl Events {
 }
 
 /// An attempt as a hop whose outcome nobody waits for yet.
-fn attempt(step: &mut Step<'_>, delivery: &Delivery, attempt: u32) -> Hop {
+fn attempt(roles: &Roles, step: &mut Step<'_>, delivery: &Delivery, attempt: u32) -> Hop {
     let Ok(destination) = Destination::of(&delivery.target.arn) else {
         unreachable!("only targets with a destination are put");
     };
-    let principal = delivery.principal(&destination);
     if let Destination::LogGroup(to, group) = &destination {
         let request = logs::Request::CreateLogStream(logs::CreateLogStreamInput {
             log_group_name: group.clone(),
             log_stream_name: delivery.log_stream(),
         });
-        let caller = delivery.caller(step, principal.clone());
+        let caller = delivery.caller(step, delivery.acting(roles, &destination));
         let (to, resource) = (*to, delivery.target.arn.as_str().into());
         step.hop(Hop {
             to,
@@ -406,7 +416,7 @@ fn attempt(step: &mut Step<'_>, delivery: &Delivery, attempt: u32) -> Hop {
         });
     }
     let Asked { to, request, resource } = delivery.ask(&step.settings().endpoint.clone(), &destination);
-    let caller = delivery.caller(step, principal);
+    let caller = delivery.caller(step, delivery.acting(roles, &destination));
     Hop { to, caller, request, resource, attempt, traced: true, ticket: None }
 }
 

@@ -8,8 +8,8 @@ use bytes::Bytes;
 use pontoon_core::trace::one;
 use pontoon_core::work::{HttpCall, HttpResult};
 use pontoon_core::{
-    ApiError, Arn, Dispatch, HashMap, Scope, ServiceId, Space, Step, Timestamp, TraceId, TraceNote,
-    TraceOutcome, TraceRecord, Work,
+    Access, ApiError, Arn, Dispatch, HashMap, PolicyMode, Scope, ServiceId, Space, Step, Timestamp, TraceId,
+    TraceNote, TraceOutcome, TraceRecord, Work,
 };
 
 use crate::deliver::Delivery;
@@ -268,6 +268,7 @@ impl Events {
         id: u64,
         delivery: &Delivery,
     ) -> Result<Option<HttpCall>, ApiError> {
+        self.may_invoke(step, id, delivery)?;
         let missing = |what: String| ApiError::client("ResourceNotFoundException", what);
         let is_old = self.outbox.progress(id).is_some_and(|progress| {
             let age = step.now.since(Timestamp::from_millis(progress.created_millis));
@@ -325,6 +326,26 @@ impl Events {
             delivery.target.http.as_ref(),
             (&delivery.event, delivery.input()),
         )))
+    }
+
+    /// Checks that the target's role may invoke the API destination.
+    fn may_invoke(&self, step: &mut Step<'_>, id: u64, delivery: &Delivery) -> Result<(), ApiError> {
+        let Ok(destination) = Destination::of(&delivery.target.arn) else { return Ok(()) };
+        let caller = delivery.caller(step, delivery.acting(&self.roles, &destination));
+        let resource = delivery.target.arn.as_str();
+        let access = Access { action: "events:InvokeApiDestination", resource, policy: None, context: &[] };
+        let Some(denial) = access.denied(&caller, step.scope, step.now) else { return Ok(()) };
+        if step.settings().policies == PolicyMode::Enforce {
+            return Err(ApiError::client("AccessDeniedException", denial.message));
+        }
+        if self.outbox.progress(id).is_some_and(|progress| progress.attempts == 0) {
+            let reason = format!("AWS would have denied this: {}", denial.message);
+            let mut record =
+                TraceRecord::delivered(step.now, "InvokeApiDestination", delivery.rule_arn.clone(), resource);
+            record.reason = Some(reason);
+            step.note(TraceNote { traces: one(TraceId(delivery.event_id)), record });
+        }
+        Ok(())
     }
 
     /// A request ended: that of a delivery, or one for a token.

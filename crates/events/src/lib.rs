@@ -27,6 +27,7 @@ pub mod state;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use pontoon_core::policy::IdentityPolicies;
 use pontoon_core::{Access, Arn, HashMap, Outbox, Scope, ServiceId, Space, Step, Timestamp};
 
 use crate::archives::Archives;
@@ -43,9 +44,12 @@ pub use crate::error::Error;
 /// The principal in whose name EventBridge calls other services.
 pub(crate) const PRINCIPAL: &str = "events.amazonaws.com";
 
+/// Tells what a role may do, by its ARN; `None` if there is no such role.
+pub type Roles = Arc<dyn Fn(&str) -> Option<Arc<IdentityPolicies>> + Send + Sync>;
+
 /// The buses of all accounts and regions.
-#[derive(Debug)]
 pub struct Events {
+    roles: Roles,
     buses: HashMap<Scope, BTreeMap<String, Bus>>,
     outbox: Outbox<Delivery>,
     kept: Kept,
@@ -57,9 +61,12 @@ pub struct Events {
     destinations: Destinations,
 }
 
-impl Default for Events {
-    fn default() -> Self {
+impl Events {
+    /// No buses but the default ones yet. `roles` tells what the roles of targets may do.
+    #[must_use]
+    pub fn new(roles: Roles) -> Self {
         Self {
+            roles,
             buses: HashMap::default(),
             outbox: Outbox::new(ServiceId::Events),
             kept: Kept::default(),
@@ -70,9 +77,7 @@ impl Default for Events {
             destinations: Destinations::default(),
         }
     }
-}
 
-impl Events {
     /// The bus that a name or an ARN means: its scope and its name. It need not exist.
     fn locate(step: &Step<'_>, bus: Option<&str>) -> Result<(Scope, String), Error> {
         let bus = bus.unwrap_or(DEFAULT);

@@ -30,6 +30,9 @@ pub struct BusRecord {
     pub description: Option<String>,
     /// Policy, JSON as it was put.
     pub policy: Option<String>,
+    /// ARN of the queue for events that the bus cannot decrypt, of which there are none.
+    #[serde(default)]
+    pub dead_letter: Option<String>,
     /// Tags.
     pub tags: BTreeMap<String, String>,
     /// Created, milliseconds.
@@ -46,6 +49,7 @@ impl BusRecord {
         Self {
             description: None,
             policy: None,
+            dead_letter: None,
             tags: BTreeMap::new(),
             created_millis: millis,
             modified_millis: millis,

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use pontoon_api::{events, lambda, logs, sns, sqs};
+use pontoon_core::policy::{Document, IdentityPolicies};
 use pontoon_core::step::{Effects, Ground, Settings};
 use pontoon_core::work::{HttpCall, HttpResult};
 use pontoon_core::{
@@ -23,6 +24,7 @@ pub struct Sent {
     pub what: &'static str,
     pub resource: String,
     pub principal: Principal,
+    pub has_identity: bool,
     pub source_arn: String,
     pub attempt: u32,
     pub at: Timestamp,
@@ -42,6 +44,8 @@ pub struct Bench {
     pub failures: Failures,
     /// Requests that left EventBridge and have no answer yet.
     pub work: Vec<(Scope, u64, HttpCall)>,
+    /// How many commands were applied, each as one batch.
+    pub commands: usize,
     ids: Ids,
     next_park: u64,
 }
@@ -50,11 +54,26 @@ pub fn scope() -> Scope {
     Scope::default()
 }
 
+/// EventBridge among three roles: `invoke` may do everything, `idle` nothing, and `other` is of another account.
+fn fresh() -> Events {
+    Events::new(Arc::new(|arn| {
+        let all = r#"{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"*","Resource":"*"}}"#;
+        match arn.rsplit('/').next() {
+            Some("invoke" | "other") => {
+                let documents = vec![Document::parse_identity(all).unwrap()];
+                Some(Arc::new(IdentityPolicies { documents, ..Default::default() }))
+            }
+            Some("idle") => Some(Arc::default()),
+            _ => None,
+        }
+    }))
+}
+
 impl Bench {
     pub fn new() -> Self {
         let endpoint: Arc<str> = "http://127.0.0.1:4566".into();
         Self {
-            events: Events::default(),
+            events: fresh(),
             store: pontoon_store::memory(),
             now: Timestamp::parse_iso("2026-01-31T12:00:00Z").unwrap(),
             caller: Caller::of_account(scope().account, "r", Arc::clone(&endpoint)),
@@ -64,6 +83,7 @@ impl Bench {
             metrics: Vec::new(),
             failures: Box::new(|_| None),
             work: Vec::new(),
+            commands: 0,
             ids: Ids::from_seed(1),
             next_park: 0,
         }
@@ -71,7 +91,7 @@ impl Bench {
 
     /// The same after a restart: only what the store holds is left.
     pub fn restart(&mut self) {
-        self.events = Events::default();
+        self.events = fresh();
         self.events.load(self.store.as_ref()).unwrap();
         self.work.clear();
         let caller = self.caller.clone();
@@ -136,6 +156,7 @@ impl Bench {
             self.hop(hop, &mut batch, &mut hops);
         }
         self.store.apply(batch).unwrap();
+        self.commands += 1;
     }
 
     fn step(
@@ -171,6 +192,7 @@ impl Bench {
             what,
             resource: resource.to_string(),
             principal: caller.principal.clone(),
+            has_identity: caller.identity.is_some(),
             source_arn: caller.source_arn.as_deref().unwrap_or_default().to_owned(),
             attempt,
             at: self.now,

@@ -659,3 +659,131 @@ fn nobody_outside_can_say_that_an_event_was_relayed() {
     assert_ne!(entries[0].event_id.as_deref(), Some("3fb30631-6bd5-44a8-99c6-e583a1f137b1"));
     assert!(bench.sent[0].content.contains(r#""account":"000000000000""#));
 }
+
+#[test]
+fn a_target_with_a_role_is_called_in_its_name_and_may_do_what_it_may() {
+    let role = |name: &str| Some(format!("arn:aws:iam::000000000000:role/{name}"));
+    let mut bench = Bench::with_rule(Target { role_arn: role("invoke"), ..to(queue("q")) });
+    bench.put_event("default", "s", "{}");
+    let expected = Principal::Role { arn: role("invoke").unwrap().into(), session: "r".into() };
+    assert_eq!(bench.sent[0].principal, expected);
+    assert!(bench.sent[0].has_identity, "what the role may do goes with it");
+    assert_eq!(
+        message(bench.put_target("default", "r", Target { role_arn: role("gone"), ..to(queue("q")) })),
+        "ValidationException: Provided role 'arn:aws:iam::000000000000:role/gone' cannot be assumed by principal 'events.amazonaws.com'."
+    );
+    bench.settings.policies = PolicyMode::Warn;
+    bench.put_target("default", "r", Target { role_arn: role("gone"), ..to(queue("q")) }).unwrap();
+}
+
+#[test]
+fn one_event_goes_to_a_hundred_queues_in_one_command() {
+    let mut bench = Bench::new();
+    for rule in 0..20 {
+        let name = format!("r{rule}");
+        bench.put_rule("default", &name, r#"{"source":["s"]}"#).unwrap();
+        let target = |number: usize| Target {
+            id: number.to_string(),
+            arn: queue(&format!("q{}", rule * 5 + number)),
+            ..Default::default()
+        };
+        bench
+            .call(Request::PutTargets(PutTargetsInput {
+                rule: name,
+                event_bus_name: None,
+                targets: (0..5).map(target).collect(),
+            }))
+            .unwrap();
+    }
+    let commands = bench.commands;
+    bench.put_event("default", "s", "{}");
+    assert_eq!((bench.sent.len(), bench.commands - commands), (100, 1));
+    let mut queues: Vec<&str> = bench.sent.iter().map(|sent| sent.resource.as_str()).collect();
+    queues.sort_unstable();
+    queues.dedup();
+    assert_eq!(queues.len(), 100);
+}
+
+#[test]
+fn every_recorded_schedule_is_taken() {
+    let mut bench = Bench::new();
+    for expression in [
+        "cron(0 10 * * ? *)",
+        "cron(15 12 * * ? *)",
+        "cron(0 18 ? * MON-FRI *)",
+        "cron(0 8 1 * ? *)",
+        "cron(0/15 * * * ? *)",
+        "cron(0/10 * ? * MON-FRI *)",
+        "cron(0/5 8-17 ? * MON-FRI *)",
+        "cron(0/30 20-23 ? * MON-FRI *)",
+        "cron(0/30 0-2 ? * MON-FRI *)",
+        "cron(0 2 ? * SAT *)",
+        "cron(0 12 * * ? *)",
+        "cron(5,35 14 * * ? *)",
+        "cron(15 10 ? * 6L 2002-2005)",
+        "cron(0 2 ? * SAT#3 *)",
+        "cron(* * ? * SAT#3 *)",
+        "cron(0/5 5 ? JAN 1-5 2022)",
+        "rate(1 minute)",
+        "rate(1 hour)",
+        "rate(1 day)",
+        "rate(5 days)",
+    ] {
+        let put = Request::PutRule(PutRuleInput {
+            name: "r".into(),
+            schedule_expression: Some(expression.into()),
+            ..Default::default()
+        });
+        bench.call(put).unwrap();
+    }
+}
+
+#[test]
+fn a_bus_has_a_dead_letter_queue_for_what_it_cannot_decrypt() {
+    let mut bench = Bench::new();
+    let config = |arn: &str| Some(DeadLetterConfig { arn: Some(arn.to_owned()) });
+    let create = |arn: &str| {
+        Request::CreateEventBus(CreateEventBusInput {
+            name: "b".into(),
+            dead_letter_config: config(arn),
+            ..Default::default()
+        })
+    };
+    for bad in ["x".to_owned(), queue("q.fifo"), scope().arn("sns", "t")] {
+        assert!(message(bench.call(create(&bad))).starts_with("ValidationException"));
+    }
+    let created: CreateEventBusOutput = output(bench.call(create(&queue("dlq"))));
+    assert_eq!(created.dead_letter_config, config(&queue("dlq")));
+    bench.restart();
+    let describe = || Request::DescribeEventBus(DescribeEventBusInput { name: Some("b".into()) });
+    let described: DescribeEventBusOutput = output(bench.call(describe()));
+    assert_eq!(described.dead_letter_config, config(&queue("dlq")));
+    let update = |dead_letter_config| {
+        Request::UpdateEventBus(UpdateEventBusInput {
+            name: Some("b".into()),
+            dead_letter_config,
+            ..Default::default()
+        })
+    };
+    let updated: UpdateEventBusOutput = output(bench.call(update(None)));
+    assert_eq!(updated.dead_letter_config, config(&queue("dlq")), "what is not given stays");
+    let updated: UpdateEventBusOutput = output(bench.call(update(Some(DeadLetterConfig { arn: None }))));
+    assert_eq!(updated.dead_letter_config, None);
+    for (option, input) in [
+        (
+            "LogConfig",
+            CreateEventBusInput {
+                log_config: Some(LogConfig { level: Some("INFO".into()), ..Default::default() }),
+                ..Default::default()
+            },
+        ),
+        (
+            "KmsKeyIdentifier",
+            CreateEventBusInput { kms_key_identifier: Some("k".into()), ..Default::default() },
+        ),
+    ] {
+        let error =
+            message(bench.call(Request::CreateEventBus(CreateEventBusInput { name: "c".into(), ..input })));
+        assert!(error.starts_with("NotSupportedByPontoon") && error.contains(option), "{error}");
+    }
+}

@@ -18,7 +18,7 @@ pub fn all(directory: &Directory, certificates: &Certificates) -> Vec<Box<dyn Se
         Box::new(Sns::new(certificates.clone())),
         Box::new(pontoon_dynamodb::DynamoDb::default()),
         Box::new(pontoon_lambda::Lambda::new(roles(directory))),
-        Box::new(pontoon_events::Events::default()),
+        Box::new(pontoon_events::Events::new(roles(directory))),
         Box::new(pontoon_cloudformation::CloudFormation::new(Some(roles(directory)))),
     ]
 }

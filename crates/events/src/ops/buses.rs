@@ -6,6 +6,7 @@ use pontoon_api::events::*;
 use pontoon_core::{Space, Step, Timestamp};
 
 use super::page::page;
+use super::targets::check_dead_letter;
 use super::{Answer, authorize, tags};
 use crate::records::{self, BusRecord};
 use crate::state::bus::{Bus, DEFAULT};
@@ -36,7 +37,9 @@ pub fn create(
     if name.contains('/') {
         return Err(Error::parameter("Name", "The name of a custom event bus cannot contain '/'."));
     }
-    refuse_options(kms_key_identifier, dead_letter_config, log_config)?;
+    refuse_options(kms_key_identifier, log_config)?;
+    let dead_letter = dead_letter_config.and_then(|config| config.arn).filter(|arn| !arn.is_empty());
+    check_dead_letter(dead_letter.as_deref())?;
     if events.bus_mut(step.now, step.scope, &name).is_some() {
         return Err(Error::BusExists(name));
     }
@@ -46,23 +49,24 @@ pub fn create(
     }
     let mut record = BusRecord::new(step.now);
     record.description.clone_from(&description);
+    record.dead_letter.clone_from(&dead_letter);
     tags::add(&mut record.tags, given.unwrap_or_default())?;
     buses.insert(name.clone(), Bus::new(step.scope, &name, record));
     events.write_bus(step, step.scope, &name);
-    Ok(CreateEventBusOutput { event_bus_arn: Some(arn), description, ..Default::default() }.into())
+    Ok(CreateEventBusOutput {
+        event_bus_arn: Some(arn),
+        description,
+        dead_letter_config: dead_letter.map(|arn| DeadLetterConfig { arn: Some(arn) }),
+        ..Default::default()
+    }
+    .into())
 }
 
-/// What belongs to encryption with own keys and to bus logs is not there to be configured.
-fn refuse_options(
-    kms_key: Option<String>,
-    dead_letter: Option<DeadLetterConfig>,
-    log: Option<LogConfig>,
-) -> Result<(), Error> {
+/// Encryption with own keys and bus logs are not there to be configured. A dead-letter queue is: it gets what a bus cannot decrypt with such a key (user
+/// guide, "Using dead-letter queues to capture encrypted event errors"), which is nothing.
+fn refuse_options(kms_key: Option<String>, log: Option<LogConfig>) -> Result<(), Error> {
     if kms_key.is_some_and(|key| !key.is_empty()) {
         return Err(Error::Unsupported("KmsKeyIdentifier of an event bus".into()));
-    }
-    if dead_letter.is_some_and(|config| config.arn.is_some()) {
-        return Err(Error::Unsupported("DeadLetterConfig of an event bus".into()));
     }
     if log.is_some_and(|log| log.level.is_some_and(|level| level != "OFF")) {
         return Err(Error::Unsupported("LogConfig of an event bus".into()));
@@ -99,6 +103,7 @@ pub fn describe(
         arn: Some(bus.arn.to_string()),
         description: record.description.clone(),
         policy: record.policy.clone(),
+        dead_letter_config: record.dead_letter.clone().map(|arn| DeadLetterConfig { arn: Some(arn) }),
         creation_time: Some(Timestamp::from_millis(record.created_millis)),
         last_modified_time: Some(Timestamp::from_millis(record.modified_millis)),
         ..Default::default()
@@ -114,16 +119,29 @@ pub fn update(
     let UpdateEventBusInput { name, kms_key_identifier, description, dead_letter_config, log_config } = input;
     let now = step.now;
     let (scope, name, bus) = events.open(step, name.as_deref(), "events:UpdateEventBus")?;
-    refuse_options(kms_key_identifier, dead_letter_config, log_config)?;
+    refuse_options(kms_key_identifier, log_config)?;
+    if let Some(config) = dead_letter_config {
+        let dead_letter = config.arn.filter(|arn| !arn.is_empty());
+        check_dead_letter(dead_letter.as_deref())?;
+        bus.record.dead_letter = dead_letter;
+    }
     let arn = bus.arn.to_string();
     // What is not given stays as it is.
     if description.is_some() {
         bus.record.description = description;
     }
     let description = bus.record.description.clone();
+    let dead_letter = bus.record.dead_letter.clone();
     bus.record.modified_millis = now.millis();
     events.write_bus(step, scope, &name);
-    Ok(UpdateEventBusOutput { arn: Some(arn), name: Some(name), description, ..Default::default() }.into())
+    Ok(UpdateEventBusOutput {
+        arn: Some(arn),
+        name: Some(name),
+        description,
+        dead_letter_config: dead_letter.map(|arn| DeadLetterConfig { arn: Some(arn) }),
+        ..Default::default()
+    }
+    .into())
 }
 
 pub fn list(

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use pontoon_api::events::*;
-use pontoon_core::Step;
+use pontoon_core::{PolicyMode, Step};
 
 use super::Answer;
 use super::page::page;
@@ -23,6 +23,7 @@ pub fn put(events: &mut Events, step: &mut Step<'_>, input: PutTargetsInput) -> 
     refuse_managed(Some(found.2), &input.rule, None)?;
     let (scope, bus_name, mut rule) = (found.0, found.1, found.2.clone());
     for target in input.targets {
+        check_role(events, step, target.role_arn.as_deref())?;
         let target = checked(target)?;
         match rule.targets.iter_mut().find(|before| before.record.id == target.record.id) {
             Some(before) => *before = target,
@@ -35,6 +36,17 @@ pub fn put(events: &mut Events, step: &mut Step<'_>, input: PutTargetsInput) -> 
     rule.record.targets = records_of(&rule);
     events.put_rule(step, (scope, &bus_name), &Arc::from(input.rule.as_str()), rule);
     Ok(PutTargetsOutput { failed_entry_count: Some(0), failed_entries: Some(Vec::new()) }.into())
+}
+
+/// Checks that a role is there to be assumed. Only where policies are enforced: otherwise rules work without one.
+fn check_role(events: &Events, step: &Step<'_>, arn: Option<&str>) -> Result<(), Error> {
+    let is_enforced = step.settings().policies == PolicyMode::Enforce;
+    match arn.filter(|arn| is_enforced && (events.roles)(arn).is_none()) {
+        Some(arn) => Err(Error::Validation(format!(
+            "Provided role '{arn}' cannot be assumed by principal 'events.amazonaws.com'."
+        ))),
+        None => Ok(()),
+    }
 }
 
 fn records_of(rule: &BusRule) -> Vec<Arc<TargetRecord>> {
@@ -137,7 +149,8 @@ fn http_target(id: &str, is_api: bool, parameters: HttpParameters) -> Result<Htt
     Ok(HttpTarget { path, headers, query: query_string_parameters.unwrap_or_default() })
 }
 
-fn check_dead_letter(arn: Option<&str>) -> Result<(), Error> {
+/// Checks that a dead-letter queue is a standard queue.
+pub fn check_dead_letter(arn: Option<&str>) -> Result<(), Error> {
     match arn.map(Destination::of) {
         None => Ok(()),
         Some(Ok(Destination::Queue(_, name))) if !name.ends_with(".fifo") => Ok(()),

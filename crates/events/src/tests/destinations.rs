@@ -533,3 +533,23 @@ fn a_deleted_destination_is_no_resource() {
     bench.emit("{}");
     assert!(attributes(&bench.sent[0]).contains(&"ERROR_CODE=NO_RESOURCE".to_owned()));
 }
+
+#[test]
+fn a_role_that_may_not_invoke_a_destination_does_not() {
+    let mut bench = Bench::with_destination("BASIC", basic(), None);
+    let target = |bench: &mut Bench| Target {
+        role_arn: Some("arn:aws:iam::000000000000:role/idle".into()),
+        dead_letter_config: Some(DeadLetterConfig { arn: Some(queue("dlq")) }),
+        ..to(bench.destination().api_destination_arn.unwrap())
+    };
+    let target = target(&mut bench);
+    bench.put_target("default", "r", target).unwrap();
+    bench.emit("{}");
+    assert!(bench.work.is_empty());
+    assert!(attributes(&bench.sent[0]).contains(&"ERROR_CODE=NO_PERMISSIONS".to_owned()));
+    bench.settings.policies = PolicyMode::Warn;
+    bench.emit("{}");
+    assert_eq!(bench.work.len(), 1);
+    let told = bench.notes.last().and_then(|note| note.reason.clone()).unwrap();
+    assert!(told.contains("events:InvokeApiDestination"), "{told}");
+}
