@@ -28,6 +28,7 @@ pub struct Source {
 pub const SOURCES: &[Source] = &[
     Source { module: "sqs", id: "sqs" },
     Source { module: "events", id: "events" },
+    Source { module: "scheduler", id: "scheduler" },
     Source { module: "sns", id: "sns" },
     Source { module: "lambda", id: "lambda" },
     Source { module: "dynamodb", id: "dynamodb" },

@@ -34,6 +34,9 @@ pub struct Metadata {
     /// The protocols that SDKs speak: `json`, `query`, `rest-json`, `rest-xml`, `smithy-rpc-v2-cbor`.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub protocols: Vec<String>,
+    /// The one protocol, in published models that name no list of them.
+    #[serde(skip_serializing)]
+    protocol: Option<String>,
     /// `1.0` or `1.1`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub json_version: Option<String>,
@@ -228,6 +231,9 @@ impl Model {
         self.operations = kept;
         let reachable = self.reachable(self.operations.values().flat_map(Operation::roots));
         self.shapes.retain(|name, _| reachable.contains(name));
+        if self.metadata.protocols.is_empty() {
+            self.metadata.protocols.extend(self.metadata.protocol.take());
+        }
         if self.metadata.protocols.is_empty() {
             return Err("the model names no protocols".to_owned());
         }

@@ -35,6 +35,7 @@ macro_rules! services {
 services! {
     "sqs" sqs,
     "events" events,
+    "scheduler" scheduler,
     "sns" sns,
     "lambda" lambda,
     "dynamodb" dynamodb,

@@ -7,6 +7,7 @@ mod context;
 mod denial;
 mod document;
 mod evaluate;
+mod role;
 #[cfg(test)]
 mod tests;
 mod wildcard;
@@ -17,6 +18,7 @@ use crate::time::Timestamp;
 
 pub use self::denial::Denial;
 pub use self::document::{DOCUMENT_BYTES_MAX, Document};
+pub use self::role::{Assuming, ServiceRole, ServiceRoles};
 
 /// What a denial does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

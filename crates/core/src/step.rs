@@ -44,13 +44,15 @@ pub enum ServiceId {
     Lambda,
     /// Buses and rules.
     Events,
+    /// Schedules and their groups.
+    Scheduler,
     /// Stacks.
     CloudFormation,
 }
 
 impl ServiceId {
     /// All services in order.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Identity,
         Self::S3,
         Self::Logs,
@@ -60,6 +62,7 @@ impl ServiceId {
         Self::DynamoDb,
         Self::Lambda,
         Self::Events,
+        Self::Scheduler,
         Self::CloudFormation,
     ];
 
@@ -76,6 +79,7 @@ impl ServiceId {
             Self::DynamoDb => "dynamodb",
             Self::Lambda => "lambda",
             Self::Events => "events",
+            Self::Scheduler => "scheduler",
             Self::CloudFormation => "cloudformation",
         }
     }

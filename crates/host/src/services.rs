@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use pontoon_core::Service;
+use pontoon_core::policy::ServiceRoles;
 use pontoon_identity::{Directory, Identity};
 use pontoon_sns::{Certificates, Sns};
 
@@ -19,6 +20,7 @@ pub fn all(directory: &Directory, certificates: &Certificates) -> Vec<Box<dyn Se
         Box::new(pontoon_dynamodb::DynamoDb::default()),
         Box::new(pontoon_lambda::Lambda::new(roles(directory))),
         Box::new(pontoon_events::Events::new(roles(directory))),
+        Box::new(pontoon_scheduler::Scheduler::new(service_roles(directory))),
         Box::new(pontoon_cloudformation::CloudFormation::new(Some(roles(directory)))),
     ]
 }
@@ -27,4 +29,10 @@ pub fn all(directory: &Directory, certificates: &Certificates) -> Vec<Box<dyn Se
 fn roles(directory: &Directory) -> pontoon_lambda::Roles {
     let directory = directory.clone();
     Arc::new(move |arn| directory.policies_of_role(arn))
+}
+
+/// The roles that services act in on behalf of schedules.
+fn service_roles(directory: &Directory) -> ServiceRoles {
+    let directory = directory.clone();
+    Arc::new(move |arn| directory.service_role(arn))
 }

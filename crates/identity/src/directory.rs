@@ -6,7 +6,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
-use pontoon_core::policy::IdentityPolicies;
+use pontoon_core::policy::{Document, IdentityPolicies, ServiceRole};
 use pontoon_core::{Account, Principal, Timestamp};
 
 use crate::state::session::Session;
@@ -27,6 +27,7 @@ struct Shared {
 struct Published {
     id: Arc<str>,
     policies: Arc<IdentityPolicies>,
+    trust: Arc<Document>,
 }
 
 /// In whose name requests with certain credentials are made.
@@ -72,8 +73,17 @@ impl Directory {
         self.read().roles.get(arn).map(|role| Arc::clone(&role.policies))
     }
 
-    pub(crate) fn set_role(&self, arn: &str, id: &str, policies: Arc<IdentityPolicies>) {
-        self.write().roles.insert(arn.into(), Published { id: id.into(), policies });
+    /// What a role may do and who may assume it, by its ARN; `None` if there is no such role.
+    #[must_use]
+    pub fn service_role(&self, arn: &str) -> Option<ServiceRole> {
+        let shared = self.read();
+        let role = shared.roles.get(arn)?;
+        Some(ServiceRole { policies: Arc::clone(&role.policies), trust: Arc::clone(&role.trust) })
+    }
+
+    pub(crate) fn set_role(&self, arn: &str, id: &str, policies: IdentityPolicies, trust: Document) {
+        let published = Published { id: id.into(), policies: Arc::new(policies), trust: Arc::new(trust) };
+        self.write().roles.insert(arn.into(), published);
     }
 
     pub(crate) fn remove_role(&self, arn: &str) {

@@ -1,6 +1,6 @@
 //! What IAM keeps of each account, and what can be said of it.
 //!
-//! Invariant: whatever changes a role's policies is followed by [`State::publish`], so that the [`Directory`] never gives old ones.
+//! Invariant: whatever changes a role's policies or trust is followed by [`State::publish`], so that the [`Directory`] never gives old ones.
 
 pub mod name;
 pub mod policy;
@@ -8,7 +8,6 @@ pub mod role;
 pub mod session;
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::Arc;
 
 use pontoon_core::Account;
 use pontoon_core::policy::{Document, IdentityPolicies};
@@ -123,8 +122,9 @@ impl State {
     pub fn publish(&self, account: Account, role_name: &str) {
         let Some(state) = self.account(account) else { return };
         let Some(role) = state.roles.get(&name::key(role_name)) else { return };
-        let policies = Arc::new(state.policies_of(account, role));
-        self.directory.set_role(&role.name.arn(Kind::Role, account), &role.id, policies);
+        let policies = state.policies_of(account, role);
+        let trust = role.trust.document.clone();
+        self.directory.set_role(&role.name.arn(Kind::Role, account), &role.id, policies, trust);
     }
 
     /// Tells the directory about every role that uses a managed policy.

@@ -17,6 +17,11 @@ const EQUIVALENT: &[(&str, &str)] = &[
         r"(^(?!(system\x2e)))(^[_a-zA-Z0-9])([^$]*)",
         r"[_a-rt-zA-Z0-9][^$]*|s|s[^y$][^$]*|sy|sy[^s$][^$]*|sys|sys[^t$][^$]*|syst|syst[^e$][^$]*|syste|syste[^m$][^$]*|system|system[^.$][^$]*",
     ),
+    // EventBridge's source of an event, for Scheduler: not AWS's own, or a path.
+    (
+        r"^(?=[/\.\-_A-Za-z0-9]+)((?!aws\.).*)|(\$(\.[\w_-]+(\[(\d+|\*)\])*)*)$",
+        r"[/\.\-_b-zA-Z0-9].*|a|a[^w].*|aw|aw[^s].*|aws|aws[^.].*|(\$(\.[\w_-]+(\[(\d+|\*)\])*)*)",
+    ),
     // EventBridge's path parameter: not blank.
     (r"^(?!\s*$).+", r".*\S.*"),
 ];

@@ -7,7 +7,7 @@ use serde::Deserialize;
 /// The crates from the bottom up; a crate may depend on those of lower rows only.
 const LAYERS: &[&[&str]] = &[
     &["pontoon-core"],
-    &["pontoon-pattern", "pontoon-wire", "pontoon-api", "pontoon-store"],
+    &["pontoon-pattern", "pontoon-schedule", "pontoon-wire", "pontoon-api", "pontoon-store"],
     crate::tidy::rooms::SERVICES,
     &["pontoon-host"],
     &["pontoon-cli", "pontoon-sim", "pontoon-test", "bench"],

@@ -6,6 +6,7 @@ use std::path::Path;
 pub const SERVICES: &[&str] = &[
     "pontoon-sqs",
     "pontoon-events",
+    "pontoon-scheduler",
     "pontoon-sns",
     "pontoon-lambda",
     "pontoon-dynamodb",

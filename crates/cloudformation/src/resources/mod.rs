@@ -12,6 +12,7 @@ mod iam;
 mod lambda;
 mod logs;
 mod s3;
+mod scheduler;
 mod sns;
 mod sqs;
 mod tags;
@@ -241,6 +242,8 @@ static TYPES: LazyLock<Vec<ResourceType>> = LazyLock::new(|| {
         "Logs.LogGroup", "LogGroupName", 512, logs::LogGroup;
         "S3.Bucket", "BucketName", 63, s3::Bucket;
         "S3.BucketPolicy", "", 128, s3::BucketPolicy;
+        "Scheduler.Schedule", "Name", 64, scheduler::Schedule;
+        "Scheduler.ScheduleGroup", "Name", 64, scheduler::ScheduleGroup;
         "SNS.Subscription", "", 128, sns::Subscription;
         "SNS.Topic", "TopicName", 256, sns::Topic;
         "SNS.TopicPolicy", "", 128, sns::TopicPolicy;

@@ -5,12 +5,12 @@ use std::sync::Arc;
 use pontoon_api::events::*;
 use pontoon_core::{Scope, Space, Step};
 use pontoon_pattern::Pattern;
+use pontoon_schedule::Expression;
 
 use super::page::page;
 use super::{Answer, tags};
 use crate::records::{self, RuleRecord};
 use crate::state::bus::{DEFAULT, Rule as BusRule, rule_arn};
-use crate::state::schedule::Schedule;
 use crate::{Error, Events};
 
 /// Rules of a bus; AWS's own quota of 300 can be raised to it.
@@ -33,7 +33,7 @@ pub fn put(events: &mut Events, step: &mut Step<'_>, input: PutRuleInput) -> Ans
         input.event_pattern.as_deref().map(Pattern::parse).transpose().map_err(Error::InvalidEventPattern)?;
     let schedule = match &input.schedule_expression {
         Some(text) => Some(
-            Schedule::parse(text)
+            Expression::of_rule(text)
                 .ok_or_else(|| Error::Validation("Parameter ScheduleExpression is not valid.".into()))?,
         ),
         None => None,

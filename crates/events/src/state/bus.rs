@@ -6,8 +6,8 @@ use std::sync::Arc;
 use pontoon_core::policy::Document;
 use pontoon_core::{Scope, Timestamp};
 use pontoon_pattern::{Pattern, RuleSet};
+use pontoon_schedule::{Expression, Zone};
 
-use super::schedule::Schedule;
 use super::target::{Target, TargetRecord};
 use crate::records::{BusRecord, RuleRecord};
 
@@ -41,7 +41,7 @@ pub struct Rule {
     /// The pattern, compiled.
     pub pattern: Option<Pattern>,
     /// The schedule, read.
-    pub schedule: Option<Schedule>,
+    pub schedule: Option<Expression>,
     /// Targets in the order in which they were put.
     pub targets: Vec<Target>,
 }
@@ -96,7 +96,7 @@ impl Rule {
         let pattern =
             record.pattern.as_deref().map(Pattern::parse).transpose().map_err(|error| error.to_string())?;
         let schedule = match &record.schedule {
-            Some(text) => Some(Schedule::parse(text).ok_or_else(|| format!("no schedule: {text}"))?),
+            Some(text) => Some(Expression::of_rule(text).ok_or_else(|| format!("no schedule: {text}"))?),
             None => None,
         };
         let targets: Result<Vec<Target>, String> = record.targets.iter().map(Target::load).collect();
@@ -112,7 +112,7 @@ impl Rule {
         let anchor = Timestamp::from_millis(self.record.anchor_millis);
         let after =
             self.record.fired_millis.map_or(anchor, |fired| Timestamp::from_millis(fired).max(anchor));
-        self.schedule.as_ref()?.next(anchor, after)
+        self.schedule.as_ref()?.next(&Zone::UTC, anchor, after)
     }
 }
 

@@ -9,5 +9,4 @@ pub mod input;
 pub mod json;
 pub mod kept;
 pub mod replay;
-pub mod schedule;
 pub mod target;

@@ -16,6 +16,7 @@ pub(super) fn bucket(head: &Parts) -> Option<&str> {
         "s3" | "sqs"
             | "sns"
             | "events"
+            | "scheduler"
             | "lambda"
             | "dynamodb"
             | "monitoring"
