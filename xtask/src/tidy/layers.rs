@@ -1,4 +1,4 @@
-//! Dependencies between our crates point one way: `core ← {pattern, wire, api, store} ← services ← host ← cli`.
+//! Dependencies between our crates point one way: `core ← {pattern, schedule, wire, api, store} ← services ← host ← cli`.
 
 use std::path::Path;
 

@@ -112,6 +112,17 @@ const SAMPLES: &[(&str, &str, &str)] = &[
         r#"{"Bucket":"bucket","PolicyDocument":"{}"}"#,
     ),
     (
+        "AWS::Scheduler::Schedule",
+        r#"{"Name":"s","GroupName":"g","ScheduleExpression":"rate(5 minutes)","ScheduleExpressionTimezone":"Europe/Berlin","State":"ENABLED",
+            "StartDate":"2026-01-31T12:00:00Z","FlexibleTimeWindow":{"Mode":"FLEXIBLE","MaximumWindowInMinutes":"5"},
+            "Target":{"Arn":"arn:aws:sqs:us-east-1:000000000000:q.fifo","RoleArn":"arn:aws:iam::000000000000:role/r","Input":"{}",
+            "SqsParameters":{"MessageGroupId":"g"},"RetryPolicy":{"MaximumRetryAttempts":"3"},"DeadLetterConfig":{"Arn":"arn:aws:sqs:us-east-1:000000000000:d"}}}"#,
+        r#"{"Name":"s","ScheduleExpression":"at(2026-01-31T12:00:00)","FlexibleTimeWindow":{"Mode":"OFF"},
+            "Target":{"Arn":"arn:aws:events:us-east-1:000000000000:event-bus/b","RoleArn":"arn:aws:iam::000000000000:role/r",
+            "EventBridgeParameters":{"Source":"s","DetailType":"t"}}}"#,
+    ),
+    ("AWS::Scheduler::ScheduleGroup", r#"{"Name":"g","Tags":[{"Key":"k","Value":"v"}]}"#, r#"{"Name":"g"}"#),
+    (
         "AWS::SNS::Subscription",
         r#"{"TopicArn":"arn:aws:sns:us-east-1:000000000000:t","Protocol":"sqs","Endpoint":"arn:aws:sqs:us-east-1:000000000000:q","RawMessageDelivery":"true",
             "FilterPolicy":{"a":["b"]},"FilterPolicyScope":"MessageBody","RedrivePolicy":{"deadLetterTargetArn":"arn"}}"#,

@@ -108,7 +108,7 @@ def main():
     vectors = []
     for service, operations in supported.items():
         model = session.get_service_model(service)
-        for protocol in model.metadata["protocols"]:
+        for protocol in model.metadata.get("protocols", [model.metadata["protocol"]]):
             serializer = create_serializer(protocol, include_validation=False)
             for name in operations:
                 operation = model.operation_model(name)
