@@ -98,23 +98,23 @@ impl Cron {
     }
 
     fn names_day(&self, date: jiff::civil::Date) -> bool {
-        let month = (1..=date.days_in_month()).map(|day| jiff::civil::date(date.year(), date.month(), day));
+        let mut month =
+            (1..=date.days_in_month()).map(|day| jiff::civil::date(date.year(), date.month(), day));
         let weekday = i64::from(date.weekday().to_sunday_one_offset());
         match &self.days {
             Days::OfMonth(parts) => any_names(parts, date.day().into(), (1, 31)),
-            Days::LastOfMonth => date == month.clone().last().unwrap(),
-            Days::LastWorking => Some(date) == month.filter(|day| works(*day)).last(),
+            Days::LastOfMonth => date == month.clone().next_back().unwrap(),
+            Days::LastWorking => Some(date) == month.rfind(|day| works(*day)),
             Days::Nearest(wanted) => {
                 let wanted = (*wanted).min(date.days_in_month());
                 // The one before goes before the one behind: Saturdays lead to Fridays, Sundays to Mondays.
-                let nearest =
-                    month.filter(|day| works(*day)).min_by_key(|day| (day.day() - wanted).abs() * 2);
+                let nearest = month.filter(|day| works(*day)).min_by_key(|day| (day.day() - wanted).abs());
                 nearest == Some(date)
             }
             Days::OfWeek(parts) => any_names(parts, weekday, (1, 7)),
             Days::LastOfWeekday(day) => {
                 weekday == i64::from(*day)
-                    && month.filter(|other| other.weekday() == date.weekday()).last() == Some(date)
+                    && month.rfind(|other| other.weekday() == date.weekday()) == Some(date)
             }
             Days::Nth(day, which) => {
                 let before =
