@@ -116,6 +116,8 @@ pub enum Inspect<'a> {
     Queues {
         /// The present instant.
         now: Timestamp,
+        /// Where messages are read that are not held in memory.
+        store: &'a dyn StoreRead,
     },
     /// SQS: a queue of the scope, what it holds and remembers, and its first `max` messages, without receiving them. `None` if there is none.
     Queue {

@@ -208,7 +208,7 @@ fn trace(host: &Arc<Host>, home: Scope, id: &str) -> PlainResponse {
 
 fn queues(host: &Arc<Host>, home: Scope) -> PlainResponse {
     let now = host.now();
-    match host.look(|engine| engine.inspect(home, &Inspect::Queues { now })) {
+    match host.look(|engine| engine.inspect(home, &Inspect::Queues { now, store: engine.store() })) {
         Some(queues) => ok(&queues),
         None => error(StatusCode::NOT_FOUND, "no service has queues"),
     }

@@ -6,23 +6,23 @@ use pontoon_core::{Scope, Space, StoreRead, Timestamp};
 use serde_json::{Value, json};
 
 use crate::state::message::{AttributeValue, Content};
-use crate::state::queue::{Message, Place};
+use crate::state::queue::Place;
 use crate::{Queue, Sqs, records};
 
 impl Sqs {
     /// The queues of a scope by name.
-    pub(crate) fn show_queues(&self, scope: Scope, now: Timestamp) -> Value {
+    pub(crate) fn show_queues(&self, scope: Scope, now: Timestamp, store: &dyn StoreRead) -> Value {
         let mut queues: Vec<&Queue> =
             self.regions.get(&scope).into_iter().flat_map(|queues| queues.values()).collect();
         queues.sort_by(|a, b| a.name.cmp(&b.name));
-        json!({ "queues": queues.into_iter().map(|queue| queue.summary(now)).collect::<Vec<_>>() })
+        json!({ "queues": queues.into_iter().map(|queue| queue.summary(now, store)).collect::<Vec<_>>() })
     }
 }
 
 impl Queue {
-    fn summary(&self, now: Timestamp) -> Value {
+    fn summary(&self, now: Timestamp, store: &dyn StoreRead) -> Value {
         let counts = self.messages.counts_at(now);
-        let age = self.messages.oldest().map(|sent_at| now.since(sent_at).as_secs());
+        let age = self.oldest_sent_at(store).map(|sent_at| now.since(sent_at).as_secs());
         let redrive = self.record.attributes.redrive.as_ref();
         json!({
             "name": &*self.name,
@@ -36,14 +36,22 @@ impl Queue {
         })
     }
 
+    fn oldest_sent_at(&self, store: &dyn StoreRead) -> Option<Timestamp> {
+        let read = |key: &[u8]| store.get(Space::Queue, key).ok()?;
+        let exact = |(since, number)| match self.messages.get(number) {
+            Some(message) => message.sent_at,
+            None => records::read_resting(self.record.number, number, false, read)
+                .map_or(since, |resting| resting.message.sent_at),
+        };
+        self.messages.oldest_of_each().map(exact).min()
+    }
+
     /// The queue, and its first `max` messages; `None` if a content cannot be read, which the store's owner will have been told.
     pub(crate) fn show(&self, now: Timestamp, max: usize, store: &dyn StoreRead) -> Option<Value> {
-        let mut shown = self.summary(now);
-        let messages: Option<Vec<Value>> = self
-            .messages
-            .upcoming(max)
-            .map(|(number, message)| self.show_message(now, number, message, store))
-            .collect();
+        let mut shown = self.summary(now, store);
+        let upcoming = self.messages.upcoming(max).into_iter();
+        let messages: Option<Vec<Value>> =
+            upcoming.map(|(number, place)| self.show_message(now, number, place, store)).collect();
         let attributes: serde_json::Map<String, Value> = self
             .record
             .attributes
@@ -74,16 +82,18 @@ impl Queue {
         &self,
         now: Timestamp,
         number: u64,
-        message: &Message,
+        place: Place,
         store: &dyn StoreRead,
     ) -> Option<Value> {
-        let key = records::content_key(self.record.number, number);
-        let bytes = match &message.content {
-            Some(bytes) => bytes.clone(),
-            None => store.get(Space::Queue, &key).ok()??,
+        let read = |key: &[u8]| store.get(Space::Queue, key).ok()?;
+        let (queue, received) = (self.record.number, self.messages.was_received(number));
+        let message = match self.messages.get(number) {
+            Some(message) => message.clone(),
+            None => records::read_resting(queue, number, received, read)?.message,
         };
+        let bytes = message.content.or_else(|| read(&records::content_key(queue, number)))?;
         let content = Content::decode(&bytes)?;
-        let place = match message.place {
+        let place = match place {
             _ if message.due <= now => "visible",
             Place::Visible => "visible",
             Place::InFlight => "inFlight",

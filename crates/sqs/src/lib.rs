@@ -23,6 +23,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use pontoon_core::policy::Document;
+use pontoon_core::records::to_json;
 use pontoon_core::{Access, Arn, HashMap, ParkId, Scope, Space, Step, Timestamp};
 
 pub use error::Error;
@@ -33,14 +34,12 @@ use state::attempts::Attempts;
 use state::budget::Budget;
 pub use state::budget::Limits;
 use state::deduplication::Deduplication;
+use state::fifo::Round;
 use state::line::Line;
 use state::message::Content;
 use state::move_task::MoveTask;
-use state::queue::Messages;
+use state::queue::{Message, Messages};
 use state::waiters::Waiters;
-
-/// How many messages are read at once of those that only the store has.
-const LOADED_AT_ONCE: usize = 32;
 
 /// How many message numbers are set aside at once, each time with one more write.
 const NUMBERS_SET_ASIDE: u64 = 4096;
@@ -56,6 +55,8 @@ pub(crate) struct Queue {
     /// Who waits for its messages.
     waiters: Waiters<Arc<Poll>>,
     budget: Budget,
+    /// Whether the last receive left messages unseen, having moved as many to the dead-letter queue as one may.
+    has_more: bool,
     /// What a FIFO queue remembers of its last five minutes.
     recent: Option<Box<Recent>>,
     /// What `Sqs::due` holds for it.
@@ -215,6 +216,7 @@ impl Queue {
             messages: Messages::new(Line::of_type(fifo), budget.clone()),
             budget,
             waiters: Waiters::default(),
+            has_more: false,
             recent: fifo.then(Box::default),
             due: None,
             counters,
@@ -232,11 +234,14 @@ impl Queue {
     /// When something happens of itself: the oldest message's end of retention, a waiter's deadline, a message becoming visible to a waiter, or what
     /// the queue remembers no longer counting.
     fn next_due(&self) -> Option<Timestamp> {
-        let expiry = self.messages.oldest().map(|sent_at| sent_at.after(self.retention()));
+        let expiry = self.messages.oldest().map(|(sent_at, _)| sent_at.after(self.retention()));
         let waiting = self.waiters.next_deadline();
         let visible = waiting.and_then(|_| self.messages.next_visible());
         let recent = self.recent.as_ref().map(|recent| (recent.sends.next_due(), recent.attempts.next_due()));
         let (sends, attempts) = recent.unwrap_or_default();
+        if waiting.is_some() && self.has_more {
+            return Some(Timestamp::EPOCH);
+        }
         [expiry, waiting, visible, sends, attempts].into_iter().flatten().min()
     }
 
@@ -265,29 +270,48 @@ impl Queue {
         number
     }
 
-    /// Reads messages that only the store has, as far as the next to be received is among them, or one sent at `before`, which is to expire.
-    fn load(&mut self, step: &Step<'_>, before: Option<Timestamp>) {
-        while let Some(first) = self.messages.to_load(before) {
-            let range = records::content_range(self.record.number, first);
-            let read = step.range(Space::Queue, &range, LOADED_AT_ONCE).into_iter().map(|(key, bytes)| {
-                let message = records::unreceived(&key, &bytes);
-                assert!(message.is_some(), "the store holds messages as they were written");
-                let (number, mut message) = message.unwrap_or_else(|| unreachable!("asserted above"));
-                message.content = self.budget.has_room_for_content().then_some(bytes);
-                (number, message)
-            });
-            self.messages.load(read);
+    /// Puts a new message, with the content that the store was given, into the queue.
+    fn enter(&mut self, step: &mut Step<'_>, number: u64, group: Option<&str>, message: Message) {
+        // What became visible meanwhile did so before this.
+        self.messages.advance(step.now);
+        if let Some((first, page)) = self.messages.insert(number, group, message) {
+            step.put(Space::Queue, records::page_key(self.record.number, first), page);
         }
     }
 
-    /// Reads every message that only the store has.
-    fn load_all(&mut self, step: &Step<'_>) {
-        while self.messages.first_in_store().is_some() {
-            self.load(step, Some(Timestamp::from_millis(i64::MAX)));
+    /// Holds a message that may be at rest. Only who changes the queue for good may do so: the index forgets the message.
+    fn hold(&mut self, step: &mut Step<'_>, number: u64) {
+        if !self.messages.is_at_rest(number) {
+            return;
+        }
+        let queue = self.record.number;
+        let read = |key: &[u8]| step.get(Space::Queue, key);
+        let resting = records::read_resting(queue, number, self.messages.was_received(number), read);
+        assert!(resting.is_some(), "the store holds every message as it was written until it is deleted");
+        let Some(records::Resting { mut message, group, content }) = resting else { return };
+        message.content = self.budget.has_room_for_content().then_some(content);
+        if let Some(first) = self.messages.hold(number, group.as_deref(), message) {
+            step.delete(Space::Queue, records::page_key(queue, first));
         }
     }
 
-    /// Removes a message and what the store holds of it.
+    /// Holds the message that is received next in a round; its number.
+    fn hold_next(&mut self, step: &mut Step<'_>, round: Round) -> Option<u64> {
+        let number = self.messages.peek(round)?;
+        self.hold(step, number);
+        Some(number)
+    }
+
+    /// When a message came to this queue.
+    fn arrived_at(&self, number: u64, read: impl Fn(&[u8]) -> Option<Bytes>) -> Option<Timestamp> {
+        match self.messages.get(number) {
+            Some(message) => Some(message.arrived_at),
+            None => records::read_resting(self.record.number, number, false, read)
+                .map(|resting| resting.message.arrived_at),
+        }
+    }
+
+    /// Removes a message that is held, and what the store has of it.
     fn remove(&mut self, step: &mut Step<'_>, number: u64) {
         let Some(message) = self.messages.remove(step.now, number) else { return };
         step.delete(Space::Queue, records::content_key(self.record.number, number));
@@ -296,9 +320,16 @@ impl Queue {
         }
     }
 
+    /// Holds a message that a receipt names, if it is at rest and has been received at all. That changes nothing in the store, so whoever does it may
+    /// still fail.
+    fn hold_received(&mut self, step: &mut Step<'_>, number: u64) {
+        if self.messages.is_at_rest(number) && !self.messages.is_indexed(number) {
+            self.hold(step, number);
+        }
+    }
+
     /// Stores what the receives of a message changed.
-    fn write_receives(&self, step: &mut Step<'_>, number: u64) {
-        let Some(message) = self.messages.get(number) else { return };
+    fn write_receives(&self, step: &mut Step<'_>, number: u64, message: &Message) {
         let receives = records::Receives {
             count: message.receive_count,
             first: message.first_received.unwrap_or(step.now),
@@ -308,7 +339,14 @@ impl Queue {
         step.put(Space::Queue, records::receives_key(self.record.number, number), receives.encode());
     }
 
+    /// As [`Queue::write_receives`], of a message that is held.
+    fn write_receives_of(&self, step: &mut Step<'_>, number: u64) {
+        if let Some(message) = self.messages.get(number) {
+            self.write_receives(step, number, message);
+        }
+    }
+
     fn write(&self, step: &mut Step<'_>) {
-        step.put(Space::Config, records::queue_key(self.scope, &self.name), records::to_json(&self.record));
+        step.put(Space::Config, records::queue_key(self.scope, &self.name), to_json(&self.record));
     }
 }

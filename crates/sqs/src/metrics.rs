@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use pontoon_core::{Datum, MetricBook, Step, Timestamp, Unit};
+use pontoon_core::{Datum, MetricBook, Space, Step, Timestamp, Unit};
 
 use crate::{Queue, Sqs};
 
@@ -91,7 +91,9 @@ impl Queue {
         self.messages.advance(step.now);
         let counts = self.messages.counts();
         let seconds = |since: Option<Timestamp>| since.map_or(0.0, |at| ends.since(at).as_secs() as f64);
-        let age = seconds(self.messages.oldest_unfailed());
+        let arrived_at = |number| self.arrived_at(number, |key| step.get(Space::Queue, key));
+        let age = seconds(self.messages.oldest_unfailed().and_then(arrived_at));
+        let quiet_age = seconds(self.messages.oldest_quiet().and_then(arrived_at));
         let counters = std::mem::take(&mut self.counters);
         self.counters.active_until = counters.active_until;
         let once = |value: f64| vec![(value, 1.0)];
@@ -116,10 +118,9 @@ impl Queue {
         }
         if let Some(noise) = self.messages.noise() {
             let less = |all: usize, noisy: usize| once((all - noisy) as f64);
-            let quiet_age = once(seconds(self.messages.oldest_quiet()));
             data.extend([
                 ("ApproximateNumberOfNoisyGroups", Unit::Count, once(noise.tenants as f64)),
-                ("ApproximateAgeOfOldestMessageInQuietGroups", Unit::Seconds, quiet_age),
+                ("ApproximateAgeOfOldestMessageInQuietGroups", Unit::Seconds, once(quiet_age)),
                 (
                     "ApproximateNumberOfMessagesDelayedInQuietGroups",
                     Unit::Count,

@@ -5,23 +5,29 @@
 //! - [`Space::Config`] `sqs\0d` + scope + queue name: when a queue of that name was deleted (8 bytes).
 //! - [`Space::Config`] `sqs\0s` + queue number: records of messages below a number (8 bytes) that nobody sees any more and that are yet to be removed.
 //! - [`Space::Queue`] queue number + `c` + message number: a message's content, written once.
+//! - [`Space::Queue`] queue number + `i` + message number: a page of the [`index`], of messages from this number on.
 //! - [`Space::Queue`] queue number + `d` + message number: what a message sent to a FIFO queue was deduplicated by, for five minutes.
 //! - [`Space::Queue`] queue number + `r` + attempt id: what a receive that can be repeated gave, for five minutes.
 //! - [`Space::Queue`] queue number + `s` + message number: what its receives changed ([`Receives`]), absent before the first.
+//!
+//! [`Space::Config`]: pontoon_core::Space::Config
+//! [`Space::Queue`]: pontoon_core::Space::Queue
+//! [`index`]: crate::state::index
 
-use std::collections::{BTreeMap, HashMap};
-use std::ops::{Bound, ControlFlow};
+mod load;
+
+use std::collections::BTreeMap;
 
 use bytes::Bytes;
-use pontoon_core::{Direction, KeyRange, LoadError, Scope, Space, StoreRead, Timestamp};
+use pontoon_core::{KeyRange, Scope, ServiceId, Timestamp, records};
 use serde::{Deserialize, Serialize};
 
-use crate::Recent;
+pub use load::{Loaded, load, load_messages, load_recent};
+
 use crate::state::attempts::Attempt;
 use crate::state::attributes::Attributes;
 use crate::state::deduplication::Sent;
 use crate::state::message::Header;
-use crate::state::move_task::MoveTask;
 use crate::state::queue::{Message, Place};
 
 /// A queue without its messages.
@@ -86,44 +92,34 @@ impl Receives {
     }
 }
 
-fn config_key(kind: u8, scope: Scope, name: &str) -> Vec<u8> {
-    let mut key = b"sqs\0".to_vec();
-    key.push(kind);
-    key.extend_from_slice(&scope.key());
-    key.extend_from_slice(name.as_bytes());
-    key
-}
-
 /// Key of a queue.
 #[must_use]
 pub fn queue_key(scope: Scope, name: &str) -> Vec<u8> {
-    config_key(b'q', scope, name)
+    records::key(ServiceId::Sqs, b'q', scope, name)
 }
 
 /// Key of a move task.
 #[must_use]
 pub fn task_key(scope: Scope, id: &str) -> Vec<u8> {
-    config_key(b't', scope, id)
+    records::key(ServiceId::Sqs, b't', scope, id)
 }
 
 /// Key of what is left of a queue.
 #[must_use]
 pub fn sweep_key(queue: u64) -> Vec<u8> {
-    let mut key = b"sqs\0s".to_vec();
-    key.extend_from_slice(&queue.to_be_bytes());
-    key
+    [&records::prefix(ServiceId::Sqs)[..], b"s", &queue.to_be_bytes()].concat()
 }
 
 /// All that there is of messages of a queue with numbers below this.
 pub fn spans(queue: u64, below: u64) -> impl Iterator<Item = KeyRange> {
     let of = move |kind| KeyRange::between(message_key(queue, kind, 0), message_key(queue, kind, below));
-    [b'c', b'd', b's'].into_iter().map(of)
+    [b'c', b'd', b'i', b's'].into_iter().map(of)
 }
 
 /// Key of a deleted queue's name.
 #[must_use]
 pub fn deleted_key(scope: Scope, name: &str) -> Vec<u8> {
-    config_key(b'd', scope, name)
+    records::key(ServiceId::Sqs, b'd', scope, name)
 }
 
 fn message_key(queue: u64, kind: u8, message: u64) -> Vec<u8> {
@@ -144,6 +140,12 @@ pub fn content_key(queue: u64, message: u64) -> Vec<u8> {
 #[must_use]
 pub fn receives_key(queue: u64, message: u64) -> Vec<u8> {
     message_key(queue, b's', message)
+}
+
+/// Key of the page of the index that tells of messages from this one on.
+#[must_use]
+pub fn page_key(queue: u64, first: u64) -> Vec<u8> {
+    message_key(queue, b'i', first)
 }
 
 /// Key of what a message was deduplicated by.
@@ -206,155 +208,39 @@ fn decode_attempt(bytes: &[u8]) -> Option<Attempt> {
     Some(Attempt { at: instant(at), due: instant(due), messages })
 }
 
-/// A plain record as JSON.
-#[must_use]
-pub fn to_json(record: &impl Serialize) -> Vec<u8> {
-    let bytes = serde_json::to_vec(record);
-    assert!(bytes.is_ok(), "records are plain data, which always has a JSON form: {:?}", bytes.err());
-    bytes.unwrap_or_default()
+/// A message at rest, read from the store.
+#[derive(Debug)]
+pub struct Resting {
+    /// What is known of it.
+    pub message: Message,
+    /// Its group's name.
+    pub group: Option<String>,
+    /// Its content.
+    pub content: Bytes,
 }
 
-/// Everything that is persisted but the messages.
-#[derive(Debug, Default)]
-pub struct Loaded {
-    /// Queues by scope and name.
-    pub queues: Vec<(Scope, String, QueueRecord)>,
-    /// Move tasks.
-    pub tasks: Vec<(Scope, MoveTask)>,
-    /// Names of deleted queues and when.
-    pub deleted: Vec<(Scope, String, Timestamp)>,
-    /// What is left of purged and deleted queues: by queue number, the number that its records to be removed are below.
-    pub sweeps: BTreeMap<u64, u64>,
-}
-
-/// Reads everything but the messages.
-///
-/// # Errors
-/// If a record cannot be read.
-pub fn load(store: &dyn StoreRead) -> Result<Loaded, LoadError> {
-    let mut loaded = Loaded::default();
-    let mut bad = None;
-    store.scan(Space::Config, &KeyRange::prefix(b"sqs\0"), Direction::Ascending, &mut |key, value| {
-        match load_one(&mut loaded, &key[4..], value) {
-            Ok(()) => ControlFlow::Continue(()),
-            Err(why) => {
-                bad = Some(LoadError::new(format!("a record of SQS cannot be read: {why}")));
-                ControlFlow::Break(())
-            }
-        }
-    })?;
-    bad.map_or(Ok(loaded), Err)
-}
-
-fn load_one(loaded: &mut Loaded, key: &[u8], value: &[u8]) -> Result<(), String> {
-    let (kind, rest) = key.split_first().ok_or("its key is cut")?;
-    let whole_number =
-        |bytes: &[u8]| bytes.try_into().map(u64::from_be_bytes).map_err(|_| "its number is cut");
-    if *kind == b's' {
-        loaded.sweeps.insert(whole_number(rest)?, whole_number(value)?);
-        return Ok(());
-    }
-    let (scope, name) = Scope::split_key(rest).ok_or("its key names no scope")?;
-    let name = String::from_utf8(name.to_vec()).map_err(|_| "its key is not text")?;
-    let json = |error: serde_json::Error| error.to_string();
-    match kind {
-        b'q' => loaded.queues.push((scope, name, serde_json::from_slice(value).map_err(json)?)),
-        b't' => loaded.tasks.push((scope, serde_json::from_slice(value).map_err(json)?)),
-        b'd' => {
-            let millis = i64::from_be_bytes(value.try_into().map_err(|_| "its instant is cut")?);
-            loaded.deleted.push((scope, name, Timestamp::from_millis(millis)));
-        }
-        _ => return Err("its key is of no known kind".to_owned()),
-    }
-    Ok(())
-}
-
-/// Reads the messages of a queue with numbers from `from` on in their order, and hands each over. Contents stay in the store.
-///
-/// # Errors
-/// If a record cannot be read.
-pub fn load_messages(
-    store: &dyn StoreRead,
+/// Reads a message at rest with `read`; `None` if the store does not have it. `received` says whether it has a record of its receives.
+pub fn read_resting(
     queue: u64,
-    from: u64,
-    insert: &mut dyn FnMut(u64, &Header<'_>, Message),
-) -> Result<(), LoadError> {
-    let mut received = HashMap::new();
-    scan(store, queue, b's', &mut |key, value| {
-        received.insert(number(key)?, Receives::decode(value)?);
-        Some(())
-    })?;
-    scan(store, queue, b'c', &mut |key, value| {
-        let number = number(key)?;
-        if number < from {
-            return Some(());
-        }
-        let header = Header::decode(value)?;
-        insert(number, &header, message(&header, received.get(&number)));
-        Some(())
-    })
-}
-
-/// Reads what a FIFO queue remembers of its last five minutes.
-///
-/// # Errors
-/// If a record cannot be read.
-pub fn load_recent(store: &dyn StoreRead, queue: u64, recent: &mut Recent) -> Result<(), LoadError> {
-    scan(store, queue, b'd', &mut |key, value| {
-        let (key, sent) = decode_sent(number(key)?, value)?;
-        recent.sends.remember(key, sent);
-        Some(())
-    })?;
-    let mut attempts = Vec::new();
-    scan(store, queue, b'r', &mut |key, value| {
-        attempts.push((std::str::from_utf8(key).ok()?.to_owned(), decode_attempt(value)?));
-        Some(())
-    })?;
-    attempts.sort_by_key(|(_, attempt)| attempt.at);
-    attempts.into_iter().for_each(|(id, attempt)| recent.attempts.remember(&id, attempt));
-    Ok(())
-}
-
-/// Reads one record: what follows its kind in the key, and the value; `None` if it cannot.
-type ReadRecord<'a> = dyn FnMut(&[u8], &[u8]) -> Option<()> + 'a;
-
-/// Reads the records of one kind of a queue.
-fn scan(store: &dyn StoreRead, queue: u64, kind: u8, read: &mut ReadRecord<'_>) -> Result<(), LoadError> {
-    let mut prefix = queue.to_be_bytes().to_vec();
-    prefix.push(kind);
-    let mut bad = false;
-    store.scan(Space::Queue, &KeyRange::prefix(&prefix), Direction::Ascending, &mut |key, value| {
-        bad = read(&key[9..], value).is_none();
-        if bad { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
-    })?;
-    if bad {
-        return Err(LoadError::new(format!("a message of the queue with number {queue} cannot be read")));
-    }
-    Ok(())
-}
-
-fn number(key: &[u8]) -> Option<u64> {
-    key.try_into().ok().map(u64::from_be_bytes)
-}
-
-/// The messages from a number on.
-#[must_use]
-pub fn content_range(queue: u64, from: u64) -> KeyRange {
-    KeyRange {
-        start: Bound::Included(content_key(queue, from)),
-        ..KeyRange::prefix(&content_key(queue, 0)[..9])
-    }
-}
-
-/// A message that was never received, by its key and content; visible if it was never delayed.
-#[must_use]
-pub fn unreceived(key: &[u8], content: &[u8]) -> Option<(u64, Message)> {
-    Some((number(key.get(9..)?)?, message(&Header::decode(content)?, None)))
+    number: u64,
+    received: bool,
+    read: impl Fn(&[u8]) -> Option<Bytes>,
+) -> Option<Resting> {
+    let content = read(&content_key(queue, number))?;
+    let header = Header::decode(&content)?;
+    let receives = match received {
+        true => Some(Receives::decode(&read(&receives_key(queue, number))?)?),
+        false => None,
+    };
+    let (message, group) = (message(&header, receives.as_ref()), header.group.map(str::to_owned));
+    Some(Resting { message, group, content })
 }
 
 fn message(header: &Header<'_>, receives: Option<&Receives>) -> Message {
     Message {
         sent_at: header.sent_at,
+        // A dead letter is visible from its arrival on.
+        arrived_at: if header.carried_receives > 0 { header.visible_at } else { header.sent_at },
         due: receives.map_or(header.visible_at, |receives| receives.due),
         first_received: receives.map(|receives| receives.first),
         last_received: receives.map(|receives| receives.last),
@@ -362,9 +248,10 @@ fn message(header: &Header<'_>, receives: Option<&Receives>) -> Message {
         carried_receives: header.carried_receives,
         place: match receives {
             // Whoever looks first makes visible what is due.
-            Some(_) => Place::InFlight,
-            None if header.visible_at > header.sent_at || header.group.is_some() => Place::Delayed,
-            None => Place::Visible,
+            Some(receives) if receives.count > header.carried_receives => Place::InFlight,
+            // A dead letter is older than its arrival, from which on it is visible.
+            None if header.visible_at > header.sent_at && header.carried_receives == 0 => Place::Delayed,
+            _ => Place::Visible,
         },
         group: None,
         content: None,

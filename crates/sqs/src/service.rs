@@ -10,7 +10,6 @@ use pontoon_core::{
 };
 
 use crate::records;
-use crate::state::queue::Place;
 use crate::{Queue, Sqs, Wake};
 
 impl Service for Sqs {
@@ -30,16 +29,7 @@ impl Service for Sqs {
             let mut queue = Queue::new(scope, &name, record, self.budget.clone());
             queue.messages.skip_numbers(queue.record.numbers_below);
             let from = self.sweeps.get(&queue.record.number).copied().unwrap_or(0);
-            records::load_messages(store, queue.record.number, from, &mut |number, header, message| {
-                // A dead letter is visible from its arrival on.
-                let arrived = (header.carried_receives > 0).then_some(header.visible_at);
-                let untouched = message.place == Place::Visible && header.group.is_none();
-                if untouched && queue.messages.spills() {
-                    queue.messages.spill(number, header.sent_at);
-                    return;
-                }
-                queue.messages.insert(number, header.group, arrived, message);
-            })?;
+            records::load_messages(store, queue.record.number, from, &mut queue.messages)?;
             if let Some(recent) = &mut queue.recent {
                 records::load_recent(store, queue.record.number, recent)?;
             }
@@ -123,7 +113,7 @@ impl Service for Sqs {
 
     fn inspect(&self, scope: Scope, question: &Inspect<'_>) -> Option<serde_json::Value> {
         match question {
-            Inspect::Queues { now } => Some(self.show_queues(scope, *now)),
+            Inspect::Queues { now, store } => Some(self.show_queues(scope, *now, *store)),
             Inspect::Queue { name, max, now, store } => self.queue(scope, name)?.show(*now, *max, *store),
             Inspect::Counts => {
                 let queues: usize = self.regions.values().map(std::collections::HashMap::len).sum();

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use pontoon_core::{Space, Step};
 
+use crate::state::queue::Cleared;
 use crate::{Queue, Sqs, Wake, records};
 
 /// How many records one step removes at most.
@@ -35,15 +36,18 @@ impl Queue {
             }
         }
         if self.messages.len() > SWEPT_AT_ONCE {
-            self.messages.clear();
+            self.messages.forget_all();
             return Some(Sweep { queue, below: if for_good { u64::MAX } else { next } });
         }
-        self.load_all(step);
-        for (number, message) in self.messages.clear() {
+        let Cleared { messages, pages } = self.messages.clear();
+        for (number, was_received) in messages {
             step.delete(Space::Queue, records::content_key(queue, number));
-            if message.receive_count > 0 {
+            if was_received {
                 step.delete(Space::Queue, records::receives_key(queue, number));
             }
+        }
+        for first in pages {
+            step.delete(Space::Queue, records::page_key(queue, first));
         }
         None
     }

@@ -16,9 +16,11 @@ const LOCK_FILE: &str = "LOCK";
 const EMPTYING_FILE: &str = "EMPTYING";
 /// The first word of the format file.
 const FORMAT_NAME: &str = "pontoon-data";
-/// The format that this build writes, and the only one that it reads: the files, and the services' records in them. Format 1 had other records of
-/// traces and kept events.
-const FORMAT_VERSION: u32 = 2;
+/// The format that this build writes: the files, and the services' records in them. Format 1 had other records of traces and kept events; format 2 had
+/// no pages of the index of queues' messages.
+const FORMAT_VERSION: u32 = 3;
+/// The oldest format that this build reads. What later ones added may be missing, so a directory is upgraded by saying that it is of the present one.
+const FORMAT_READ_MIN: u32 = 2;
 
 /// A data directory that this process holds, locked until it is dropped.
 pub(crate) struct DataDirectory {
@@ -99,14 +101,15 @@ impl DataDirectory {
             text.trim_end().strip_prefix(FORMAT_NAME).and_then(|rest| rest.trim().parse::<u32>().ok());
         match version {
             Some(FORMAT_VERSION) => Ok(()),
+            Some(FORMAT_READ_MIN..FORMAT_VERSION) => self.write_format(),
             Some(newer) if newer > FORMAT_VERSION => Err(StoreError::new(format!(
-                "data directory {} has format {newer}, and this version of Pontoon reads format {FORMAT_VERSION}: run the version \
-                 that wrote it or a newer one, or choose another directory",
+                "data directory {} has format {newer}, and this version of Pontoon reads formats {FORMAT_READ_MIN} to {FORMAT_VERSION}: run the \
+                 version that wrote it or a newer one, or choose another directory",
                 self.path.display()
             ))),
             Some(older) if older > 0 => Err(StoreError::new(format!(
-                "data directory {} has format {older}, and this version of Pontoon reads format {FORMAT_VERSION}: run the version \
-                 that wrote it, or choose another directory",
+                "data directory {} has format {older}, and this version of Pontoon reads formats {FORMAT_READ_MIN} to {FORMAT_VERSION}: run the \
+                 version that wrote it, or choose another directory",
                 self.path.display()
             ))),
             Some(_) | None => Err(StoreError::new(format!(
@@ -246,7 +249,7 @@ mod tests {
         created.end_emptying().unwrap();
         drop(created);
         assert!(!DataDirectory::open(&path).unwrap().is_emptying().unwrap());
-        assert_eq!(fs::read_to_string(path.join(FORMAT_FILE)).unwrap(), "pontoon-data 2\n");
+        assert_eq!(fs::read_to_string(path.join(FORMAT_FILE)).unwrap(), "pontoon-data 3\n");
     }
 
     #[test]
@@ -276,8 +279,14 @@ mod tests {
     fn another_or_damaged_format_is_refused_with_what_to_do() {
         let dir = tempfile::tempdir().unwrap();
         for (format, expected) in [
-            ("pontoon-data 3\n", "has format 3, and this version of Pontoon reads format 2: run the version"),
-            ("pontoon-data 1\n", "has format 1, and this version of Pontoon reads format 2: run the version"),
+            (
+                "pontoon-data 4\n",
+                "has format 4, and this version of Pontoon reads formats 2 to 3: run the version",
+            ),
+            (
+                "pontoon-data 1\n",
+                "has format 1, and this version of Pontoon reads formats 2 to 3: run the version",
+            ),
             ("pontoon-data 0\n", "is damaged or not Pontoon's"),
             ("pontoon-data\n", "is damaged or not Pontoon's"),
             ("something else", "is damaged or not Pontoon's"),
@@ -288,6 +297,14 @@ mod tests {
         }
         fs::write(dir.path().join(FORMAT_FILE), [0xff, 0xfe, 0, 1]).unwrap();
         assert!(refusal(dir.path()).contains("is damaged"));
+    }
+
+    #[test]
+    fn a_directory_of_the_format_before_is_upgraded() {
+        let dir = tempfile::tempdir().unwrap();
+        fs::write(dir.path().join(FORMAT_FILE), "pontoon-data 2\n").unwrap();
+        drop(DataDirectory::open(dir.path()).unwrap());
+        assert_eq!(fs::read_to_string(dir.path().join(FORMAT_FILE)).unwrap(), "pontoon-data 3\n");
     }
 
     #[test]

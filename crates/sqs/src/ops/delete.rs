@@ -54,6 +54,7 @@ fn delete_one(
     let queue = sqs.queue_mut(scope, name).ok_or(Error::QueueDoesNotExist)?;
     let receipt = receipt_of(queue, handle)?;
     queue.messages.advance(step.now);
+    queue.hold_received(step, receipt.message);
     queue.check_not_expired(receipt, handle)?;
     queue.counters.deleted();
     if let Ok((number, _)) = queue.messages.by_receipt(receipt) {
@@ -139,6 +140,7 @@ fn change_one(queue: &mut Queue, step: &mut Step<'_>, handle: &str, secs: Option
     let secs = visibility_secs(secs.ok_or(Error::MissingParameter("VisibilityTimeout"))?)?;
     let receipt = receipt_of(queue, handle)?;
     queue.messages.advance(step.now);
+    queue.hold_received(step, receipt.message);
     queue.check_not_expired(receipt, handle)?;
     let (number, last_received) = match queue.messages.by_receipt(receipt) {
         Ok((number, message)) => (number, message.last_received),
@@ -161,7 +163,7 @@ fn change_one(queue: &mut Queue, step: &mut Step<'_>, handle: &str, secs: Option
         )));
     }
     if queue.messages.set_due(number, due).is_ok() {
-        queue.write_receives(step, number);
+        queue.write_receives_of(step, number);
     }
     Ok(())
 }

@@ -71,6 +71,10 @@ impl Queue {
     pub(super) fn repeated(&mut self, step: &mut Step<'_>, poll: &Poll) -> Option<Vec<u64>> {
         let id = poll.attempt.as_deref()?;
         let earlier = self.recent.as_ref()?.attempts.find(step.now, id)?.clone();
+        // After a restart messages in flight are at rest.
+        for (number, _) in &earlier.messages {
+            self.hold_received(step, *number);
+        }
         let as_then = |(number, receive): &(u64, u32)| {
             self.messages.get(*number).is_some_and(|message| {
                 message.place == Place::InFlight
@@ -85,7 +89,7 @@ impl Queue {
         let due = step.now.after(poll.visibility);
         for number in &numbers {
             if self.messages.set_due(*number, due).is_ok() {
-                self.write_receives(step, *number);
+                self.write_receives_of(step, *number);
             }
         }
         self.remember_attempt(step, id, Attempt { due, ..earlier });

@@ -3,9 +3,11 @@
 use std::collections::BTreeSet;
 
 use pontoon_api::sqs::*;
+use pontoon_core::records::to_json;
 use pontoon_core::{Scope, Space, Step, TraceNote, TraceRecord};
 
 use super::Answer;
+use crate::state::fifo::Round;
 use crate::state::move_task::{MoveTask, Status, TASKS_KEPT};
 use crate::{Error, Queue, Sqs, Wake, records};
 
@@ -61,7 +63,7 @@ pub fn start(
     }
     let task = new_task(sqs, step, source_arn, destination_arn, rate);
     let handle = task.handle();
-    step.put(Space::Config, records::task_key(step.scope, &task.id), records::to_json(&task));
+    step.put(Space::Config, records::task_key(step.scope, &task.id), to_json(&task));
     sqs.due.insert((step.now, Wake::Task(step.scope, task.id.clone())));
     sqs.tasks.entry(step.scope).or_default().push(task);
     sqs.forget_old_tasks(step);
@@ -121,7 +123,7 @@ pub fn cancel(
         sqs.due.remove(&(due, Wake::Task(step.scope, id)));
     }
     task.status = Status::Cancelled;
-    step.put(Space::Config, records::task_key(step.scope, &task.id), records::to_json(task));
+    step.put(Space::Config, records::task_key(step.scope, &task.id), to_json(task));
     Ok(CancelMessageMoveTaskOutput { approximate_number_of_messages_moved: Some(task.moved as i64) }.into())
 }
 
@@ -193,7 +195,7 @@ impl Sqs {
         }
         task.next_millis = step.now.after(wait).millis();
         self.due.extend(task.due().map(|at| (at, Wake::Task(scope, task.id.clone()))));
-        step.put(Space::Config, records::task_key(scope, &task.id), records::to_json(&task));
+        step.put(Space::Config, records::task_key(scope, &task.id), to_json(&task));
         if let Some(known) = self.tasks.entry(scope).or_default().iter_mut().find(|known| known.id == id) {
             *known = task;
         }
@@ -208,8 +210,7 @@ impl Sqs {
         let (scope, name) = (source.scope, source.name.clone());
         let Some(source) = self.queue_mut(scope, &name) else { return Moved::NoDestination };
         source.messages.advance(step.now);
-        source.load(step, None);
-        let Some(number) = source.messages.peek() else { return Moved::NothingLeft };
+        let Some(number) = source.hold_next(step, Round::default()) else { return Moved::NothingLeft };
         let mut content = source.content(step, number);
         let Some(destination) = task.destination_arn.clone().or_else(|| content.dead_letter_source.clone())
         else {

@@ -20,6 +20,8 @@ use crate::{Error, Poll, Queue, Selection, Sqs, records};
 
 /// How many messages past their retention one step removes at most.
 const EXPIRED_AT_ONCE: usize = 1_000;
+/// How many messages one receive moves to the dead-letter queue at most; it then ends with what it has, and who waits goes on in a further step.
+const BURIED_AT_ONCE: usize = 1_000;
 
 /// The system attributes that a receive may ask for.
 const SYSTEM: [&str; 10] = [
@@ -59,7 +61,7 @@ pub fn receive(
     if !sqs.fed.is_empty() {
         sqs.serve_fed(step);
         // A queue can be its own dead-letter queue, if by way of others.
-        if messages.is_empty() {
+        if messages.is_empty() && sqs.queue(scope, &name).is_some_and(|queue| !queue.has_more) {
             messages = sqs.take(step, (scope, &name), &poll);
             sqs.serve_fed(step);
         }
@@ -157,11 +159,16 @@ impl Sqs {
         let (mut round, mut numbers) = (Round::default(), Vec::new());
         let Some(queue) = self.queue_mut(scope, name) else { return received };
         queue.messages.advance(step.now);
+        queue.has_more = false;
         while received.len() < poll.max {
-            queue.load(step, None);
+            if dead.len() >= BURIED_AT_ONCE {
+                queue.has_more = true;
+                break;
+            }
+            queue.hold_next(step, round);
             match queue.messages.take(&mut round, step.now, poll.visibility, receives_max) {
                 Some(Taken::Received(number)) => {
-                    queue.write_receives(step, number);
+                    queue.write_receives_of(step, number);
                     received.push(queue.shape(step, number, poll));
                     numbers.push(number);
                 }
@@ -222,27 +229,22 @@ impl Sqs {
         let Some(queue) = self.queue_mut(scope, name) else { return };
         let number = queue.number_message(step);
         step.put(Space::Queue, records::content_key(queue.record.number, number), content.encode());
-        // What became visible meanwhile did so before this.
-        queue.messages.advance(step.now);
-        queue.messages.insert(
-            number,
-            content.group.as_deref(),
-            (content.carried_receives > 0).then_some(step.now),
-            Message {
-                sent_at: content.sent_at,
-                due: step.now,
-                first_received,
-                last_received: None,
-                receive_count: content.carried_receives,
-                carried_receives: content.carried_receives,
-                place: Place::Visible,
-                group: None,
-                content: None,
-            },
-        );
+        let message = Message {
+            sent_at: content.sent_at,
+            arrived_at: step.now,
+            due: step.now,
+            first_received,
+            last_received: None,
+            receive_count: content.carried_receives,
+            carried_receives: content.carried_receives,
+            place: Place::Visible,
+            group: None,
+            content: None,
+        };
         if content.carried_receives > 0 {
-            queue.write_receives(step, number);
+            queue.write_receives(step, number, &message);
         }
+        queue.enter(step, number, content.group.as_deref(), message);
         self.active(step.now, (scope, name));
         self.reschedule(scope, name);
     }
@@ -264,8 +266,7 @@ impl Sqs {
         loop {
             let Some(queue) = self.queue_mut(scope, name) else { return };
             queue.messages.advance(step.now);
-            let nothing = queue.messages.peek().is_none() && queue.messages.first_in_store().is_none();
-            if nothing {
+            if queue.messages.peek(Round::default()).is_none() {
                 break;
             }
             let Some(poll) = queue.waiters.first().map(|waiter| Arc::clone(&waiter.poll)) else { break };
@@ -310,9 +311,15 @@ impl Queue {
     fn expire(&mut self, step: &mut Step<'_>) -> bool {
         let kept_since = step.now.before(self.retention());
         for _ in 0..EXPIRED_AT_ONCE {
-            self.load(step, Some(kept_since));
-            let Some(number) = self.messages.expired(kept_since) else { return true };
-            self.remove(step, number);
+            let Some((since, number)) = self.messages.oldest() else { return true };
+            if since > kept_since {
+                return true;
+            }
+            let is_exact = self.messages.get(number).is_some();
+            self.hold(step, number);
+            if is_exact {
+                self.remove(step, number);
+            }
         }
         false
     }

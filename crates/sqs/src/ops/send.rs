@@ -231,25 +231,19 @@ fn accept(
     if let (Some(id), Some(group)) = (&content.deduplication_id, &content.group) {
         queue.remember_sent(step, id, group, deduplication::Sent { at: step.now, id: content.id, number });
     }
-    // What became visible meanwhile did so before this.
-    queue.messages.advance(step.now);
-    let place = if content.visible_at > step.now { Place::Delayed } else { Place::Visible };
-    if place == Place::Visible && content.group.is_none() && queue.messages.spills() {
-        queue.messages.spill(number, content.sent_at);
-    } else {
-        let message = Message {
-            sent_at: content.sent_at,
-            due: content.visible_at,
-            first_received: None,
-            last_received: None,
-            receive_count: 0,
-            carried_receives: 0,
-            place,
-            group: None,
-            content: queue.budget.has_room_for_content().then_some(bytes),
-        };
-        queue.messages.insert(number, content.group.as_deref(), None, message);
-    }
+    let message = Message {
+        sent_at: content.sent_at,
+        arrived_at: content.sent_at,
+        due: content.visible_at,
+        first_received: None,
+        last_received: None,
+        receive_count: 0,
+        carried_receives: 0,
+        place: if content.visible_at > step.now { Place::Delayed } else { Place::Visible },
+        group: None,
+        content: queue.budget.has_room_for_content().then_some(bytes),
+    };
+    queue.enter(step, number, content.group.as_deref(), message);
     queue.counters.sent(content.size());
     sqs.active(step.now, (scope, name));
     Ok(number)

@@ -1,22 +1,25 @@
 //! How much of all queues' messages is held in memory, counted where messages come and go.
+//!
+//! A message is held while it is in flight, and beside those as many as there is room for. All others are at rest: memory has their numbers alone, and
+//! everything else is read from the store when it is their turn.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// What may be held at most. Beyond it contents, and then messages as a whole, are only in the store.
+/// What may be held at most, beside what is in flight. Beyond it contents, and then messages as a whole, are only in the store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
     /// Contents of all messages, bytes.
     pub content_bytes: usize,
     /// Messages of all queues, about 200 bytes each without their contents.
     pub messages: usize,
-    /// Messages that each queue may hold whatever the others do.
-    pub messages_each: usize,
+    /// Messages at rest that one record of the index tells of.
+    pub page_messages: u64,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { content_bytes: 64 << 20, messages: 1 << 20, messages_each: 1 << 10 }
+        Self { content_bytes: 64 << 20, messages: 1 << 18, page_messages: 256 }
     }
 }
 
@@ -40,16 +43,22 @@ impl Budget {
         Self { limits, held: Arc::default() }
     }
 
+    /// What may be held at most.
+    #[must_use]
+    pub fn limits(&self) -> Limits {
+        self.limits
+    }
+
     /// Whether a content may be held.
     #[must_use]
     pub fn has_room_for_content(&self) -> bool {
         self.held.content_bytes.load(Ordering::Relaxed) < self.limits.content_bytes
     }
 
-    /// Whether a queue that holds so many messages may hold one more.
+    /// Whether one more message may be held.
     #[must_use]
-    pub fn has_room_for_message(&self, own: usize) -> bool {
-        own < self.limits.messages_each || self.held.messages.load(Ordering::Relaxed) < self.limits.messages
+    pub fn has_room_for_message(&self) -> bool {
+        self.held.messages.load(Ordering::Relaxed) < self.limits.messages
     }
 
     /// Counts a message, with this much content.

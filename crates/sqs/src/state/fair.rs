@@ -13,6 +13,7 @@ use std::time::Duration;
 use pontoon_core::Timestamp;
 
 use super::groups::{GroupId, Groups};
+use super::numbers::Numbers;
 
 /// How many messages a tenant has in flight at least before that makes it noisy.
 const IN_FLIGHT_MIN: usize = 30;
@@ -71,7 +72,7 @@ enum Head {
 
 #[derive(Debug, Default)]
 struct Tenant {
-    visible: BTreeSet<u64>,
+    visible: Numbers,
     in_flight: usize,
     delayed: usize,
     noisy: bool,
@@ -101,7 +102,7 @@ pub type Ended = Option<(Timestamp, Duration)>;
 /// Invariant: `quiet` and `noisy` have the first visible message of every tenant that has any, and `noisy_tenants` the noisy tenants.
 #[derive(Debug, Default)]
 pub struct Fair {
-    ungrouped: BTreeSet<u64>,
+    ungrouped: Numbers,
     tenants: Groups<Tenant>,
     quiet: BTreeSet<(u64, GroupId)>,
     noisy: BTreeSet<(usize, u64, GroupId)>,
@@ -145,7 +146,7 @@ impl Fair {
     #[must_use]
     pub fn next(&self) -> Option<u64> {
         let quiet = self.quiet.first().map(|(number, _)| *number);
-        let first = [self.ungrouped.first().copied(), quiet].into_iter().flatten().min();
+        let first = [self.ungrouped.first(), quiet].into_iter().flatten().min();
         first.or_else(|| self.noisy.first().map(|(_, number, _)| *number))
     }
 
@@ -153,11 +154,11 @@ impl Fair {
     pub fn take(&mut self, number: u64, group: Option<GroupId>) {
         self.in_flight += 1;
         let Some(id) = group else {
-            self.ungrouped.remove(&number);
+            self.ungrouped.remove(number);
             return;
         };
         let tenant = &mut self.tenants[id];
-        tenant.visible.remove(&number);
+        tenant.visible.remove(number);
         tenant.in_flight += 1;
         self.judge(id);
         self.settle(id);
@@ -182,13 +183,13 @@ impl Fair {
     pub fn leave(&mut self, number: u64, group: Option<GroupId>, ended: Ended) {
         let Some(id) = group else {
             self.in_flight -= usize::from(ended.is_some());
-            self.ungrouped.remove(&number);
+            self.ungrouped.remove(number);
             self.count_busy(None, ended);
             return;
         };
         self.end(id, ended);
         let tenant = &mut self.tenants[id];
-        if !tenant.visible.remove(&number) && ended.is_none() {
+        if !tenant.visible.remove(number) && ended.is_none() {
             tenant.delayed -= 1;
         }
         self.settle(id);
@@ -233,13 +234,19 @@ impl Fair {
     #[must_use]
     pub fn first_quiet(&self) -> Option<u64> {
         let quiet = self.quiet.first().map(|(number, _)| *number);
-        [self.ungrouped.first().copied(), quiet].into_iter().flatten().min()
+        [self.ungrouped.first(), quiet].into_iter().flatten().min()
     }
 
     /// How many groups have messages.
     #[must_use]
     pub fn groups(&self) -> usize {
         self.tenants.len()
+    }
+
+    /// The group of this name, while it has messages.
+    #[must_use]
+    pub fn group(&self, name: &str) -> Option<GroupId> {
+        self.tenants.find(name)
     }
 
     /// Whether a message's tenant is noisy.
@@ -253,8 +260,7 @@ impl Fair {
     pub fn visible(&self, max: usize) -> Vec<u64> {
         let of = |noisy: bool| {
             let tenants = self.tenants.states().filter(move |tenant| tenant.noisy == noisy);
-            let mut numbers: Vec<u64> =
-                tenants.flat_map(|tenant| tenant.visible.iter().take(max).copied()).collect();
+            let mut numbers: Vec<u64> = tenants.flat_map(|tenant| tenant.visible.iter().take(max)).collect();
             if !noisy {
                 numbers.extend(self.ungrouped.iter().take(max));
             }
@@ -302,7 +308,7 @@ impl Fair {
     /// Puts a tenant's first visible message where it belongs.
     fn settle(&mut self, id: GroupId) {
         let tenant = &self.tenants[id];
-        let first = tenant.visible.first().copied();
+        let first = tenant.visible.first();
         if first.is_none() && tenant.noisy {
             self.set_noisy(id, false);
         }

@@ -4,23 +4,39 @@
 //! group only; one receive takes as many messages in a row as it asked for. Groups take turns: one that can be received from again goes to the end of
 //! the line, so that none with a long backlog keeps the others waiting (sqs/test_sqs: the `test_fifo_*` that receive from several groups).
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use super::groups::{GroupId, Groups};
 
-#[derive(Clone, Copy, Debug)]
-struct Member {
-    number: u64,
-    visible: bool,
-}
+/// How many messages a group may have room for whatever it has.
+const ROOM_MIN: usize = 64;
 
 /// The messages of one group in the order in which they were sent.
 #[derive(Debug, Default)]
 struct Order {
-    members: VecDeque<Member>,
+    members: VecDeque<u64>,
+    /// Those that are in flight or delayed.
+    hidden: BTreeSet<u64>,
     /// Its place among the groups whose first message is visible.
     turn: Option<u64>,
     in_flight: usize,
+}
+
+impl Order {
+    fn is_visible(&self, number: u64) -> bool {
+        !self.hidden.contains(&number)
+    }
+
+    /// Removes a message, and gives back memory that a long backlog took.
+    fn remove(&mut self, number: u64) {
+        self.hidden.remove(&number);
+        if let Ok(index) = self.members.binary_search(&number) {
+            self.members.remove(index);
+        }
+        if self.members.capacity() > ROOM_MIN && self.members.len() < self.members.capacity() / 4 {
+            self.members.shrink_to(self.members.capacity() / 2);
+        }
+    }
 }
 
 /// How far one receive has come: which group it takes from, and how many of its first messages it has taken.
@@ -46,9 +62,12 @@ impl Fifo {
     pub fn enter(&mut self, number: u64, group: &str, visible: bool, in_flight: bool) -> GroupId {
         let id = self.groups.enter(group);
         let order = &mut self.groups[id];
-        let last = order.members.back().is_none_or(|last| last.number < number);
+        let last = order.members.back().is_none_or(|last| *last < number);
         assert!(last, "message numbers grow, and messages come in their order");
-        order.members.push_back(Member { number, visible });
+        order.members.push_back(number);
+        if !visible {
+            order.hidden.insert(number);
+        }
         self.count(id, in_flight, false);
         self.settle(id);
         id
@@ -57,18 +76,22 @@ impl Fifo {
     /// The message to receive next in a round.
     #[must_use]
     pub fn next(&self, round: Round) -> Option<u64> {
-        let following = round.group.and_then(|group| self.groups[group].members.get(round.taken));
-        if let Some(member) = following.filter(|member| member.visible) {
-            return Some(member.number);
+        if let Some(group) = round.group {
+            let order = &self.groups[group];
+            let following = order.members.get(round.taken).filter(|number| order.is_visible(**number));
+            if let Some(number) = following {
+                return Some(*number);
+            }
         }
         let (_, group) = self.ready.first_key_value()?;
-        self.groups[*group].members.front().map(|member| member.number)
+        self.groups[*group].members.front().copied()
     }
 
     /// Every message that can be received now, group by group.
     pub fn receivable(&self) -> impl Iterator<Item = u64> {
         self.ready.values().flat_map(|group| {
-            self.groups[*group].members.iter().take_while(|member| member.visible).map(|member| member.number)
+            let order = &self.groups[*group];
+            order.members.iter().copied().take_while(|number| order.is_visible(*number))
         })
     }
 
@@ -91,10 +114,7 @@ impl Fifo {
     /// Removes a message.
     pub fn leave(&mut self, number: u64, group: GroupId, was_in_flight: bool) {
         self.count(group, false, was_in_flight);
-        let order = &mut self.groups[group];
-        if let Ok(index) = order.members.binary_search_by_key(&number, |member| member.number) {
-            order.members.remove(index);
-        }
+        self.groups[group].remove(number);
         self.settle(group);
         self.groups.leave(group);
     }
@@ -105,6 +125,12 @@ impl Fifo {
         self.groups.len()
     }
 
+    /// The group of this name, while it has messages.
+    #[must_use]
+    pub fn group(&self, name: &str) -> Option<GroupId> {
+        self.groups.find(name)
+    }
+
     /// How many groups have messages in flight.
     #[must_use]
     pub fn groups_in_flight(&self) -> usize {
@@ -112,9 +138,11 @@ impl Fifo {
     }
 
     fn set_visible(&mut self, number: u64, group: GroupId, visible: bool) {
-        let members = &mut self.groups[group].members;
-        if let Ok(index) = members.binary_search_by_key(&number, |member| member.number) {
-            members[index].visible = visible;
+        let hidden = &mut self.groups[group].hidden;
+        if visible {
+            hidden.remove(&number);
+        } else {
+            hidden.insert(number);
         }
         self.settle(group);
     }
@@ -131,7 +159,7 @@ impl Fifo {
     /// Gives a group its turn, or takes it away, as its first message is visible or not.
     fn settle(&mut self, group: GroupId) {
         let order = &mut self.groups[group];
-        let visible = order.members.front().is_some_and(|first| first.visible);
+        let visible = order.members.front().is_some_and(|first| order.is_visible(*first));
         match order.turn {
             None if visible => {
                 self.turns += 1;

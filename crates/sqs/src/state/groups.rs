@@ -73,6 +73,12 @@ impl<T> Groups<T> {
         Some(slot.state)
     }
 
+    /// The group of this name, while it has messages.
+    #[must_use]
+    pub fn find(&self, name: &str) -> Option<GroupId> {
+        self.ids.get(name).copied()
+    }
+
     /// How many groups have messages.
     #[must_use]
     pub fn len(&self) -> usize {
@@ -133,6 +139,7 @@ mod tests {
         assert_eq!(groups.leave(a), Some(7));
         let c = groups.enter("c");
         assert_eq!((c, groups[c]), (a, 0));
+        assert_eq!((groups.find("c"), groups.find("a")), (Some(c), None));
         assert_eq!(groups.enter("a"), GroupId(2));
     }
 }

@@ -38,6 +38,21 @@ impl Line {
         }
     }
 
+    /// The group of this name, while it has messages.
+    #[must_use]
+    pub fn group(&self, name: &str) -> Option<GroupId> {
+        match self {
+            Self::Standard(fair) => fair.group(name),
+            Self::Fifo(fifo) => fifo.group(name),
+        }
+    }
+
+    /// Whether it is that of a FIFO queue.
+    #[must_use]
+    pub fn is_fifo(&self) -> bool {
+        matches!(self, Self::Fifo(_))
+    }
+
     /// The message to receive next in a round.
     #[must_use]
     pub fn next(&self, round: Round) -> Option<u64> {
@@ -83,6 +98,6 @@ impl Line {
 
     /// Removes every message.
     pub fn clear(&mut self) {
-        *self = Self::of_type(matches!(self, Self::Fifo(_)));
+        *self = Self::of_type(self.is_fifo());
     }
 }

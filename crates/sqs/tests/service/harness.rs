@@ -1,13 +1,16 @@
 //! The least of a host that the service needs: a store, a clock, parked replies, and both of SQS's protocols at the door.
 
+use std::ops::ControlFlow;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use bytes::Bytes;
 use pontoon_core::shape::Decoded;
 use pontoon_core::step::{Effects, Ground, ParkId, Settings};
 use pontoon_core::{
-    ApiError, Batch, Caller, Datum, Ids, OperationSchema, Output, PolicyMode, Reply, Scope, Service, Settled,
-    Step, Store, Timestamp,
+    ApiError, Batch, Caller, Datum, Direction, Ids, KeyRange, OperationSchema, Output, PolicyMode, Reply,
+    Scope, Service, Settled, Space, Step, Store, StoreError, StoreRead, Timestamp,
 };
 use pontoon_sqs::{Limits, Sqs};
 use pontoon_wire::protocol::json::{self, writer::JsonWriter};
@@ -35,6 +38,33 @@ pub struct Queues {
     pub metrics: Vec<Datum>,
     /// The long polls that ended, in order.
     pub ended: Vec<(ParkId, Value)>,
+}
+
+/// A store that measures what is read of it.
+struct Measured<'a> {
+    store: &'a dyn Store,
+    bytes: AtomicUsize,
+}
+
+impl StoreRead for Measured<'_> {
+    fn get(&self, space: Space, key: &[u8]) -> Result<Option<Bytes>, StoreError> {
+        let value = self.store.get(space, key)?;
+        self.bytes.fetch_add(value.as_ref().map_or(0, Bytes::len), Ordering::Relaxed);
+        Ok(value)
+    }
+
+    fn scan(
+        &self,
+        space: Space,
+        range: &KeyRange,
+        direction: Direction,
+        visit: &mut dyn FnMut(&[u8], &Bytes) -> ControlFlow<()>,
+    ) -> Result<(), StoreError> {
+        self.store.scan(space, range, direction, &mut |key, value| {
+            self.bytes.fetch_add(key.len() + value.len(), Ordering::Relaxed);
+            visit(key, value)
+        })
+    }
 }
 
 /// What an operation answered at once.
@@ -268,13 +298,21 @@ impl Queues {
 
     /// Starts the service again on what the store holds; who waited is gone, and nothing that is due has happened yet.
     pub fn restart(&mut self) {
+        self.restart_reading();
+    }
+
+    /// As [`Queues::restart`]; how many bytes were read from the store for it.
+    pub fn restart_reading(&mut self) -> usize {
+        let store = Measured { store: &*self.store, bytes: AtomicUsize::new(0) };
         self.service = Sqs::with_limits(self.limits);
-        self.service.load(&*self.store).unwrap();
+        self.service.load(&store).unwrap();
+        let bytes = store.bytes.into_inner();
         self.step(|service, step| {
             service.start(step);
             Ok(())
         })
         .unwrap();
+        bytes
     }
 
     /// The client of a long poll hangs up.
@@ -295,11 +333,10 @@ impl Queues {
     /// How many keys the store holds of messages.
     pub fn keys_stored(&self) -> usize {
         let mut keys = 0;
-        let everything = pontoon_core::KeyRange::all();
         self.store
-            .scan(pontoon_core::Space::Queue, &everything, pontoon_core::Direction::Ascending, &mut |_, _| {
+            .scan(Space::Queue, &KeyRange::all(), Direction::Ascending, &mut |_, _| {
                 keys += 1;
-                std::ops::ControlFlow::Continue(())
+                ControlFlow::Continue(())
             })
             .unwrap();
         keys

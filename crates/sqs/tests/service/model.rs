@@ -376,7 +376,7 @@ proptest! {
     #[test]
     fn the_service_does_what_the_model_does(ops in ops(), held in prop::option::of(0..4_usize)) {
         // Now and then memory has room for next to nothing.
-        let tight = |held| Limits { content_bytes: 10 * held, messages: 0, messages_each: held };
+        let tight = |held| Limits { content_bytes: 10 * held, messages: held, page_messages: 2 };
         let mut pair = Pair::new(held.map_or_else(Limits::default, tight));
         for op in &ops {
             pair.apply(op);

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use pontoon_core::Timestamp;
 use pontoon_core::step::ParkId;
+use pontoon_sqs::Limits;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
@@ -327,8 +328,8 @@ fn got(output: &Value) -> Got {
 }
 
 impl Pair {
-    fn new(per_group: bool) -> Self {
-        let mut real = Queues::new();
+    fn new(per_group: bool, limits: Limits) -> Self {
+        let mut real = Queues::with_limits(limits);
         let mut attributes = json!({
             "FifoQueue": "true", "MessageRetentionPeriod": RETENTION.to_string(), "VisibilityTimeout": "2",
             "DeduplicationScope": if per_group { "messageGroup" } else { "queue" },
@@ -530,8 +531,9 @@ proptest! {
     #![proptest_config(cases(60))]
 
     #[test]
-    fn a_fifo_queue_does_what_the_model_does(ops in ops(), per_group in any::<bool>()) {
-        let mut pair = Pair::new(per_group);
+    fn a_fifo_queue_does_what_the_model_does(ops in ops(), per_group in any::<bool>(), held in prop::option::of(0..4_usize)) {
+        let tight = |held| Limits { content_bytes: 10 * held, messages: held, page_messages: 2 };
+        let mut pair = Pair::new(per_group, held.map_or_else(Limits::default, tight));
         for op in &ops {
             pair.apply(op);
             pair.compare();

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::harness::{Queues, bodies};
 
 /// Memory for next to nothing.
-const TIGHT: Limits = Limits { content_bytes: 4_096, messages: 100, messages_each: 50 };
+const TIGHT: Limits = Limits { content_bytes: 4_096, messages: 100, page_messages: 16 };
 const MANY: usize = 3_000;
 
 fn send_many(queues: &mut Queues, url: &str, numbers: std::ops::Range<usize>) {
@@ -65,6 +65,168 @@ fn messages_that_are_delayed_grouped_or_failing_keep_their_place_beside_a_backlo
         received.extend(drain(&mut queues, &url));
     }
     assert_eq!(received, (0..400).collect::<Vec<_>>());
+}
+
+/// One kind of message that may stand in a backlog: which queue it is sent to, with what beside its body, and how long until it is visible.
+struct Kind {
+    name: &'static str,
+    attributes: Value,
+    send: fn(usize) -> Value,
+    visible_after_secs: u64,
+}
+
+fn kinds() -> [Kind; 5] {
+    let fifo = || json!({"FifoQueue": "true", "ContentBasedDeduplication": "true"});
+    let plain = |_| json!({});
+    [
+        Kind { name: "plain", attributes: json!({}), send: plain, visible_after_secs: 0 },
+        Kind {
+            name: "tenants",
+            attributes: json!({}),
+            send: |number| json!({"MessageGroupId": (number % 7).to_string()}),
+            visible_after_secs: 0,
+        },
+        Kind {
+            name: "delayed",
+            attributes: json!({"DelaySeconds": "30"}),
+            send: plain,
+            visible_after_secs: 30,
+        },
+        Kind {
+            name: "one-group.fifo",
+            attributes: fifo(),
+            send: |_| json!({"MessageGroupId": "g"}),
+            visible_after_secs: 0,
+        },
+        Kind {
+            name: "groups.fifo",
+            attributes: fifo(),
+            send: |number| json!({"MessageGroupId": (number % 500).to_string()}),
+            visible_after_secs: 0,
+        },
+    ]
+}
+
+/// Sends many messages of a kind, with bodies of a thousand bytes that begin with their numbers.
+fn send_kind(queues: &mut Queues, kind: &Kind) -> String {
+    let url = queues.create(kind.name, kind.attributes.clone());
+    for number in 0..MANY {
+        let mut input = (kind.send)(number);
+        input["QueueUrl"] = json!(url);
+        input["MessageBody"] = json!(format!("{number:<1000}"));
+        queues.ok("SendMessage", input);
+    }
+    url
+}
+
+#[test]
+fn of_a_backlog_of_any_kind_memory_holds_little_and_all_of_it_is_received() {
+    for kind in kinds() {
+        let mut queues = Queues::with_limits(TIGHT);
+        let url = send_kind(&mut queues, &kind);
+        assert_eq!(queues.counts(&url).iter().sum::<usize>(), MANY, "{}", kind.name);
+        queues.pass(Duration::from_secs(kind.visible_after_secs));
+        let mut received = Vec::new();
+        while received.len() < MANY {
+            assert!(
+                held(&queues, kind.name) <= 120,
+                "{} of {} are held",
+                held(&queues, kind.name),
+                kind.name
+            );
+            if received.len() == MANY / 2 {
+                queues.restart();
+            }
+            let messages = queues.receive(&url);
+            assert!(!messages.is_empty(), "{} of {} came", received.len(), kind.name);
+            for message in &messages {
+                received.push(message["Body"].as_str().unwrap().trim_end().parse::<usize>().unwrap());
+                let handle = &message["ReceiptHandle"];
+                queues.ok("DeleteMessage", json!({"QueueUrl": url, "ReceiptHandle": handle}));
+            }
+        }
+        let mut sorted = received.clone();
+        sorted.sort_unstable();
+        assert_eq!(sorted, (0..MANY).collect::<Vec<_>>(), "{}", kind.name);
+        if kind.name != "groups.fifo" {
+            assert_eq!(received, sorted, "{}", kind.name);
+        }
+        for group in 0..500 {
+            assert!(received.iter().filter(|number| *number % 500 == group).is_sorted());
+        }
+        // What FIFO queues remember of their sends is forgotten in five minutes.
+        queues.pass(Duration::from_secs(320));
+        assert_eq!((queues.counts(&url), queues.keys_stored()), ([0, 0, 0], 0), "{}", kind.name);
+    }
+}
+
+#[test]
+fn a_start_does_not_read_the_bodies_of_a_backlog() {
+    let limits = Limits { page_messages: 256, ..TIGHT };
+    for kind in kinds() {
+        let mut queues = Queues::with_limits(limits);
+        let url = send_kind(&mut queues, &kind);
+        // What FIFO queues remember of their sends is no body.
+        queues.pass(Duration::from_secs(320));
+        let read = queues.restart_reading();
+        // Those that were held when they were sent, and those of the page that is not full yet.
+        let contents = (TIGHT.messages + 256) * 1_100;
+        assert!(read < contents + MANY * 8, "{read} bytes of {} were read", kind.name);
+        assert_eq!(queues.counts(&url), [MANY, 0, 0], "{}", kind.name);
+    }
+}
+
+#[test]
+fn messages_that_were_received_in_vain_go_to_rest_and_keep_counts_handles_and_dead_letters() {
+    let mut queues = Queues::with_limits(TIGHT);
+    let (url, dead) = queues.create_pair(2, json!({"VisibilityTimeout": "30"}));
+    send_many(&mut queues, &url, 0..1_000);
+    let receive_all =
+        |queues: &mut Queues| -> Vec<Value> { (0..100).flat_map(|_| queues.receive(&url)).collect() };
+    assert_eq!(receive_all(&mut queues).len(), 1_000);
+    queues.pass(Duration::from_secs(30));
+    assert_eq!(queues.counts(&url), [1_000, 0, 0]);
+    assert!(held(&queues, "source") <= 100);
+    let second = receive_all(&mut queues);
+    assert!(second.iter().all(|message| message["Attributes"]["ApproximateReceiveCount"] == "2"));
+    queues.restart();
+    assert_eq!(queues.counts(&url), [0, 1_000, 0]);
+    // A handle is good before and after its message is visible again, wherever that is.
+    for message in &second[..20] {
+        queues.ok("DeleteMessage", json!({"QueueUrl": url, "ReceiptHandle": message["ReceiptHandle"]}));
+    }
+    queues.pass(Duration::from_secs(30));
+    for message in &second[20..40] {
+        queues.ok("DeleteMessage", json!({"QueueUrl": url, "ReceiptHandle": message["ReceiptHandle"]}));
+    }
+    assert_eq!(queues.counts(&url), [960, 0, 0]);
+    assert_eq!(queues.receive(&url), Vec::<Value>::new());
+    assert_eq!(queues.counts(&dead), [960, 0, 0]);
+    assert!(held(&queues, "dlq") <= 100);
+    queues.restart();
+    let first = &queues.receive(&dead)[0];
+    assert_eq!(
+        (&first["Body"], &first["Attributes"]["ApproximateReceiveCount"]),
+        (&json!("40"), &json!("3"))
+    );
+}
+
+#[test]
+fn one_receive_moves_no_more_than_a_thousand_dead_letters_and_a_long_poll_waits_for_the_rest() {
+    let mut queues = Queues::new();
+    let (url, dead) = queues.create_pair(1, json!({"VisibilityTimeout": "1"}));
+    send_many(&mut queues, &url, 0..2_500);
+    for _ in 0..250 {
+        assert_eq!(queues.receive(&url).len(), 10);
+    }
+    queues.send(&url, "fresh");
+    queues.pass(Duration::from_secs(1));
+    assert_eq!(queues.receive(&url), Vec::<Value>::new());
+    assert_eq!(queues.counts(&dead), [1_000, 0, 0]);
+    queues.poll(&url, 20);
+    queues.settle();
+    assert_eq!(queues.counts(&dead), [2_500, 0, 0]);
+    assert_eq!(queues.ended[0].1["Messages"][0]["Body"], "fresh");
 }
 
 #[test]
