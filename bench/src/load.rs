@@ -102,9 +102,31 @@ impl Connection {
         self.body(answered)
     }
 
+    /// Sends a request without waiting for its answer.
+    ///
+    /// # Errors
+    /// If the connection is closed.
+    pub async fn post(&mut self, request: &[u8]) -> Result<(), String> {
+        self.stream.write_all(request).await.map_err(|e| e.to_string())
+    }
+
+    /// The body of the answer to the request that was posted, which must have status 200.
+    ///
+    /// # Errors
+    /// As [`Connection::call`].
+    pub async fn answer(&mut self) -> Result<&[u8], String> {
+        let answered = self.receive().await?;
+        self.body(answered)
+    }
+
     /// Sends a request and receives its answer; where its body is.
     async fn exchange(&mut self, request: &[u8]) -> Result<std::ops::Range<usize>, String> {
-        self.stream.write_all(request).await.map_err(|e| e.to_string())?;
+        self.post(request).await?;
+        self.receive().await
+    }
+
+    /// Receives an answer; where its body is.
+    async fn receive(&mut self) -> Result<std::ops::Range<usize>, String> {
         self.buffer.clear();
         let (head_end, length) = loop {
             self.read().await?;

@@ -9,6 +9,7 @@ mod disk;
 mod load;
 mod queues;
 mod report;
+mod scale;
 mod scenarios;
 mod server;
 
@@ -37,6 +38,10 @@ struct Cli {
     /// Measure SQS alone: every kind of request over 1, 32 and 256 connections, in memory and on disk.
     #[arg(long, conflicts_with_all = ["only", "connections"])]
     sqs: bool,
+    /// Measure SQS at scale: receiving from a backlog of so many messages, starting on it, FIFO backlogs, many queues and long polls.
+    #[arg(long, value_name = "N", num_args = 0..=1, default_missing_value = "10000000",
+          value_parser = clap::value_parser!(u64).range(1_000..), conflicts_with_all = ["only", "connections", "sqs", "seconds"])]
+    scale: Option<u64>,
     /// Print JSON.
     #[arg(long)]
     json: bool,
@@ -80,7 +85,11 @@ fn run(cli: &Cli) -> Result<(), String> {
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|e| e.to_string())?;
     let figures = runtime.block_on(async {
-        if cli.sqs { queues::run(&settings).await } else { scenarios::run(&settings).await }
+        match cli.scale {
+            Some(messages) => scale::run(&settings, messages).await,
+            None if cli.sqs => queues::run(&settings).await,
+            None => scenarios::run(&settings).await,
+        }
     })?;
     report::print(&figures, cli.json);
     Ok(())

@@ -21,6 +21,7 @@ pub fn beside_this() -> Result<PathBuf, String> {
     let this = std::env::current_exe().map_err(|e| e.to_string())?;
     let profile = if cfg!(debug_assertions) { "dev" } else { "release" };
     let built = std::process::Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
         .args(["build", "--quiet", "--package", "pontoon-cli", "--profile", profile])
         .status()
         .map_err(|e| format!("cannot run cargo: {e}; name the binary with --pontoon"))?;

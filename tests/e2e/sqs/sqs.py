@@ -7,82 +7,27 @@ boto3 checks the MD5 of every body and of every message attribute that it is ans
 
 import hashlib
 import json
-import os
 import sys
 import tempfile
 import threading
 import time
 
 import boto3
-import botocore.loaders
 from botocore.config import Config
 from botocore.exceptions import ClientError
+
+import query_model
 
 ENDPOINT = sys.argv[1]
 REGION = "us-east-1"
 CONFIG = Config(connect_timeout=5, read_timeout=30, retries={"max_attempts": 0})
 KEYS = {"aws_access_key_id": "000000000000", "aws_secret_access_key": "secret"}
 
-# What the model for the query protocol had beside today's, which is for JSON alone: the names of lists, maps and members in a form.
-LISTS = {
-    "ActionNameList": "ActionName",
-    "AWSAccountIdList": "AWSAccountId",
-    "AttributeNameList": "AttributeName",
-    "BatchResultErrorEntryList": "BatchResultErrorEntry",
-    "ChangeMessageVisibilityBatchRequestEntryList": "ChangeMessageVisibilityBatchRequestEntry",
-    "ChangeMessageVisibilityBatchResultEntryList": "ChangeMessageVisibilityBatchResultEntry",
-    "DeleteMessageBatchRequestEntryList": "DeleteMessageBatchRequestEntry",
-    "DeleteMessageBatchResultEntryList": "DeleteMessageBatchResultEntry",
-    "ListMessageMoveTasksResultEntryList": "ListMessageMoveTasksResultEntry",
-    "MessageAttributeNameList": "MessageAttributeName",
-    "MessageSystemAttributeList": "MessageSystemAttributeName",
-    "MessageList": "Message",
-    "QueueUrlList": "QueueUrl",
-    "SendMessageBatchRequestEntryList": "SendMessageBatchRequestEntry",
-    "SendMessageBatchResultEntryList": "SendMessageBatchResultEntry",
-    "TagKeyList": "TagKey",
-}
-MAPS = {
-    "QueueAttributeMap": "Name",
-    "MessageSystemAttributeMap": "Name",
-    "MessageBodyAttributeMap": "Name",
-    "MessageBodySystemAttributeMap": "Name",
-    "TagMap": "Key",
-}
-MEMBERS = {
-    "Attributes": "Attribute",
-    "MessageAttributes": "MessageAttribute",
-    "MessageSystemAttributes": "MessageSystemAttribute",
-    "Tags": "Tag",
-    "tags": "Tag",
-}
-
 
 def query_client():
     """A client whose model says that SQS speaks the query protocol."""
-    model = botocore.loaders.Loader().load_service_model("sqs", "service-2")
-    model["metadata"].update(protocol="query", protocols=["query"])
-    for name in ("awsQueryCompatible", "jsonVersion", "targetPrefix"):
-        model["metadata"].pop(name, None)
-    for name, operation in model["operations"].items():
-        if "output" in operation:
-            operation["output"]["resultWrapper"] = f"{name}Result"
-    for name, shape in model["shapes"].items():
-        if name in LISTS:
-            shape["flattened"] = True
-            shape["member"]["locationName"] = LISTS[name]
-        if name in MAPS:
-            shape["flattened"] = True
-            shape["key"]["locationName"] = MAPS[name]
-            shape["value"]["locationName"] = "Value"
-        for member, found in shape.get("members", {}).items():
-            if member in MEMBERS and found["shape"] in MAPS:
-                found["locationName"] = MEMBERS[member]
     directory = tempfile.mkdtemp()
-    version = os.path.join(directory, "sqs", "2012-11-05")
-    os.makedirs(version)
-    with open(os.path.join(version, "service-2.json"), "w") as file:
-        json.dump(model, file)
+    query_model.write(directory)
     session = boto3.Session(region_name=REGION, **KEYS)
     loader = session._session.get_component("data_loader")
     loader.search_paths.insert(0, directory)

@@ -8,7 +8,6 @@ mod hostile;
 mod inspect;
 mod metrics;
 mod model;
-mod model_fifo;
 mod polls;
 mod recordings;
 mod redrive;

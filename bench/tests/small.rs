@@ -1,0 +1,38 @@
+//! The benchmarks run small with every test run, so that they cannot rot: their answers are checked, and what must not grow with size is compared.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::process::Command;
+
+use serde_json::Value;
+
+/// How many messages the scenarios at scale have: `PONTOON_SCALE`, or few.
+fn scale() -> u64 {
+    std::env::var("PONTOON_SCALE").ok().and_then(|messages| messages.parse().ok()).unwrap_or(10_000)
+}
+
+#[test]
+fn receiving_and_memory_do_not_grow_with_the_backlog() {
+    let dir = tempfile::tempdir().unwrap();
+    let bench = Command::new(env!("CARGO_BIN_EXE_bench"))
+        .current_dir(dir.path())
+        .args(["--json", "--scale", &scale().to_string()])
+        .output()
+        .unwrap();
+    assert!(bench.status.success(), "{}", String::from_utf8_lossy(&bench.stderr));
+    let figures: Vec<Value> = serde_json::from_slice(&bench.stdout).unwrap();
+    let named = |begin: &str, end: &str| {
+        let found = figures.iter().find(|figure| {
+            let name = figure["name"].as_str().unwrap();
+            name.starts_with(begin) && name.ends_with(end)
+        });
+        found.unwrap_or_else(|| panic!("no {begin} … {end} in {figures:#?}"))
+    };
+    // Ten times as much would be far from flat, and less than that can be noise on a machine that does other things too.
+    let largest = named("receive from", &format!("{} messages", scale()));
+    assert!(largest["ratio"].as_f64().unwrap() < 5.0, "{largest}");
+    let memory = named("resident memory", &format!(" {} messages", scale()));
+    // The server, its store's caches, and what the budget allows for.
+    assert!(memory["value"].as_f64().unwrap() < 1_000.0, "{memory}");
+    assert!(named("a send to the answer", "long polls")["value"].as_f64().unwrap() < 1_000.0);
+}
