@@ -160,7 +160,11 @@ impl Bench {
     }
 
     pub fn worked(&mut self, scope: Scope, token: u64, status: Result<u16, String>) {
-        let result = HttpResult { answer: status.map(|status| (status, "answer".into())), retry_after: None, duration_ms: 1.0 };
+        let result = HttpResult {
+            answer: status.map(|status| (status, "answer".into())),
+            retry_after: None,
+            duration_ms: 1.0,
+        };
         let caller = self.caller.clone();
         self.command(scope, &caller, |sns, step| {
             sns.worked(step, token, WorkOutcome::Http(Box::new(result)))

@@ -59,7 +59,8 @@ TEMPLATE = {
             ContentBasedDeduplication=True,
             DeduplicationScope="messageGroup",
             FifoThroughputLimit="perMessageGroupId",
-            VisibilityTimeout=3,
+            # As long as a first start of the function may take on a busy machine, and no longer, since the test waits for it.
+            VisibilityTimeout=10,
             RedrivePolicy={"deadLetterTargetArn": arn_of("Dead"), "maxReceiveCount": 1},
         ),
         "Policy": resource(
@@ -100,7 +101,7 @@ TEMPLATE = {
             Runtime="python3.12",
             Handler="index.handler",
             Role=arn_of("Role"),
-            Timeout=3,
+            Timeout=10,
             Environment={"Variables": {"OUT": OUT}},
             Code={"ZipFile": FUNCTION},
         ),
@@ -126,7 +127,7 @@ def client(service):
     )
 
 
-def until(what, found, seconds=30):
+def until(what, found, seconds=60):
     end = time.monotonic() + seconds
     while not found():
         assert time.monotonic() < end, f"not within {seconds} s: {what}"

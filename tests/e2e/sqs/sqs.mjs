@@ -18,13 +18,20 @@ const client = new sdk.SQSClient({
 const call = (operation, input) =>
   client.send(new sdk[`${operation}Command`](input), { abortSignal: AbortSignal.timeout(30_000) });
 
+// What the SDK of 2023 calls by the names of their shapes.
+const CODES = Object.fromEntries(
+  ["EmptyBatchRequest", "QueueDeletedRecently"].map((name) => [name, `AWS.SimpleQueueService.${name}`]),
+);
+CODES.QueueDoesNotExist = "AWS.SimpleQueueService.NonExistentQueue";
+
 /** The code of a call that must fail, as the query protocol has it. */
 async function refused(operation, input) {
   try {
     await call(operation, input);
   } catch (error) {
     assert.equal(error.$fault, "client", error);
-    return (error.Code ?? error.name).replace(/^com\.amazonaws\.sqs#/, "");
+    const code = error.Code ?? error.name;
+    return CODES[code] ?? code;
   }
   assert.fail(`${operation} succeeded`);
 }

@@ -107,7 +107,7 @@ fn the_rust_sdk_sends_receives_deletes_and_redrives() {
         // Received once, it goes to the dead-letter queue when it would be received again, and is moved back from there.
         assert_eq!(receive(&client, &url, 0).await, []);
         let sources = client.list_dead_letter_source_queues().queue_url(&dead).send().await.unwrap();
-        assert_eq!(sources.queue_urls, [url.clone()]);
+        assert_eq!(sources.queue_urls.iter().collect::<Vec<_>>(), [&url]);
         client.start_message_move_task().source_arn(&arn).send().await.unwrap();
         assert_eq!(bodies(&receive(&client, &url, 10).await), ["ü\u{1f600}"]);
         let tasks = client.list_message_move_tasks().source_arn(&arn).send().await.unwrap();
