@@ -20,8 +20,8 @@ const CONNECTIONS: usize = 16;
 const BATCH: u64 = 10;
 /// The smallest backlog, which the others are compared with.
 const SMALLEST: u64 = 1_000;
-/// How often receiving from a backlog is timed.
-const RECEIVES: usize = 1_000;
+/// How often receiving from a backlog is timed, at most; a tenth of its messages if that is less.
+const RECEIVES_MAX: u64 = 1_000;
 
 /// What is measured, on a disk in the present directory.
 ///
@@ -65,7 +65,7 @@ async fn backlog(server: &Server, messages: u64, figures: &mut Vec<Figure>) -> R
         fill(server, &entries(&url, |_| json!({})), standing / BATCH..size / BATCH).await?;
         let rate = (size - standing) as f64 / begun.elapsed().as_secs_f64();
         standing = size;
-        let times = receive_times(&mut connection, &url).await?;
+        let times = receive_times(&mut connection, &url, RECEIVES_MAX.min(messages / 10)).await?;
         let (p50, p99) = (percentile(&times, 0.5), percentile(&times, 0.99));
         let ratio = smallest.map(|smallest: f64| (p50 / smallest, "the smallest backlog"));
         smallest.get_or_insert(p50);
@@ -80,11 +80,15 @@ async fn backlog(server: &Server, messages: u64, figures: &mut Vec<Figure>) -> R
 }
 
 /// How long receiving one message takes; it is visible again at once.
-async fn receive_times(connection: &mut Connection, url: &str) -> Result<Vec<Duration>, String> {
+async fn receive_times(
+    connection: &mut Connection,
+    url: &str,
+    receives: u64,
+) -> Result<Vec<Duration>, String> {
     let body = json!({ "QueueUrl": url, "VisibilityTimeout": 0 }).to_string();
     let receive = request("AmazonSQS.ReceiveMessage", &body);
-    let mut times = Vec::with_capacity(RECEIVES);
-    for _ in 0..RECEIVES {
+    let mut times = Vec::new();
+    for _ in 0..receives {
         let begun = Instant::now();
         has(connection.call(&receive).await?, "ReceiptHandle")?;
         times.push(begun.elapsed());
@@ -210,16 +214,17 @@ async fn receive_and_delete(connection: &mut Connection, url: &str) -> Result<u6
 /// Sending to and receiving from one queue among many.
 async fn queues(server: &Server, many: u64, figures: &mut Vec<Figure>) -> Result<(), String> {
     eprintln!("{many} queues …");
+    let receives = RECEIVES_MAX.min(many * 50);
     let mut connection = Connection::open(&server.address).await?;
     let alone = [create(&mut connection, "alone", false).await?];
-    let alone = cycle_times(&mut connection, &alone).await?;
+    let alone = cycle_times(&mut connection, &alone, receives).await?;
     let begun = Instant::now();
     let mut urls = Vec::with_capacity(usize::try_from(many).map_err(|e| e.to_string())?);
     for number in 0..many {
         urls.push(create(&mut connection, &format!("many-{number}"), false).await?);
     }
     let created = many as f64 / begun.elapsed().as_secs_f64();
-    let among = cycle_times(&mut connection, &urls).await?;
+    let among = cycle_times(&mut connection, &urls, receives).await?;
     let note = format!("created at {created:.0} queues/s by one connection");
     let ratio = Some((among / alone, "one queue"));
     let name = format!("send and receive, {many} queues");
@@ -229,9 +234,9 @@ async fn queues(server: &Server, many: u64, figures: &mut Vec<Figure>) -> Result
 }
 
 /// The median of sending to and receiving from these queues in turn, milliseconds.
-async fn cycle_times(connection: &mut Connection, urls: &[String]) -> Result<f64, String> {
-    let mut times = Vec::with_capacity(RECEIVES);
-    for (number, url) in (0..RECEIVES as u64).zip(urls.iter().cycle()) {
+async fn cycle_times(connection: &mut Connection, urls: &[String], receives: u64) -> Result<f64, String> {
+    let mut times = Vec::new();
+    for (number, url) in (0..receives).zip(urls.iter().cycle()) {
         let send = send_template(url);
         let receive = request("AmazonSQS.ReceiveMessage", &json!({ "QueueUrl": url }).to_string());
         let begun = Instant::now();

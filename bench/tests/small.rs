@@ -8,7 +8,7 @@ use serde_json::Value;
 
 /// How many messages the scenarios at scale have: `PONTOON_SCALE`, or few.
 fn scale() -> u64 {
-    std::env::var("PONTOON_SCALE").ok().and_then(|messages| messages.parse().ok()).unwrap_or(10_000)
+    std::env::var("PONTOON_SCALE").ok().and_then(|messages| messages.parse().ok()).unwrap_or(2_000)
 }
 
 #[test]
