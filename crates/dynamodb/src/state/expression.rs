@@ -18,7 +18,7 @@ mod tests;
 mod token;
 mod update;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 pub use apply::UPDATE_TOO_LARGE;
@@ -90,10 +90,53 @@ impl Kind {
 /// What placeholders stand for, and which of them have been used.
 #[derive(Default, Debug)]
 pub struct Placeholders {
-    names: BTreeMap<String, String>,
-    values: BTreeMap<String, Arc<Value>>,
-    unused_names: BTreeSet<String>,
-    unused_values: BTreeSet<String>,
+    names: Table<String>,
+    values: Table<Arc<Value>>,
+}
+
+/// Placeholders of one kind in the order of their names.
+///
+/// A request has a handful: a table costs one allocation, a map and a set of what is unused cost several for each.
+#[derive(Debug)]
+struct Table<T>(Vec<Placeholder<T>>);
+
+#[derive(Debug)]
+struct Placeholder<T> {
+    key: String,
+    stands_for: T,
+    is_used: bool,
+}
+
+impl<T> Default for Table<T> {
+    fn default() -> Self {
+        Self(Vec::new())
+    }
+}
+
+impl<T> Table<T> {
+    /// Of entries in the order of their keys.
+    fn new(entries: impl Iterator<Item = Result<(String, T), Invalid>>) -> Result<Self, Invalid> {
+        entries
+            .map(|entry| entry.map(|(key, stands_for)| Placeholder { key, stands_for, is_used: false }))
+            .collect::<Result<_, _>>()
+            .map(Self)
+    }
+
+    /// What the placeholder stands for, which counts as used from now on.
+    fn take(&mut self, key: &str) -> Option<&T> {
+        let at = self.0.binary_search_by(|placeholder| placeholder.key.as_str().cmp(key)).ok()?;
+        self.0[at].is_used = true;
+        Some(&self.0[at].stands_for)
+    }
+
+    /// The placeholders that nothing used.
+    fn unused(&self) -> Vec<&str> {
+        self.0
+            .iter()
+            .filter(|placeholder| !placeholder.is_used)
+            .map(|placeholder| &*placeholder.key)
+            .collect()
+    }
 }
 
 impl Placeholders {
@@ -125,21 +168,17 @@ impl Placeholders {
                     )));
                 }
             }
-            placeholders.unused_names = names.keys().cloned().collect();
-            placeholders.names = names;
+            placeholders.names = Table::new(names.into_iter().map(Ok))?;
         }
         if let Some(values) = values {
             let keys = values.keys().map(String::as_str);
             check_keys("ExpressionAttributeValues", b':', keys)?;
-            placeholders.unused_values = values.keys().cloned().collect();
-            for (key, value) in values {
-                let value = value.map_err(|fault| {
-                    Invalid::new(format!(
-                        "ExpressionAttributeValues contains invalid value: {fault} for key {key}"
-                    ))
-                })?;
-                placeholders.values.insert(key, Arc::new(value));
-            }
+            placeholders.values = Table::new(values.into_iter().map(|(key, value)| match value {
+                Ok(value) => Ok((key, Arc::new(value))),
+                Err(fault) => Err(Invalid::new(format!(
+                    "ExpressionAttributeValues contains invalid value: {fault} for key {key}"
+                ))),
+            }))?;
         }
         Ok(placeholders)
     }
@@ -149,12 +188,11 @@ impl Placeholders {
     /// # Errors
     /// The names, then the values, that were not used.
     pub fn check_all_used(&self) -> Result<(), Invalid> {
-        for (what, unused) in [("Names", &self.unused_names), ("Values", &self.unused_values)] {
+        for (what, unused) in [("Names", self.names.unused()), ("Values", self.values.unused())] {
             if !unused.is_empty() {
-                let keys: Vec<&str> = unused.iter().map(String::as_str).collect();
                 return Err(Invalid::new(format!(
                     "Value provided in ExpressionAttribute{what} unused in expressions: keys: {{{}}}",
-                    keys.join(", ")
+                    unused.join(", ")
                 )));
             }
         }
@@ -162,8 +200,7 @@ impl Placeholders {
     }
 
     fn name(&mut self, placeholder: &str) -> Result<&str, Invalid> {
-        self.unused_names.remove(placeholder);
-        self.names.get(placeholder).map(String::as_str).ok_or_else(|| {
+        self.names.take(placeholder).map(String::as_str).ok_or_else(|| {
             Invalid::new(format!(
                 "An expression attribute name used in the document path is not defined; attribute name: {placeholder}"
             ))
@@ -171,8 +208,7 @@ impl Placeholders {
     }
 
     fn value(&mut self, placeholder: &str) -> Result<&Arc<Value>, Invalid> {
-        self.unused_values.remove(placeholder);
-        self.values.get(placeholder).ok_or_else(|| {
+        self.values.take(placeholder).ok_or_else(|| {
             Invalid::new(format!(
                 "An expression attribute value used in expression is not defined; attribute value: {placeholder}"
             ))

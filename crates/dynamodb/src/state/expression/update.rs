@@ -305,10 +305,10 @@ fn action(section: Section, operand: Option<Checked>) -> Result<Action, Invalid>
 }
 
 /// A term whose names are replaced and whose values perhaps are.
-enum Named {
+enum Named<'a> {
     Path(Path),
-    Value(String),
-    Call(&'static str, Vec<Named>),
+    Value(&'a str),
+    Call(&'static str, Vec<Named<'a>>),
 }
 
 /// A term whose placeholders are replaced.
@@ -337,10 +337,10 @@ impl<'a> RawTerm<'a> {
         if FUNCTIONS.contains(name) { Ok(()) } else { Err(unknown_function(name)) }
     }
 
-    fn resolve_names(self, placeholders: &mut Placeholders) -> Result<Named, Invalid> {
+    fn resolve_names(self, placeholders: &mut Placeholders) -> Result<Named<'a>, Invalid> {
         Ok(match self {
             RawTerm::Path(path) => Named::Path(path.resolve(placeholders)?),
-            RawTerm::Value(placeholder) => Named::Value(placeholder.to_owned()),
+            RawTerm::Value(placeholder) => Named::Value(placeholder),
             RawTerm::Call(name, operands) => {
                 let function = FUNCTIONS.into_iter().find(|known| known == &name);
                 let resolved = operands.into_iter().map(|operand| operand.resolve_names(placeholders));
@@ -353,11 +353,11 @@ impl<'a> RawTerm<'a> {
     }
 }
 
-impl Named {
+impl Named<'_> {
     fn resolve_values(self, placeholders: &mut Placeholders) -> Result<Checked, Invalid> {
         Ok(match self {
             Named::Path(path) => Checked::Path(path),
-            Named::Value(placeholder) => Checked::Value(Arc::clone(placeholders.value(&placeholder)?)),
+            Named::Value(placeholder) => Checked::Value(Arc::clone(placeholders.value(placeholder)?)),
             Named::Call(name, operands) => {
                 let resolved = operands.into_iter().map(|operand| operand.resolve_values(placeholders));
                 Checked::Call(name, resolved.collect::<Result<_, _>>()?)
