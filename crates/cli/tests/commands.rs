@@ -28,16 +28,20 @@ fn ask(endpoint: &str, path: &str, header: &str, body: &Value) -> String {
 }
 
 fn send(endpoint: &str, path: &str, header: &str, body: &str) -> String {
+    String::from_utf8_lossy(&exchange(endpoint, "POST", path, header, body.as_bytes())).into_owned()
+}
+
+fn exchange(endpoint: &str, method: &str, path: &str, header: &str, body: &[u8]) -> Vec<u8> {
     let host = endpoint.strip_prefix("http://").unwrap();
-    let request = format!(
-        "POST {path} HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n{header}content-length: {}\r\n\r\n{body}",
+    let head = format!(
+        "{method} {path} HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n{header}content-length: {}\r\n\r\n",
         body.len()
     );
     let mut stream = TcpStream::connect(host).unwrap();
     stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
-    stream.write_all(request.as_bytes()).unwrap();
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).unwrap();
+    stream.write_all(&[head.as_bytes(), body].concat()).unwrap();
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).unwrap();
     answer
 }
 
@@ -282,6 +286,73 @@ fn only_servers_that_allow_it_are_reset() {
 }
 
 #[test]
+fn a_reset_empties_a_directory_and_leaves_its_virtual_clock() {
+    let dir = tempfile::tempdir().unwrap();
+    let data = dir.path().join("data").display().to_string();
+    let arguments = ["--data", &data, "--allow-reset", "--virtual-clock"];
+    let server = Pontoon::start(&arguments);
+    let _ = clock(&server, &["freeze"]);
+    let advanced = clock(&server, &["advance", "3h"]);
+    call(&server, "AmazonSQS.CreateQueue", &json!({ "QueueName": "q" }));
+    assert!(pontoon(&["reset", "--endpoint", &server.endpoint]).status.success());
+    assert_eq!(clock(&server, &[]), advanced);
+    drop(server);
+    let server = Pontoon::start(&arguments);
+    assert!(call(&server, "AmazonSQS.ListQueues", &json!({})).get("QueueUrls").is_none());
+    assert_eq!(clock(&server, &[]), advanced);
+}
+
+#[test]
+fn a_server_told_to_end_does_so_cleanly_and_keeps_what_it_was_given() {
+    let dir = tempfile::tempdir().unwrap();
+    let data = dir.path().join("data").display().to_string();
+    let arguments = ["serve", "--data", &data, "--listen", "127.0.0.1:0"];
+    let send = json!({ "QueueUrl": "http://localhost/000000000000/q", "MessageBody": "kept" });
+    for signal in ["-TERM", "-INT"] {
+        let serving = Following::start(&arguments);
+        let endpoint = url_in(&serving.until("listens on"));
+        call_at(&endpoint, "AmazonSQS.CreateQueue", &json!({ "QueueName": "q" }));
+        call_at(&endpoint, "AmazonSQS.SendMessage", &send);
+        // A client that waits for a message keeps nobody waiting.
+        let host = endpoint.strip_prefix("http://").unwrap().to_owned();
+        let mut parked = TcpStream::connect(host).unwrap();
+        let poll = r#"{"QueueUrl":"http://localhost/000000000000/none","WaitTimeSeconds":20}"#;
+        let header = json_headers("AmazonSQS.ReceiveMessage");
+        write!(parked, "POST / HTTP/1.1\r\nhost: x\r\n{header}content-length: {}\r\n\r\n{poll}", poll.len())
+            .unwrap();
+        assert!(serving.signal(signal).success(), "{signal}");
+    }
+    let server = Pontoon::start(&["--data", &data]);
+    let attributes = json!({ "QueueUrl": "http://localhost/000000000000/q", "AttributeNames": ["All"] });
+    let attributes = call(&server, "AmazonSQS.GetQueueAttributes", &attributes);
+    assert_eq!(attributes["Attributes"]["ApproximateNumberOfMessages"], "2");
+}
+
+#[test]
+fn traces_are_followed_as_they_happen() {
+    let server = Pontoon::start(&["--memory"]);
+    let following = Following::start(&["trace", "--follow", "--json", "--endpoint", &server.endpoint]);
+    call(&server, "AmazonSQS.CreateQueue", &json!({ "QueueName": "q" }));
+    let topic = call(&server, "AWSEvents.CreateEventBus", &json!({ "Name": "orders" }));
+    assert!(topic["EventBusArn"].is_string());
+    let rule =
+        json!({ "Name": "all", "EventBusName": "orders", "EventPattern": r#"{"source":["order-service"]}"# });
+    call(&server, "AWSEvents.PutRule", &rule);
+    let target = json!({ "Id": "q", "Arn": "arn:aws:sqs:us-east-1:000000000000:q" });
+    let targets = json!({ "Rule": "all", "EventBusName": "orders", "Targets": [target] });
+    call(&server, "AWSEvents.PutTargets", &targets);
+    // The command may not have asked yet where the traces end: events go on until one is shown.
+    let entry = json!({ "EventBusName": "orders", "Source": "order-service", "DetailType": "OrderCreated", "Detail": "{}" });
+    let shown = (0..600).find_map(|_| {
+        call(&server, "AWSEvents.PutEvents", &json!({ "Entries": [entry] }));
+        following.line_within(Duration::from_millis(100))
+    });
+    let record: Value = serde_json::from_str(&shown.unwrap()).unwrap();
+    assert!(record["trace"].is_string() && record["what"].is_string(), "{record}");
+    following.until("sqs:us-east-1:000000000000:q");
+}
+
+#[test]
 fn a_server_that_would_let_anyone_in_does_not_start() {
     let refused = pontoon(&["serve", "--memory", "--listen", "0.0.0.0:0"]);
     assert!(!refused.status.success());
@@ -332,38 +403,108 @@ const ODD: [&str; 12] = [
     "[{\"a\":[1",
 ];
 
+/// Whether an answer is the server's fault, or none at all.
+fn is_fault(answer: &str) -> bool {
+    let status = answer.split(' ').nth(1).and_then(|status| status.parse::<u16>().ok());
+    status.is_none_or(|status| status >= 500 && status != 501)
+}
+
 #[test]
 fn every_operation_answers_whatever_it_is_sent_and_the_server_goes_on() {
     let server = Pontoon::start(&["--memory"]);
-    let failed = |answer: &str| {
-        let status = answer.split(' ').nth(1).and_then(|status| status.parse::<u16>().ok());
-        status.is_none_or(|status| status >= 500 && status != 501)
-    };
     let mut asked = 0;
     for operation in pontoon_api::SERVICES.iter().flat_map(|service| service.operations) {
         let members = operation.input.members.iter().map(|member| member.wire);
         for odd in ODD {
             let all: Vec<String> = members.clone().map(|name| format!("{name:?}:{odd}")).collect();
-            for body in [odd.to_owned(), format!("{{{}}}", all.join(","))] {
-                let prefix = operation.service.target_prefix;
-                if prefix.is_empty() {
-                    continue;
-                }
-                let header = json_headers(&format!("{prefix}.{}", operation.name));
-                let answer = send(&server.endpoint, "/", &header, &body);
-                assert!(!failed(&answer), "{} {body}: {answer}", operation.name);
+            let bodies = [odd.to_owned(), format!("{{{}}}", all.join(","))];
+            for (path, header, body) in requests(operation, odd, &bodies) {
+                let answer = String::from_utf8_lossy(&exchange(
+                    &server.endpoint,
+                    operation.method,
+                    &path,
+                    &header,
+                    &body,
+                ))
+                .into_owned();
+                assert!(
+                    !is_fault(&answer),
+                    "{operation:?} {path} {}: {answer}",
+                    String::from_utf8_lossy(&body)
+                );
                 asked += 1;
             }
-            let all: Vec<String> =
-                members.clone().map(|name| format!("{name}.1.x={odd}&{name}={odd}")).collect();
-            let form = format!("Action={}&{}", operation.name, all.join("&"));
-            let header = "content-type: application/x-www-form-urlencoded\r\n";
-            let answer = send(&server.endpoint, "/", header, &form);
-            assert!(!failed(&answer), "{form}: {answer}");
         }
     }
     assert!(asked > 1000, "{asked}");
     call(&server, "AmazonSQS.CreateQueue", &json!({ "QueueName": "q" }));
+}
+
+/// Requests of an operation in each protocol of its service: path, headers and body.
+fn requests(
+    operation: &pontoon_core::shape::OperationSchema,
+    odd: &str,
+    bodies: &[String; 2],
+) -> Vec<(String, String, Vec<u8>)> {
+    let service = operation.service;
+    let mut requests = Vec::new();
+    if !service.target_prefix.is_empty() {
+        let header = json_headers(&format!("{}.{}", service.target_prefix, operation.name));
+        requests
+            .extend(bodies.iter().map(|body| ("/".to_owned(), header.clone(), body.clone().into_bytes())));
+    }
+    if operation.path != "/" {
+        // Paths have no blanks; a label that is odd is still one segment.
+        let label: String = odd.bytes().map(|byte| format!("%{byte:02X}")).collect();
+        let path = fill_labels(operation.path, &label);
+        let header = format!("{}content-type: application/json\r\n", credential_scope(service.id));
+        let plain = (fill_labels(operation.path, "a"), header.clone(), bodies[1].clone().into_bytes());
+        requests.extend([plain, (path, header, bodies[0].clone().into_bytes())]);
+    } else {
+        let members = operation.input.members.iter().map(|member| member.wire);
+        let all: Vec<String> = members.map(|name| format!("{name}.1.x={odd}&{name}={odd}")).collect();
+        let form = format!("Action={}&{}", operation.name, all.join("&"));
+        let header = "content-type: application/x-www-form-urlencoded\r\n".to_owned();
+        requests.push(("/".to_owned(), header, form.into_bytes()));
+    }
+    if !service.cbor_name.is_empty() {
+        let path = format!("/service/{}/operation/{}", service.cbor_name, operation.name);
+        let header = "smithy-protocol: rpc-v2-cbor\r\ncontent-type: application/cbor\r\n".to_owned();
+        // A map of every member, each with the odd text in place of a value; the text alone; and a map that ends in the middle.
+        let mut map = vec![0xbf];
+        for member in operation.input.members {
+            map.extend(cbor_text(member.wire));
+            map.extend(cbor_text(odd));
+        }
+        let cut = map.clone();
+        map.push(0xff);
+        requests.extend([map, cut, cbor_text(odd)].map(|body| (path.clone(), header.clone(), body)));
+    }
+    requests
+}
+
+/// The head of an authorization that names the service: what tells paths of REST services apart.
+fn credential_scope(service: &str) -> String {
+    format!(
+        "authorization: AWS4-HMAC-SHA256 Credential=000000000000/20261101/us-east-1/{service}/aws4_request, SignedHeaders=host, Signature=0\r\n"
+    )
+}
+
+/// A path template with every label replaced.
+fn fill_labels(template: &str, label: &str) -> String {
+    let mut parts = template.split('{');
+    let mut path = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        path.push_str(label);
+        path.push_str(part.split_once('}').map_or("", |(_, rest)| rest));
+    }
+    path
+}
+
+fn cbor_text(text: &str) -> Vec<u8> {
+    let length = u8::try_from(text.len()).unwrap();
+    let head = if length < 24 { vec![0x60 | length] } else { vec![0x78, length] };
+    [&head, text.as_bytes()].concat()
 }
 
 #[test]

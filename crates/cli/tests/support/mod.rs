@@ -93,10 +93,20 @@ impl Following {
         }
     }
 
+    /// What it says next, if it says anything that soon.
+    pub fn line_within(&self, patience: Duration) -> Option<String> {
+        self.lines.recv_timeout(patience).ok()
+    }
+
     /// Interrupts it as Ctrl-C does, and waits for its end.
-    pub fn interrupt(mut self) -> ExitStatus {
+    pub fn interrupt(self) -> ExitStatus {
+        self.signal("-INT")
+    }
+
+    /// Sends it a signal that it ends at, and waits for its end.
+    pub fn signal(mut self, signal: &str) -> ExitStatus {
         let id = self.child.id().to_string();
-        assert!(Command::new("kill").args(["-INT", &id]).status().unwrap().success());
+        assert!(Command::new("kill").args([signal, &id]).status().unwrap().success());
         // Its output ends with it.
         let ended = loop {
             match self.lines.recv_timeout(PATIENCE) {
