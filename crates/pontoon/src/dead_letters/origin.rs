@@ -6,13 +6,14 @@ use serde::Deserialize;
 
 /// What EventBridge and its scheduler attach to a dead letter (user guide, "Using dead-letter queues"; scheduler user guide, "Configuring a dead-letter
 /// queue"). They attach nothing to a message that a target gets.
-pub(super) const ATTACHED_BY_EVENTBRIDGE: [&str; 9] = [
+pub(super) const ATTACHED_BY_EVENTBRIDGE: [&str; 10] = [
     "RULE_ARN",
     "TARGET_ARN",
     "ERROR_CODE",
     "ERROR_MESSAGE",
     "EXHAUSTED_RETRY_CONDITION",
     "RETRY_ATTEMPTS",
+    "EXECUTION_ID",
     "SCHEDULE_ARN",
     "SCHEDULED_TIME",
     "IS_PAYLOAD_TRUNCATED",
