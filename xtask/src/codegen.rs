@@ -34,6 +34,7 @@ pub const SOURCES: &[Source] = &[
     Source { module: "dynamodb", id: "dynamodb" },
     Source { module: "cloudwatch", id: "monitoring" },
     Source { module: "logs", id: "logs" },
+    Source { module: "schemas", id: "schemas" },
     Source { module: "cloudformation", id: "cloudformation" },
     Source { module: "iam", id: "iam" },
     Source { module: "sts", id: "sts" },

@@ -14,6 +14,8 @@
 
 pub mod check;
 mod codec;
+#[cfg(feature = "schemas")]
+pub mod validation;
 
 use pontoon_core::shape::ServiceSchema;
 
@@ -41,6 +43,7 @@ services! {
     "dynamodb" dynamodb,
     "cloudwatch" cloudwatch,
     "logs" logs,
+    "schemas" schemas,
     "cloudformation" cloudformation,
     "iam" iam,
     "sts" sts,

@@ -46,13 +46,15 @@ pub enum ServiceId {
     Events,
     /// Schedules and their groups.
     Scheduler,
+    /// Schema registries.
+    Schemas,
     /// Stacks.
     CloudFormation,
 }
 
 impl ServiceId {
     /// All services in order.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Identity,
         Self::S3,
         Self::Logs,
@@ -63,6 +65,7 @@ impl ServiceId {
         Self::Lambda,
         Self::Events,
         Self::Scheduler,
+        Self::Schemas,
         Self::CloudFormation,
     ];
 
@@ -80,6 +83,7 @@ impl ServiceId {
             Self::Lambda => "lambda",
             Self::Events => "events",
             Self::Scheduler => "scheduler",
+            Self::Schemas => "schemas",
             Self::CloudFormation => "cloudformation",
         }
     }

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use pontoon_api::{events, lambda, logs, sns, sqs};
+use pontoon_api::{events, lambda, logs, schemas, sns, sqs};
 use pontoon_core::policy::IdentityPolicies;
 use pontoon_core::shape::Request;
 use pontoon_core::trace::one;
@@ -160,6 +160,14 @@ impl Delivery {
                 resource,
             },
             Destination::Api(..) => unreachable!("API destinations are called by work, not by hops"),
+            Destination::Discoverer(scope) => Asked {
+                to: *scope,
+                request: Box::new(schemas::Request::GetDiscoveredSchema(schemas::GetDiscoveredSchemaInput {
+                    r#type: "OpenApi3".to_owned(),
+                    events: vec![self.event.to_string()],
+                })),
+                resource,
+            },
             Destination::LogGroup(scope, group) => {
                 let (timestamp, message) = self.log_event();
                 Asked {

@@ -23,6 +23,7 @@ mod records;
 mod replays;
 mod service;
 pub mod state;
+mod validation;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -59,6 +60,8 @@ pub struct Events {
     archives: Archives,
     replays: Replays,
     destinations: Destinations,
+    /// Ids of the requests under way whose events have been validated.
+    passing: BTreeSet<Arc<str>>,
 }
 
 impl Events {
@@ -75,6 +78,7 @@ impl Events {
             archives: Archives::default(),
             replays: Replays::default(),
             destinations: Destinations::default(),
+            passing: BTreeSet::new(),
         }
     }
 

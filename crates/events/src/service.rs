@@ -103,7 +103,9 @@ impl Service for Events {
     }
 
     fn settled(&mut self, step: &mut Step<'_>, token: Box<dyn Any + Send>, outcome: Settled) {
-        self.hop_settled(step, token, outcome);
+        if let Err((token, outcome)) = self.validated(step, token, outcome) {
+            self.hop_settled(step, token, outcome);
+        }
     }
 
     fn worked(&mut self, step: &mut Step<'_>, token: u64, outcome: WorkOutcome) {

@@ -21,6 +21,7 @@ pub fn all(directory: &Directory, certificates: &Certificates) -> Vec<Box<dyn Se
         Box::new(pontoon_lambda::Lambda::new(roles(directory))),
         Box::new(pontoon_events::Events::new(roles(directory))),
         Box::new(pontoon_scheduler::Scheduler::new(service_roles(directory))),
+        Box::new(pontoon_schemas::Schemas::default()),
         Box::new(pontoon_cloudformation::CloudFormation::new(Some(roles(directory)))),
     ]
 }

@@ -12,6 +12,7 @@ pub const SERVICES: &[&str] = &[
     "pontoon-dynamodb",
     "pontoon-cloudwatch",
     "pontoon-logs",
+    "pontoon-schemas",
     "pontoon-cloudformation",
     "pontoon-identity",
     "pontoon-s3",

@@ -13,6 +13,7 @@ mod lambda;
 mod logs;
 mod s3;
 mod scheduler;
+mod schemas;
 mod sns;
 mod sqs;
 mod tags;
@@ -226,6 +227,10 @@ static TYPES: LazyLock<Vec<ResourceType>> = LazyLock::new(|| {
     types! {
         "CloudWatch.Alarm", "AlarmName", 255, cloudwatch::Alarm;
         "DynamoDB.Table", "TableName", 255, dynamodb::Table;
+        "EventSchemas.Discoverer", "", 128, schemas::Discoverer;
+        "EventSchemas.Registry", "RegistryName", 64, schemas::Registry;
+        "EventSchemas.RegistryPolicy", "", 128, schemas::RegistryPolicy;
+        "EventSchemas.Schema", "SchemaName", 385, schemas::Schema;
         "Events.ApiDestination", "Name", 64, events::ApiDestination;
         "Events.Archive", "ArchiveName", 48, events::Archive;
         "Events.Connection", "Name", 64, events::Connection;

@@ -22,6 +22,26 @@ const SAMPLES: &[(&str, &str, &str)] = &[
             "ProvisionedThroughput":{"ReadCapacityUnits":"1","WriteCapacityUnits":1}}"#,
     ),
     (
+        "AWS::EventSchemas::Discoverer",
+        r#"{"SourceArn":"arn:aws:events:us-east-1:000000000000:event-bus/b","CrossAccount":"false","Description":"d","Tags":[{"Key":"k","Value":"v"}]}"#,
+        r#"{"SourceArn":"arn:aws:events:us-east-1:000000000000:event-bus/b"}"#,
+    ),
+    (
+        "AWS::EventSchemas::Registry",
+        r#"{"RegistryName":"r","Description":"d","Tags":[{"Key":"k","Value":"v"}]}"#,
+        r#"{"RegistryName":"r"}"#,
+    ),
+    (
+        "AWS::EventSchemas::RegistryPolicy",
+        r#"{"RegistryName":"r","Policy":{"Version":"2012-10-17","Statement":[]}}"#,
+        r#"{"RegistryName":"r","Policy":"{}","RevisionId":"1"}"#,
+    ),
+    (
+        "AWS::EventSchemas::Schema",
+        r#"{"RegistryName":"r","SchemaName":"s","Type":"JSONSchemaDraft4","Content":"{}","Description":"d","Tags":[{"Key":"k","Value":"v"}]}"#,
+        r#"{"RegistryName":"r","SchemaName":"s","Type":"OpenApi3","Content":"{\"openapi\":\"3.0.0\"}"}"#,
+    ),
+    (
         "AWS::Events::ApiDestination",
         r#"{"ConnectionArn":"arn:aws:events:us-east-1:000000000000:connection/c/11111111-1111-1111-1111-111111111111","HttpMethod":"POST",
             "InvocationEndpoint":"https://example.com/*","InvocationRateLimitPerSecond":"10","Description":"d"}"#,

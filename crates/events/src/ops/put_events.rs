@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use pontoon_api::events::*;
 use pontoon_core::ids::{format_uuid, parse_uuid};
-use pontoon_core::{Access, Arn, Caller, Principal, Scope, Step, Timestamp};
+use pontoon_core::{Access, Arn, Caller, Principal, Reply, Scope, Step, Timestamp};
 use pontoon_pattern::Event;
 
 use super::Answer;
@@ -37,6 +37,9 @@ pub fn put(events: &mut Events, step: &mut Step<'_>, input: PutEventsInput) -> A
             authorize(events, step, &place)?;
         }
         places.push(place);
+    }
+    if let Some(park) = events.hold_back(step, &input, &places) {
+        return Ok(Reply::Parked(park));
     }
     let (now, count) = (step.now, input.entries.len());
     let mut failed = 0;
@@ -136,6 +139,7 @@ fn accept(
     };
     let caller_scope = std::mem::replace(&mut step.scope, scope);
     events.publish(step, (scope, bus), &published, &parsed);
+    events.report_violations(step, (scope, bus), &published);
     step.scope = caller_scope;
     Ok(envelope.id)
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use pontoon_api::events::*;
-use pontoon_core::{Scope, Space, Step};
+use pontoon_core::{Caller, Principal, Scope, Space, Step};
 use pontoon_pattern::Pattern;
 use pontoon_schedule::Expression;
 
@@ -20,7 +20,8 @@ pub fn put(events: &mut Events, step: &mut Step<'_>, input: PutRuleInput) -> Ans
     let now = step.now;
     let created_by = step.caller.account.to_string();
     let (scope, bus_name, bus) = events.open(step, input.event_bus_name.as_deref(), "events:PutRule")?;
-    refuse_managed(bus.rules.get(input.name.as_str()), &input.name, None)?;
+    let managed_by = managing_service(step.caller);
+    refuse_managed(bus.rules.get(input.name.as_str()), &input.name, insists(step.caller, None))?;
     if input.event_pattern.is_none() && input.schedule_expression.is_none() {
         let message = "Parameter(s) EventPattern or ScheduleExpression must be specified.";
         return Err(Error::Validation(message.into()));
@@ -59,7 +60,7 @@ pub fn put(events: &mut Events, step: &mut Step<'_>, input: PutRuleInput) -> Ans
         modified_millis: now.millis(),
         anchor_millis: unchanged_schedule.map_or(now.millis(), |rule| rule.record.anchor_millis),
         fired_millis: unchanged_schedule.and_then(|rule| rule.record.fired_millis),
-        managed_by: None,
+        managed_by,
         archive: None,
     };
     let targets = before.map(|rule| rule.targets.clone()).unwrap_or_default();
@@ -74,7 +75,7 @@ pub fn delete(events: &mut Events, step: &mut Step<'_>, input: DeleteRuleInput) 
     let bus = input.event_bus_name.as_deref();
     let (scope, bus_name) = match events.open_rule(step, bus, &input.name, "events:DeleteRule") {
         Ok((scope, bus_name, rule)) => {
-            refuse_managed(Some(rule), &input.name, input.force)?;
+            refuse_managed(Some(rule), &input.name, insists(step.caller, input.force))?;
             if !rule.targets.is_empty() || rule.record.archive.is_some() {
                 return Err(Error::Validation("Rule can't be deleted since it has targets.".into()));
             }
@@ -134,6 +135,18 @@ pub fn disable(
     let (scope, bus_name, rule) = (found.0, found.1, found.2.clone());
     set_state(events, step, (scope, &bus_name, &input.name), rule, "DISABLED");
     Ok(DisableRuleOutput {}.into())
+}
+
+/// The AWS service that calls by its service-linked role; the rules that it puts are its own.
+fn managing_service(caller: &Caller) -> Option<String> {
+    let Principal::Role { arn, .. } = &caller.principal else { return None };
+    let (_, path) = arn.split_once(":role/aws-service-role/")?;
+    path.split('/').next().map(str::to_owned)
+}
+
+/// Whether who calls may change managed rules: by force, or because they are its own.
+pub fn insists(caller: &Caller, force: Option<bool>) -> Option<bool> {
+    if managing_service(caller).is_some() { Some(true) } else { force }
 }
 
 /// Rules of AWS's services can be deleted only, and that by who insists.

@@ -7,7 +7,7 @@ use pontoon_core::{PolicyMode, Step};
 
 use super::Answer;
 use super::page::page;
-use super::rules::refuse_managed;
+use super::rules::{insists, refuse_managed};
 use crate::state::api_destination::HttpTarget;
 use crate::state::bus::Rule as BusRule;
 use crate::state::input::InputRecord;
@@ -20,11 +20,12 @@ const TARGETS_MAX: usize = 5;
 pub fn put(events: &mut Events, step: &mut Step<'_>, input: PutTargetsInput) -> Answer<PutTargetsOutput> {
     let bus = input.event_bus_name.as_deref();
     let found = events.open_rule(step, bus, &input.rule, "events:PutTargets")?;
-    refuse_managed(Some(found.2), &input.rule, None)?;
+    refuse_managed(Some(found.2), &input.rule, insists(step.caller, None))?;
     let (scope, bus_name, mut rule) = (found.0, found.1, found.2.clone());
+    let is_managed = rule.record.managed_by.is_some();
     for target in input.targets {
         check_role(events, step, target.role_arn.as_deref())?;
-        let target = checked(target)?;
+        let target = checked(target, is_managed)?;
         match rule.targets.iter_mut().find(|before| before.record.id == target.record.id) {
             Some(before) => *before = target,
             None => rule.targets.push(target),
@@ -54,7 +55,7 @@ fn records_of(rule: &BusRule) -> Vec<Arc<TargetRecord>> {
 }
 
 /// A target as it is kept, once everything about it can be honoured.
-fn checked(target: Target) -> Result<BusTarget, Error> {
+fn checked(target: Target, is_managed: bool) -> Result<BusTarget, Error> {
     refuse_parameters(&target)?;
     let Target { id, arn, role_arn, input, input_path, input_transformer, sqs_parameters, .. } = target;
     let destination = Destination::of(&arn).map_err(|refusal| match refusal {
@@ -77,6 +78,9 @@ fn checked(target: Target) -> Result<BusTarget, Error> {
             )));
         }
     };
+    if matches!(destination, Destination::Discoverer(_)) && !is_managed {
+        return Err(Error::Unsupported("targets of the service schemas; create a discoverer".into()));
+    }
     let is_api = matches!(destination, Destination::Api(..));
     if is_api && role_arn.is_none() {
         return Err(Error::Validation(format!("RoleArn is required for target {arn}.")));
@@ -182,7 +186,7 @@ pub fn remove(
 ) -> Answer<RemoveTargetsOutput> {
     let bus = input.event_bus_name.as_deref();
     let found = events.open_rule(step, bus, &input.rule, "events:RemoveTargets")?;
-    refuse_managed(Some(found.2), &input.rule, input.force)?;
+    refuse_managed(Some(found.2), &input.rule, insists(step.caller, input.force))?;
     let (scope, bus_name, mut rule) = (found.0, found.1, found.2.clone());
     let mut failed = Vec::new();
     for id in input.ids {

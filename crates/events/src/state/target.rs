@@ -64,6 +64,8 @@ pub enum Destination {
     LogGroup(Scope, String),
     /// An API destination by name and id.
     Api(Scope, String, String),
+    /// A discoverer of the schema registry, which only that service targets.
+    Discoverer(Scope),
 }
 
 /// Why an ARN is not a destination.
@@ -107,6 +109,7 @@ impl Destination {
                 let name = resource.strip_prefix("log-group:").ok_or(NoDestination::Malformed)?;
                 Ok(Self::LogGroup(scope()?, name.strip_suffix(":*").unwrap_or(name).to_owned()))
             }
+            "schemas" if resource.starts_with("discoverer/") => Ok(Self::Discoverer(scope()?)),
             service => Err(NoDestination::Unsupported(format!("targets of the service {service}"))),
         }
     }

@@ -21,6 +21,7 @@ pub(super) fn bucket(head: &Parts) -> Option<&str> {
             | "dynamodb"
             | "monitoring"
             | "logs"
+            | "schemas"
             | "cloudformation"
             | "iam"
             | "sts"

@@ -15,7 +15,8 @@ use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use http::request::Parts;
 use pontoon_api::{
-    SERVICES, cloudformation, cloudwatch, dynamodb, events, iam, lambda, logs, s3, scheduler, sns, sqs, sts,
+    SERVICES, cloudformation, cloudwatch, dynamodb, events, iam, lambda, logs, s3, scheduler, schemas, sns,
+    sqs, sts,
 };
 use pontoon_core::shape::{Encode, Protocol, Request};
 use pontoon_wire::protocol::query::form;
@@ -73,7 +74,21 @@ fn print(request: Box<dyn Request>) -> Value {
             }
         )*};
     }
-    first_of!(cloudformation, cloudwatch, dynamodb, events, iam, lambda, logs, s3, scheduler, sns, sqs, sts);
+    first_of!(
+        cloudformation,
+        cloudwatch,
+        dynamodb,
+        events,
+        iam,
+        lambda,
+        logs,
+        s3,
+        scheduler,
+        schemas,
+        sns,
+        sqs,
+        sts
+    );
     panic!("a service that this test does not know");
 }
 
