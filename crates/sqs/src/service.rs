@@ -31,7 +31,7 @@ impl Service for Sqs {
             let from = self.sweeps.get(&queue.record.number).copied().unwrap_or(0);
             records::load_messages(store, queue.record.number, from, &mut queue.messages)?;
             if let Some(recent) = &mut queue.recent {
-                records::load_recent(store, queue.record.number, recent)?;
+                records::load_recent(store, queue.record.number, from, recent)?;
             }
             self.regions.entry(scope).or_default().insert(name.clone(), queue);
             self.reschedule(scope, &name);

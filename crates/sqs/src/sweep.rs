@@ -26,18 +26,21 @@ impl Queue {
     /// Removes every message, and what the queue remembers; gives what is left to sweep, if it is much.
     pub(crate) fn empty(&mut self, step: &mut Step<'_>, for_good: bool) -> Option<Sweep> {
         let (queue, next) = (self.record.number, self.messages.next_number());
+        let remembered = self.recent.as_ref().map_or(0, |recent| recent.sends.len());
+        let sweep = Sweep { queue, below: if for_good { u64::MAX } else { next } };
+        let is_much = self.messages.len().max(remembered) > SWEPT_AT_ONCE;
         if let Some(recent) = &mut self.recent {
             // A purge clears what was remembered too (sqs/test_sqs: test_purge_queue_clears_fifo_deduplication_cache).
-            for number in recent.sends.clear() {
+            for number in recent.sends.clear().filter(|_| !is_much) {
                 step.delete(Space::Queue, records::sent_key(queue, number));
             }
             for id in recent.attempts.clear() {
                 step.delete(Space::Queue, records::attempt_key(queue, &id));
             }
         }
-        if self.messages.len() > SWEPT_AT_ONCE {
+        if is_much {
             self.messages.forget_all();
-            return Some(Sweep { queue, below: if for_good { u64::MAX } else { next } });
+            return Some(sweep);
         }
         let Cleared { messages, pages } = self.messages.clear();
         for (number, was_received) in messages {

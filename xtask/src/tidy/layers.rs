@@ -10,7 +10,7 @@ const LAYERS: &[&[&str]] = &[
     &["pontoon-pattern", "pontoon-schedule", "pontoon-wire", "pontoon-api", "pontoon-store"],
     crate::tidy::rooms::SERVICES,
     &["pontoon-host"],
-    &["pontoon-cli", "pontoon-sim", "pontoon-test", "bench"],
+    &["pontoon-cli", "pontoon-sim", "pontoon-test", "pontoon-fuzz", "bench"],
 ];
 
 /// Crates that stand beside the layers: they know AWS's public APIs only, and what they may use of ours. Their tests may start Pontoon through

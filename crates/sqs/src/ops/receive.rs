@@ -13,7 +13,7 @@ use pontoon_core::{Principal, Reply, Scope, Space, Step, TraceNote, TraceOutcome
 use super::Answer;
 use crate::state::fifo::Round;
 use crate::state::message::{AttributeValue, Content, attributes_md5, md5_hex};
-use crate::state::queue::{IN_FLIGHT_MAX, Message, Place, Taken};
+use crate::state::queue::{Message, Place, Taken};
 use crate::state::receipt::Receipt;
 use crate::state::waiters::Waiter;
 use crate::{Error, Poll, Queue, Selection, Sqs, records};
@@ -48,7 +48,7 @@ pub fn receive(
     let poll = poll_of(queue, step, input)?;
     queue.messages.advance(step.now);
     // Long polls wait for room instead.
-    if wait_secs == 0 && !queue.is_fifo() && queue.messages.counts().in_flight >= IN_FLIGHT_MAX {
+    if wait_secs == 0 && !queue.is_fifo() && queue.messages.is_full() {
         return Err(Error::OverLimit);
     }
     if let Some(numbers) = queue.repeated(step, &poll) {

@@ -142,15 +142,22 @@ fn load_contents(
     Ok(())
 }
 
-/// Reads what a FIFO queue remembers of its last five minutes.
+/// Reads what a FIFO queue remembers of its last five minutes, of sends with numbers from `from` on.
 ///
 /// # Errors
 /// If a record cannot be read.
-pub fn load_recent(store: &dyn StoreRead, queue: u64, recent: &mut Recent) -> Result<(), LoadError> {
+pub fn load_recent(
+    store: &dyn StoreRead,
+    queue: u64,
+    from: u64,
+    recent: &mut Recent,
+) -> Result<(), LoadError> {
     scan(store, queue, b'd', &mut |key, value| {
         let number = key.try_into().ok().map(u64::from_be_bytes)?;
         let (key, sent) = decode_sent(number, value)?;
-        recent.sends.remember(key, sent);
+        if number >= from {
+            recent.sends.remember(key, sent);
+        }
         Some(())
     })?;
     let mut attempts = Vec::new();

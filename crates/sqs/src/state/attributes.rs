@@ -272,13 +272,20 @@ impl Attributes {
         };
         let json: serde_json::Value =
             serde_json::from_str(value).map_err(|_| invalid("Amazon SQS can't parse the JSON."))?;
+        let known = |name: &String| matches!(name.as_str(), "redrivePermission" | "sourceQueueArns");
+        if json.as_object().is_some_and(|map| !map.keys().all(known)) {
+            return Err(invalid(
+                "Only following attributes are allowed: [redrivePermission, sourceQueueArns].",
+            ));
+        }
         let sources = json.get("sourceQueueArns");
         let allow = match (json.get("redrivePermission").and_then(|p| p.as_str()), sources) {
             (Some("allowAll"), None) => RedriveAllow::All,
             (Some("denyAll"), None) => RedriveAllow::None,
             (Some("byQueue"), Some(serde_json::Value::Array(arns))) => {
+                let queue = |arn: &str| Arn::parse(arn).is_some_and(|arn| arn.service == "sqs");
                 let arns: Option<Vec<String>> =
-                    arns.iter().map(|arn| arn.as_str().map(str::to_owned)).collect();
+                    arns.iter().map(|arn| Some(arn.as_str().filter(|arn| queue(arn))?.to_owned())).collect();
                 match arns {
                     Some(arns) if (1..=10).contains(&arns.len()) => RedriveAllow::Queues(arns),
                     _ => return Err(invalid("sourceQueueArns must hold 1 to 10 queue ARNs.")),

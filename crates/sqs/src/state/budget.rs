@@ -6,7 +6,8 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// What may be held at most, beside what is in flight. Beyond it contents, and then messages as a whole, are only in the store.
+/// What may be held at most, beside what is in flight, of which a queue has a limit of its own. Beyond it contents, and then messages as a whole, are only
+/// in the store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
     /// Contents of all messages, bytes.
@@ -15,11 +16,16 @@ pub struct Limits {
     pub messages: usize,
     /// Messages at rest that one record of the index tells of.
     pub page_messages: u64,
+    /// Messages of one queue that may be in flight at once, standard or FIFO; AWS's 120,000 by default.
+    ///
+    /// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-queues.html>,
+    /// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-fifo.html>
+    pub in_flight: usize,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { content_bytes: 64 << 20, messages: 1 << 18, page_messages: 256 }
+        Self { content_bytes: 64 << 20, messages: 1 << 18, page_messages: 256, in_flight: 120_000 }
     }
 }
 

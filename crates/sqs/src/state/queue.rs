@@ -20,12 +20,6 @@ use super::message::Header;
 use super::numbers::Numbers;
 use super::receipt::Receipt;
 
-/// How many messages of a queue may be in flight at once, standard or FIFO.
-///
-/// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-queues.html>,
-/// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-fifo.html>
-pub const IN_FLIGHT_MAX: usize = 120_000;
-
 /// How often a message is received before its age no longer counts as that of a queue's oldest message.
 const RECEIVES_FAILED: u32 = 3;
 
@@ -353,6 +347,12 @@ impl Messages {
         self.line.next(round)
     }
 
+    /// Whether as many messages are in flight as may be.
+    #[must_use]
+    pub fn is_full(&self) -> bool {
+        self.in_flight >= self.budget.limits().in_flight
+    }
+
     /// Receives the next message of a round, which must be held, for `visibility`; or says that it must be moved because it was received `receives_max`
     /// times already.
     pub fn take(
@@ -363,13 +363,14 @@ impl Messages {
         receives_max: Option<u32>,
     ) -> Option<Taken> {
         let number = self.line.next(*round)?;
+        let is_full = self.is_full();
         let message = self.held.get_mut(&number);
         assert!(message.is_some(), "whoever receives holds the next message before");
         let message = message?;
         if receives_max.is_some_and(|max| message.receive_count - message.carried_receives >= max) {
             return Some(Taken::Exhausted(number));
         }
-        if self.in_flight >= IN_FLIGHT_MAX {
+        if is_full {
             return None;
         }
         message.receive_count = message.receive_count.saturating_add(1);
@@ -525,44 +526,4 @@ fn hidden(group: Option<GroupId>, message: &Message) -> Hidden {
     let in_flight = message.due.since(message.last_received.unwrap_or(message.due));
     let millis = u32::try_from(in_flight.as_millis()).unwrap_or(u32::MAX);
     Hidden { group, in_flight_millis: (message.place == Place::InFlight).then_some(millis) }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn no_more_messages_are_in_flight_than_there_may_be() {
-        let mut messages = Messages::new(Line::of_type(false), Budget::default());
-        let now = Timestamp::from_secs(1);
-        for number in 1..=IN_FLIGHT_MAX as u64 + 1 {
-            let message = Message {
-                sent_at: now,
-                arrived_at: now,
-                due: now,
-                first_received: None,
-                last_received: None,
-                receive_count: 0,
-                carried_receives: 0,
-                place: Place::Visible,
-                group: None,
-                content: None,
-            };
-            messages.insert(number, None, message);
-        }
-        let second = Duration::from_secs(1);
-        for number in 1..=IN_FLIGHT_MAX as u64 {
-            assert_eq!(
-                messages.take(&mut Round::default(), now, second, None),
-                Some(Taken::Received(number))
-            );
-        }
-        assert_eq!(messages.take(&mut Round::default(), now, second, None), None);
-        assert!(messages.remove(now, 7).is_some());
-        let last = IN_FLIGHT_MAX as u64 + 1;
-        assert_eq!(messages.take(&mut Round::default(), now, second, None), Some(Taken::Received(last)));
-        assert_eq!(messages.counts(), Counts { visible: 0, in_flight: IN_FLIGHT_MAX, delayed: 0 });
-        messages.advance(now.after(second));
-        assert_eq!(messages.counts(), Counts { visible: IN_FLIGHT_MAX, in_flight: 0, delayed: 0 });
-    }
 }

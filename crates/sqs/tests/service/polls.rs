@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use pontoon_sqs::Limits;
 use serde_json::{Value, json};
 
 use crate::harness::{Queues, START, bodies, redrive};
@@ -118,4 +119,43 @@ fn polls_end_when_their_queue_is_deleted() {
     queues.poll(&url, 20);
     queues.ok("DeleteQueue", json!({"QueueUrl": url}));
     assert_eq!(queues.ended[0].1, json!({"code": "QueueDoesNotExist"}));
+}
+
+#[test]
+fn no_more_messages_are_in_flight_than_may_be_and_a_long_poll_waits_for_room() {
+    assert_eq!(Limits::default().in_flight, 120_000);
+    for fifo in [false, true] {
+        let mut queues = Queues::with_limits(Limits { in_flight: 5, ..Limits::default() });
+        let (name, attributes) = match fifo {
+            true => ("q.fifo", json!({"FifoQueue": "true"})),
+            false => ("q", json!({})),
+        };
+        let url = queues.create(name, attributes);
+        for n in 0..8 {
+            let mut input = json!({"QueueUrl": url, "MessageBody": n.to_string()});
+            if fifo {
+                input["MessageGroupId"] = json!(n.to_string());
+                input["MessageDeduplicationId"] = json!(n.to_string());
+            }
+            queues.ok("SendMessage", input);
+        }
+        let got = queues.receive(&url);
+        assert_eq!(bodies(&got), ["0", "1", "2", "3", "4"]);
+        let short = json!({"QueueUrl": url, "WaitTimeSeconds": 0});
+        if fifo {
+            assert_eq!(queues.receive(&url), Vec::<Value>::new());
+        } else {
+            assert_eq!(queues.fails("ReceiveMessage", short).0, "OverLimit");
+        }
+        queues.poll(&url, 20);
+        assert_eq!(queues.counts(&url), [3, 5, 0]);
+        queues.ok("DeleteMessage", json!({"QueueUrl": url, "ReceiptHandle": got[0]["ReceiptHandle"]}));
+        assert_eq!(bodies_of(&queues.ended[0].1), ["5"]);
+        queues.poll(&url, 20);
+        queues.pass(Duration::from_secs(20));
+        assert_eq!((queues.ended.len(), bodies_of(&queues.ended[1].1)), (2, vec![]));
+        // At the end of their visibility timeouts messages make room for themselves.
+        queues.pass(Duration::from_secs(10));
+        assert_eq!(queues.receive(&url).len(), 5);
+    }
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::harness::{Queues, START, arn, bodies, redrive};
 
@@ -201,6 +201,45 @@ fn a_move_task_keeps_its_rate_and_survives_a_restart() {
     assert_eq!(listed["Results"][0]["Status"], "COMPLETED");
     let received = queues.receive(&source);
     assert_eq!(received[0]["Attributes"]["ApproximateReceiveCount"], "1");
+}
+
+#[test]
+fn a_moved_message_keeps_what_it_carries_and_is_sent_anew() {
+    let mut queues = Queues::new();
+    let (source, dead) = queues.create_pair(1, json!({"VisibilityTimeout": "0"}));
+    let attributes = json!({
+        "text": {"DataType": "String.kind", "StringValue": "v"},
+        "bytes": {"DataType": "Binary", "BinaryValue": "AAH/"},
+    });
+    let trace = "Root=1-5759e988-bd862e3fe1be46a994272793";
+    let sent = queues.ok(
+        "SendMessage",
+        json!({
+            "QueueUrl": source, "MessageBody": "m", "MessageAttributes": attributes, "MessageGroupId": "tenant",
+            "MessageSystemAttributes": {"AWSTraceHeader": {"DataType": "String", "StringValue": trace}},
+        }),
+    );
+    queues.receive(&source);
+    queues.pass(Duration::from_secs(1));
+    queues.receive(&source);
+    let buried = queues.receive(&dead)[0].clone();
+    assert_eq!((&buried["MessageId"], &buried["MessageAttributes"]), (&sent["MessageId"], &attributes));
+    queues.pass(Duration::from_secs(1));
+    queues.ok("StartMessageMoveTask", json!({"SourceArn": arn("dlq")}));
+    queues.settle();
+    let moved = queues.receive(&source)[0].clone();
+    for kept in ["Body", "MD5OfBody", "MessageAttributes", "MD5OfMessageAttributes"] {
+        assert_eq!(moved[kept], buried[kept]);
+    }
+    for kept in ["SenderId", "MessageGroupId", "AWSTraceHeader"] {
+        assert_eq!(moved["Attributes"][kept], buried["Attributes"][kept]);
+    }
+    assert_ne!(moved["MessageId"], buried["MessageId"]);
+    let millis =
+        |message: &Value| message["Attributes"]["SentTimestamp"].as_str().unwrap().parse::<i64>().unwrap();
+    assert_eq!(millis(&moved) - millis(&buried), 2_000);
+    assert_eq!(moved["Attributes"]["ApproximateReceiveCount"], "1");
+    assert_eq!(moved["Attributes"]["DeadLetterQueueSourceArn"], Value::Null);
 }
 
 #[test]

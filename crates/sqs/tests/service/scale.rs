@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::harness::{Queues, bodies};
 
 /// Memory for next to nothing.
-const TIGHT: Limits = Limits { content_bytes: 4_096, messages: 100, page_messages: 16 };
+const TIGHT: Limits = Limits { content_bytes: 4_096, messages: 100, page_messages: 16, in_flight: 120_000 };
 const MANY: usize = 3_000;
 
 fn send_many(queues: &mut Queues, url: &str, numbers: std::ops::Range<usize>) {

@@ -298,6 +298,154 @@ fn redrive_policies() {
 }
 
 #[test]
+fn redrive_allow_policies() {
+    let mut queues = Queues::new();
+    let (dead, source) = (queues.create("dlq", json!({})), queues.create("source", json!({})));
+    let set = |policy: &str| json!({"QueueUrl": dead, "Attributes": {"RedriveAllowPolicy": policy}});
+    let by = |sources: Value| json!({"redrivePermission": "byQueue", "sourceQueueArns": sources}).to_string();
+    let many: Vec<String> = (0..11).map(|n| arn(&n.to_string())).collect();
+    for policy in [
+        "{".to_owned(),
+        "[]".to_owned(),
+        json!({"redrivePermission": "some"}).to_string(),
+        json!({"redrivePermission": "byQueue"}).to_string(),
+        json!({"redrivePermission": "denyAll", "sourceQueueArns": [arn("source")]}).to_string(),
+        json!({"redrivePermission": "allowAll", "more": 1}).to_string(),
+        by(json!([])),
+        by(json!(many)),
+        by(json!(["source"])),
+        by(json!("source")),
+    ] {
+        let (code, message) = queues.fails("SetQueueAttributes", set(&policy));
+        assert_eq!(code, "InvalidParameterValue");
+        assert!(
+            message.starts_with(&format!(
+                "Value {policy} for parameter RedriveAllowPolicy is invalid. Reason: "
+            ))
+        );
+    }
+    // Who is allowed: none, any, or those that are named. What already redrives goes on.
+    let redrives = json!({"QueueUrl": source, "Attributes": {"RedrivePolicy": redrive(1)}});
+    let creates = |name: &str| json!({"QueueName": name, "Attributes": {"RedrivePolicy": redrive(1)}});
+    for (policy, allowed) in [
+        (json!({"redrivePermission": "denyAll"}).to_string(), false),
+        (by(json!([arn("other")])), false),
+        (by(json!([arn("other"), arn("source")])), true),
+        (json!({"redrivePermission": "denyAll"}).to_string(), false),
+        (json!({"redrivePermission": "allowAll"}).to_string(), true),
+        (String::new(), true),
+    ] {
+        queues.ok("SetQueueAttributes", set(&policy));
+        assert_eq!(
+            queues.attribute(&dead, "RedriveAllowPolicy"),
+            if policy.is_empty() { Value::Null } else { json!(policy) }
+        );
+        let answered = queues.call("SetQueueAttributes", &redrives).err().map(|error| error.message);
+        let refused = "Dead-letter target does not allow this queue as a source.";
+        assert_eq!(answered.is_none(), allowed, "{policy}: {answered:?}");
+        assert!(answered.is_none_or(|message| message.ends_with(refused)));
+    }
+    queues.ok("CreateQueue", creates("third"));
+    queues.ok("SetQueueAttributes", set(&by(json!([arn("source")]))));
+    assert!(
+        queues.fails("CreateQueue", creates("fourth")).1.ends_with("does not allow this queue as a source.")
+    );
+    assert_eq!(
+        queues.fails("GetQueueUrl", json!({"QueueName": "fourth"})).0,
+        "AWS.SimpleQueueService.NonExistentQueue"
+    );
+}
+
+#[test]
+fn dead_letter_queues_of_another_region_account_or_type_are_refused() {
+    let mut queues = Queues::new();
+    queues.create("dlq", json!({}));
+    let url = queues.create("q", json!({}));
+    for other in [
+        redrive(1).replace("us-east-1", "eu-west-1"),
+        redrive(1).replace("111111111111", "222222222222"),
+        redrive(1).replace(":sqs:", ":sns:"),
+        redrive(1).replace("arn:aws:sqs:us-east-1:111111111111:dlq", "dlq"),
+    ] {
+        let set = json!({"QueueUrl": url, "Attributes": {"RedrivePolicy": other}});
+        assert_eq!(queues.fails("SetQueueAttributes", set).0, "InvalidParameterValue", "{other}");
+    }
+    queues.create("dlq.fifo", json!({"FifoQueue": "true"}));
+    let fifo = redrive(1).replace(":dlq", ":dlq.fifo");
+    let set = json!({"QueueUrl": url, "Attributes": {"RedrivePolicy": fifo}});
+    let refused = "Dead-letter queue must be same type of queue as the source.";
+    assert!(queues.fails("SetQueueAttributes", set).1.ends_with(refused));
+}
+
+#[test]
+fn every_attribute_of_the_model_is_shown_by_its_name_and_set_unless_it_is_read_only() {
+    let settable = [
+        ("VisibilityTimeout", "7"),
+        ("MaximumMessageSize", "2048"),
+        ("MessageRetentionPeriod", "60"),
+        ("DelaySeconds", "3"),
+        ("ReceiveMessageWaitTimeSeconds", "2"),
+        ("Policy", r#"{"Version":"2012-10-17","Statement":[]}"#),
+        (
+            "RedrivePolicy",
+            r#"{"deadLetterTargetArn":"arn:aws:sqs:us-east-1:111111111111:dlq.fifo","maxReceiveCount":9}"#,
+        ),
+        ("RedriveAllowPolicy", r#"{"redrivePermission":"denyAll"}"#),
+        ("KmsMasterKeyId", "alias/key"),
+        ("KmsDataKeyReusePeriodSeconds", "60"),
+        ("SqsManagedSseEnabled", "false"),
+        ("ContentBasedDeduplication", "true"),
+        ("DeduplicationScope", "messageGroup"),
+        ("FifoThroughputLimit", "perMessageGroupId"),
+    ];
+    let read_only = [
+        "ApproximateNumberOfMessages",
+        "ApproximateNumberOfMessagesNotVisible",
+        "ApproximateNumberOfMessagesDelayed",
+        "CreatedTimestamp",
+        "LastModifiedTimestamp",
+        "QueueArn",
+    ];
+    let mut queues = Queues::new();
+    queues.create("dlq.fifo", json!({"FifoQueue": "true"}));
+    let url = queues.create("q.fifo", json!({"FifoQueue": "true"}));
+    for (name, value) in settable {
+        queues.ok("SetQueueAttributes", json!({"QueueUrl": url, "Attributes": {name: value}}));
+        assert_eq!(queues.attribute(&url, name), value, "{name}");
+    }
+    for name in read_only {
+        assert!(queues.attribute(&url, name).is_string(), "{name}");
+        let set = json!({"QueueUrl": url, "Attributes": {name: "1"}});
+        assert_eq!(queues.fails("SetQueueAttributes", set).0, "InvalidAttributeName", "{name}");
+    }
+    assert_eq!(queues.attribute(&url, "FifoQueue"), "true");
+    // With `All`, these are all there are.
+    let all = queues.ok("GetQueueAttributes", json!({"QueueUrl": url, "AttributeNames": ["All"]}));
+    assert_eq!(all["Attributes"].as_object().unwrap().len(), settable.len() + read_only.len() + 1);
+}
+
+#[test]
+fn pages_of_dead_letter_sources() {
+    let mut queues = Queues::new();
+    let dead = queues.create("dlq", json!({}));
+    let urls: Vec<String> =
+        (0..5).map(|n| queues.create(&format!("source-{n}"), json!({"RedrivePolicy": redrive(1)}))).collect();
+    let (mut listed, mut token) = (Vec::new(), Value::Null);
+    for size in [2, 2, 1] {
+        let mut input = json!({"QueueUrl": dead, "MaxResults": 2});
+        if token.is_string() {
+            input["NextToken"] = token.clone();
+        }
+        let page = queues.ok("ListDeadLetterSourceQueues", input);
+        assert_eq!(page["queueUrls"].as_array().unwrap().len(), size);
+        listed
+            .extend(page["queueUrls"].as_array().unwrap().iter().map(|url| url.as_str().unwrap().to_owned()));
+        token = page["NextToken"].clone();
+    }
+    assert_eq!((listed, token), (urls, Value::Null));
+}
+
+#[test]
 fn pages_of_queues() {
     let mut queues = Queues::new();
     for n in 0..10 {

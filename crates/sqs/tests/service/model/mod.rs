@@ -308,7 +308,8 @@ fn got(output: &Value) -> Got {
 
 /// Now and then memory has room for next to nothing.
 fn limits() -> impl Strategy<Value = Limits> {
-    let tight = |held| Limits { content_bytes: 10 * held, messages: held, page_messages: 2 };
+    let tight =
+        |held| Limits { content_bytes: 10 * held, messages: held, page_messages: 2, ..Limits::default() };
     prop::option::of(0..4_usize).prop_map(move |held| held.map_or_else(Limits::default, tight))
 }
 
