@@ -9,7 +9,7 @@
 
 use std::collections::BTreeMap;
 
-use pontoon_core::{KeyRange, LoadError, Scope, ServiceId, StoreRead, records};
+use pontoon_core::{LoadError, Scope, ServiceId, StoreRead, records};
 use serde::{Deserialize, Serialize};
 
 use crate::state::content::Kind;
@@ -100,12 +100,6 @@ pub fn discoverer_key(scope: Scope, id: &str) -> Vec<u8> {
 #[must_use]
 pub fn content_key(scope: Scope, registry: &str, name: &str, version: u32) -> Vec<u8> {
     records::key(ServiceId::Schemas, b'c', scope, &format!("{registry}/{name}/{version:010}"))
-}
-
-/// The contents of all versions of a schema.
-#[must_use]
-pub fn contents_range(scope: Scope, registry: &str, name: &str) -> KeyRange {
-    KeyRange::prefix(&records::key(ServiceId::Schemas, b'c', scope, &format!("{registry}/{name}/")))
 }
 
 pub use pontoon_core::records::to_json;

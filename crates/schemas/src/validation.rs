@@ -60,8 +60,12 @@ impl Schemas {
         let (now, scope) = (step.now, step.scope);
         let mut violations = Vec::with_capacity(input.events.len());
         for event in &input.events {
-            let event: Value = serde_json::from_str(event).unwrap_or_default();
-            violations.push(match self.verdict(step, &input.registry, &event) {
+            let verdict = match serde_json::from_str(event) {
+                Ok(event) => self.verdict(step, &input.registry, &event),
+                // Nested deeper than anything that reads it with a bound.
+                Err(error) => Verdict::Invalid(format!("the event cannot be held to a schema: {error}")),
+            };
+            violations.push(match verdict {
                 Verdict::Unknown => {
                     self.count_judged(now, scope, &bus, Judged::Unknown);
                     None

@@ -7,6 +7,7 @@ Usage: schemas.py ENDPOINT {first|second}
 
 import json
 import sys
+import urllib.request
 
 import boto3
 from botocore.config import Config
@@ -132,6 +133,12 @@ def validation():
     check("the path and the rule are told", message.startswith("shop@OrderCreated version 2: /detail") and "(/properties/detail" in message)
     check("the good ones have ids", all(entry.get("EventId") for entry in (answer["Entries"][0], answer["Entries"][3])))
     check("what has no schema passes", put("strict", {}, "Unknown").get("EventId") is not None)
+    bus = arn("events", "event-bus/strict")
+    events.tag_resource(ResourceARN=bus, Tags=[{"Key": "pontoon:validate", "Value": "report"}])
+    reported = put("strict", {"orderId": "1", "amount": -1})["EventId"]
+    with urllib.request.urlopen(f"{ENDPOINT}/_pontoon/traces/{reported}", timeout=20) as answer:
+        check("a bad event that is reported says so in its trace", "/detail/amount" in answer.read().decode())
+    events.tag_resource(ResourceARN=bus, Tags=[{"Key": "pontoon:validate", "Value": "reject"}])
 
 
 TEMPLATE = """

@@ -1,7 +1,7 @@
 //! Schemas: create, update, describe, delete, list.
 
 use pontoon_api::schemas::*;
-use pontoon_core::{KeyRange, Space, Step, Timestamp};
+use pontoon_core::{Space, Step, Timestamp};
 
 use super::page::page;
 use super::{Answer, access, tags};
@@ -172,13 +172,11 @@ pub fn delete(
     let DeleteSchemaInput { registry_name: registry, schema_name: name } = input;
     let (scope, arn) = (step.scope, schema_arn(step.scope, &registry, &name));
     access::authorize(schemas, step, "schemas:DeleteSchema", (&registry, &arn))?;
-    schemas.schema_mut(scope, &registry, &name)?;
-    schemas.registry_mut(scope, &registry)?.schemas.remove(&name);
-    step.delete(Space::Config, records::schema_key(scope, &registry, &name));
-    let range: KeyRange = records::contents_range(scope, &registry, &name);
-    for (key, _) in step.range(Space::Blob, &range, usize::MAX) {
-        step.delete(Space::Blob, key);
+    let removed = schemas.registry_mut(scope, &registry)?.schemas.remove(&name);
+    for version in removed.ok_or_else(|| Error::no_schema(&name))?.versions {
+        step.delete(Space::Blob, records::content_key(scope, &registry, &name, version.number));
     }
+    step.delete(Space::Config, records::schema_key(scope, &registry, &name));
     schemas.validators.forget(scope, &registry, &name);
     Ok(DeleteSchemaOutput {}.into())
 }

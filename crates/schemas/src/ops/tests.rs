@@ -75,7 +75,8 @@ impl Bench {
     fn call<T: 'static>(&mut self, request: impl AnyRequest) -> Result<T, ApiError> {
         match self.reply(request)? {
             Reply::Ready(output) => Ok(*output.into_any().downcast().unwrap()),
-            Reply::Read(_) | Reply::Parked(_) => panic!("it answers at once"),
+            Reply::Read(read) => Ok(*read(self.store.snapshot().as_ref())?.into_any().downcast().unwrap()),
+            Reply::Parked(_) => panic!("it answers at once"),
         }
     }
 

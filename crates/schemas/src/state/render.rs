@@ -20,7 +20,7 @@ const ENVELOPE: [&str; 9] =
 pub fn event(source: &str, detail_type: &str, resources: &Shape, detail: &Shape) -> Value {
     let title = pascal_case(detail_type);
     let mut components = Components::default();
-    components.names.insert(EVENT.to_owned(), 0);
+    components.names.insert(EVENT.to_owned(), 1);
     let detail = components.schema(&title, detail);
     let resources = components.schema("Resources", resources);
     let text = || json!({ "type": "string" });
@@ -136,5 +136,71 @@ impl Components {
         let reference = json!({ "$ref": format!("#/components/schemas/{name}") });
         self.done.insert(name, schema.into());
         reference
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::state::content::{Kind, check, validator};
+
+    fn value() -> impl Strategy<Value = Value> {
+        let leaf = prop_oneof![
+            Just(Value::Null),
+            any::<bool>().prop_map(Value::from),
+            any::<f64>()
+                .prop_filter_map("JSON", |number| serde_json::Number::from_f64(number).map(Value::Number)),
+            any::<i64>().prop_map(Value::from),
+            ".{0,6}".prop_map(Value::from),
+            prop::sample::select(vec![
+                "2026-01-31T12:00:00Z",
+                "2026-01-31T12:00:00.123+01:00",
+                "2026-02-30T12:00:00Z",
+                "2026-01-31T12:00:60Z",
+                "2026-01-31 12:00:00Z",
+                "2026-01-31T12:00Z....",
+                "9999-12-31T23:59:59-23:59",
+                "2026-01-31T24:00:00Z",
+            ])
+            .prop_map(Value::from),
+        ];
+        leaf.prop_recursive(3, 16, 4, |inner| {
+            let name = prop::sample::select(vec![
+                "a",
+                "b",
+                "order items",
+                "$ref",
+                "nullable",
+                "type",
+                "AWSEvent",
+                "~/",
+            ]);
+            prop_oneof![
+                prop::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
+                prop::collection::btree_map(name.prop_map(str::to_owned), inner, 0..4)
+                    .prop_map(|fields| Value::Object(fields.into_iter().collect())),
+            ]
+        })
+    }
+
+    proptest! {
+        /// A discovered schema is one, and takes every event that it was learnt from.
+        #[test]
+        fn a_discovered_schema_takes_what_it_was_learnt_from(details in prop::collection::vec(value(), 1..4)) {
+            let detail = details.iter().map(Shape::of).reduce(Shape::merge).unwrap_or_default();
+            let resources = Shape::of(&json!(["arn"])).merge(Shape::of(&json!([])));
+            let content = event("shop", "AWS event", &resources, &detail).to_string();
+            prop_assert_eq!(check(Kind::OpenApi3, &content), Ok(()), "{}", content);
+            let validator = validator(Kind::OpenApi3, &content).ok_or_else(|| TestCaseError::fail("it describes no events"))?;
+            for detail in &details {
+                let event = json!({
+                    "version": "0", "id": "1", "detail-type": "AWS event", "source": "shop", "account": "000000000000",
+                    "time": "2026-01-31T12:00:00Z", "region": "us-east-1", "resources": [], "detail": detail,
+                });
+                prop_assert_eq!(validator.violation(&event), None, "{}", content);
+            }
+        }
     }
 }

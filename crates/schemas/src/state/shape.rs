@@ -100,11 +100,35 @@ impl Shape {
     }
 }
 
-/// Whether a text is an instant as RFC 3339 writes it, which is what the format `date-time` means.
+/// Whether a text is an instant as RFC 3339 writes it, which is what the format `date-time` means: `2026-01-31T12:00:00.5+01:00`. Leap seconds are none,
+/// which not every validator takes.
 fn is_instant(text: &str) -> bool {
     let bytes = text.as_bytes();
-    let has_offset = bytes.last() == Some(&b'Z') || bytes.len() >= 25 && bytes[bytes.len() - 3] == b':';
-    bytes.len() >= 20 && bytes[10] == b'T' && has_offset && Timestamp::parse_iso(text).is_some()
+    let Some((head, rest)) = bytes.split_at_checked(19) else { return false };
+    let (fraction, offset) = match rest {
+        [fraction @ .., b'Z'] => (fraction, "00:00".as_bytes()),
+        [fraction @ .., b'+' | b'-', _, _, _, _, _] => (fraction, &rest[fraction.len() + 1..]),
+        _ => return false,
+    };
+    let is_fraction = match fraction {
+        [] => true,
+        [b'.', digits @ ..] => !digits.is_empty() && digits.iter().all(u8::is_ascii_digit),
+        _ => false,
+    };
+    let follows = |text: &[u8], form: &[u8]| {
+        text.len() == form.len()
+            && text.iter().zip(form).all(|(byte, form)| match form {
+                b'd' => byte.is_ascii_digit(),
+                other => byte == other,
+            })
+    };
+    is_fraction
+        && follows(head, b"dddd-dd-ddTdd:dd:dd")
+        && follows(offset, b"dd:dd")
+        && &head[11..13] < b"24".as_slice()
+        && &head[17..19] < b"60".as_slice()
+        && offset < b"24:00".as_slice()
+        && Timestamp::parse_iso(text).is_some()
 }
 
 fn merge_properties(
