@@ -31,6 +31,23 @@ Resources:
       PolicyDocument: { Statement: { Effect: Allow, Principal: { Service: events.amazonaws.com }, Action: 'sqs:SendMessage', Resource: !GetAtt Queue.Arn } }
 ";
 
+/// Another bus, which sends its events on to the one that validates.
+const RELAY: &str = "
+  Front: { Type: AWS::Events::EventBus, Properties: { Name: front } }
+  Dead: { Type: AWS::SQS::Queue }
+  Relay:
+    Type: AWS::Events::Rule
+    Properties:
+      EventBusName: !Ref Front
+      EventPattern: { source: [order-service] }
+      Targets: [{ Id: bus, Arn: !GetAtt Bus.Arn, DeadLetterConfig: { Arn: !GetAtt Dead.Arn } }]
+  Letters:
+    Type: AWS::SQS::QueuePolicy
+    Properties:
+      Queues: [!Ref Dead]
+      PolicyDocument: { Statement: { Effect: Allow, Principal: { Service: events.amazonaws.com }, Action: 'sqs:SendMessage', Resource: !GetAtt Dead.Arn } }
+";
+
 #[derive(Serialize, Deserialize, JsonSchema, DomainEvent)]
 #[event(source = "order-service")]
 struct OrderCreated {
@@ -118,4 +135,30 @@ async fn a_bus_that_reports_delivers_all_the_same() {
     put(json!({ "order_id": 1, "amount": 1 })).await;
     pontoon.settle().await;
     assert_eq!(count(&pontoon, &queue).await, 2);
+}
+
+#[tokio::test]
+async fn what_another_bus_sends_on_is_held_to_the_schemas_too() {
+    let pontoon = pontoon_test::start().await;
+    let stack = pontoon.deploy(&format!("{}{RELAY}", SYSTEM.replace("MODE", "reject"))).await;
+    let registry = SchemaRegistry::new(aws_sdk_schemas::Client::new(&pontoon.sdk_config()), "orders");
+    registry.publish::<OrderCreated>().await.unwrap();
+    for amount in [1, -1] {
+        pontoon
+            .put_event("front", "order-service", "OrderCreated", json!({ "order_id": "1", "amount": amount }))
+            .await;
+    }
+    pontoon.settle().await;
+    assert_eq!(count(&pontoon, stack.id("Queue")).await, 1);
+    let sqs = aws_sdk_sqs::Client::new(&pontoon.sdk_config());
+    let letter = sqs
+        .receive_message()
+        .queue_url(stack.id("Dead"))
+        .message_attribute_names("All")
+        .send()
+        .await
+        .unwrap();
+    let attributes = letter.messages()[0].message_attributes().unwrap();
+    let message = attributes["ERROR_MESSAGE"].string_value().unwrap();
+    assert!(message.starts_with("order-service@OrderCreated version 1: /detail/amount: "), "{message}");
 }

@@ -46,10 +46,11 @@ pub fn put(events: &mut Events, step: &mut Step<'_>, input: PutEventsInput) -> A
     let mut results = Vec::with_capacity(count);
     for (entry, (scope, bus)) in input.entries.into_iter().zip(places) {
         // A bus that does not exist has no metrics of its own.
-        let is_known = events.bus_mut(now, scope, &bus).is_some();
+        let found = events.bus_mut(now, scope, &bus);
+        let (is_known, validates) = (found.is_some(), found.is_some_and(|bus| bus.validates()));
         let series = if is_known { Series::bus(scope, &bus) } else { Series::account(scope) };
         events.metrics.count(now, &series, &[Count::Entries]);
-        results.push(match accept(events, step, (scope, &bus), entry) {
+        results.push(match accept(events, step, (scope, &bus, validates), entry) {
             Ok(id) => PutEventsResultEntry { event_id: Some(format_uuid(id)), ..Default::default() },
             Err((code, message)) => {
                 failed += 1;
@@ -91,7 +92,7 @@ fn authorize(events: &mut Events, step: &mut Step<'_>, (scope, bus): &(Scope, St
 fn accept(
     events: &mut Events,
     step: &mut Step<'_>,
-    (scope, bus): (Scope, &str),
+    (scope, bus, validates): (Scope, &str, bool),
     entry: PutEventsRequestEntry,
 ) -> Result<[u8; 16], Refused> {
     let relayed = Relayed::read(step.caller, entry.trace_header.as_deref());
@@ -139,7 +140,9 @@ fn accept(
     };
     let caller_scope = std::mem::replace(&mut step.scope, scope);
     events.publish(step, (scope, bus), &published, &parsed);
-    events.report_violations(step, (scope, bus), &published);
+    if validates {
+        events.report_violations(step, (scope, bus), &published);
+    }
     step.scope = caller_scope;
     Ok(envelope.id)
 }

@@ -14,6 +14,9 @@ use crate::records::{BusRecord, RuleRecord};
 /// The bus that every account has in every region.
 pub const DEFAULT: &str = "default";
 
+/// The tag of a bus that asks for validation: `report` or `reject`. Any other value asks for nothing.
+pub const VALIDATE_TAG: &str = "pontoon:validate";
+
 /// A bus.
 #[derive(Debug, Clone)]
 pub struct Bus {
@@ -77,6 +80,12 @@ impl Bus {
             }
         }
         self.rules.insert(Arc::clone(name), rule);
+    }
+
+    /// Whether its tags ask for validation, as they should or in words that mean nothing.
+    #[must_use]
+    pub fn validates(&self) -> bool {
+        self.record.tags.contains_key(VALIDATE_TAG)
     }
 
     /// Removes a rule.
