@@ -18,7 +18,7 @@ use pontoon_core::{
 };
 use serde::{Deserialize, Serialize};
 
-use crate::metrics::{Count, Series};
+use crate::metrics::{Count, Measure, Series};
 use crate::ops::put_events::Relayed;
 use crate::state::api_destination::RetryAfter;
 use crate::state::json::JsonPath;
@@ -269,10 +269,13 @@ impl Events {
         };
         let error = failure_of(outcome);
         match *token {
-            Token::First(delivery) => match error {
-                None => self.delivered(step, &delivery),
-                Some(error) => self.first_failed(step, &delivery, &error),
-            },
+            Token::First(delivery) => {
+                self.took(step.now, &delivery, &[Measure::Start, Measure::Complete]);
+                match error {
+                    None => self.delivered(step, &delivery),
+                    Some(error) => self.first_failed(step, &delivery, &error),
+                }
+            }
             Token::Again(id) => {
                 let Some(delivery) = self.outbox.content(step, id) else { return };
                 match error {
@@ -299,8 +302,14 @@ impl Events {
     pub(crate) fn delivered(&mut self, step: &mut Step<'_>, delivery: &Delivery) {
         let series = delivery.series();
         self.metrics.count(step.now, &series, &[Count::SuccessfulAttempts, Count::Invocations]);
-        let took = step.now.since(Timestamp::from_millis(delivery.accepted_millis));
-        self.metrics.arrived(step.now, &series, u64::try_from(took.as_millis()).unwrap_or(u64::MAX));
+        self.took(step.now, delivery, &[Measure::Success]);
+    }
+
+    /// Notes how long it is since the event was accepted.
+    pub(crate) fn took(&mut self, now: Timestamp, delivery: &Delivery, measures: &[Measure]) {
+        let took = now.since(Timestamp::from_millis(delivery.accepted_millis)).as_millis();
+        let (series, millis) = (delivery.series(), u64::try_from(took).unwrap_or(u64::MAX));
+        measures.iter().for_each(|measure| self.metrics.measure(now, &series, *measure, millis));
     }
 
     fn first_failed(&mut self, step: &mut Step<'_>, delivery: &Delivery, error: &ApiError) {

@@ -13,7 +13,7 @@ use pontoon_core::{
 };
 
 use crate::deliver::Delivery;
-use crate::metrics::Count;
+use crate::metrics::{Count, Measure};
 use crate::state::api_destination::{self, ApiDestinationRecord, RetryAfter, Turns};
 use crate::state::connection::{Authorization, ConnectionRecord, ConnectionState, Token};
 use crate::state::target::Destination;
@@ -252,6 +252,9 @@ impl Events {
                     _ => &[Count::Attempts, Count::RetryAttempts],
                 };
                 self.metrics.count(step.now, &delivery.series(), counts);
+                if retries == 0 {
+                    self.took(step.now, delivery, &[Measure::Start]);
+                }
                 self.destinations.under_way += 1;
                 let work = Work::Http(Box::new(call));
                 step.dispatch(Dispatch { owner: ServiceId::Events, scope: step.scope, token: id, work });
@@ -388,6 +391,9 @@ impl Events {
         let Some(delivery) = self.outbox.content(step, id) else { return };
         step.scope = delivery.scope();
         let attempt = self.outbox.progress(id).map_or(1, |progress| progress.attempts + 1);
+        if attempt == 1 {
+            self.took(step.now, &delivery, &[Measure::Complete]);
+        }
         let error = failure_of(result);
         let mut record = TraceRecord::delivered(
             step.now,

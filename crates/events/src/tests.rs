@@ -95,7 +95,9 @@ fn a_matching_event_reaches_its_target_as_the_service() {
     assert_eq!(bench.metric("TriggeredRules", "r"), 1.0);
     assert_eq!(bench.metric("Invocations", "r"), 1.0);
     assert_eq!(bench.metric("FailedInvocations", "r"), 0.0);
-    assert_eq!(bench.metric("PutEventsEntriesCount", ""), 4.0, "two of the account, two of the bus");
+    assert_eq!(bench.metric("PutEventsEntriesCount", ""), 2.0);
+    assert_eq!(bench.metric("PutEventsApproximateSuccessCount", ""), 2.0);
+    assert_eq!(bench.metric("InvocationAttempts", ""), 2.0, "one of the account, one of the bus");
 }
 
 #[test]

@@ -154,7 +154,11 @@ impl Events {
             held.input.entries.iter().zip(&held.violations).filter(|(_, violation)| violation.is_none());
         let entries: Vec<PutEventsRequestEntry> = good.map(|(entry, _)| entry.clone()).collect();
         if entries.is_empty() {
-            self.metrics.count(step.now, &Series::account(step.scope), &[Count::Calls]);
+            self.metrics.count(
+                step.now,
+                &Series::account(step.scope),
+                &[Count::Calls, Count::SuccessfulCalls],
+            );
             return answer(step, &held, PutEventsOutput::default());
         }
         held.is_put = true;

@@ -6,6 +6,7 @@
 //! Invariant: after a crash the engine's state is the model's at one of the commands since the last sync: acknowledged effects are all there, others
 //! vanish from the end only.
 
+pub mod delivery;
 mod model;
 mod queues;
 mod simulation;

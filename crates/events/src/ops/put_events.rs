@@ -9,7 +9,7 @@ use pontoon_pattern::Event;
 
 use super::Answer;
 use crate::deliver::Delivery;
-use crate::metrics::{Count, Series};
+use crate::metrics::{Count, Measure, Series};
 use crate::publish::Published;
 use crate::state::bus::DEFAULT;
 use crate::state::envelope::Envelope;
@@ -23,10 +23,28 @@ const REQUEST_BYTES_MAX: usize = 1_048_576;
 type Refused = (&'static str, String);
 
 pub fn put(events: &mut Events, step: &mut Step<'_>, input: PutEventsInput) -> Answer<PutEventsOutput> {
+    let size: usize = input.entries.iter().map(entry_bytes).sum();
+    let answer = put_entries(events, step, input, size);
+    // What is held back is put again, and counts then.
+    if matches!(answer, Ok(Reply::Parked(_))) {
+        return answer;
+    }
+    let ended = if answer.is_ok() { Count::SuccessfulCalls } else { Count::FailedCalls };
+    let account = Series::account(step.scope);
+    events.metrics.count(step.now, &account, &[Count::Calls, ended]);
+    events.metrics.measure(step.now, &account, Measure::RequestSize, size as u64);
+    answer
+}
+
+fn put_entries(
+    events: &mut Events,
+    step: &mut Step<'_>,
+    input: PutEventsInput,
+    size: usize,
+) -> Answer<PutEventsOutput> {
     if input.endpoint_id.is_some() {
         return Err(Error::Unsupported("global endpoints".into()));
     }
-    let size: usize = input.entries.iter().map(entry_bytes).sum();
     if size > REQUEST_BYTES_MAX {
         return Err(Error::Validation("Total size of the entries in the request is over the limit.".into()));
     }
@@ -63,7 +81,6 @@ pub fn put(events: &mut Events, step: &mut Step<'_>, input: PutEventsInput) -> A
             }
         });
     }
-    events.metrics.count(now, &Series::account(step.scope), &[Count::Calls]);
     Ok(PutEventsOutput { failed_entry_count: Some(failed), entries: Some(results) }.into())
 }
 
