@@ -27,6 +27,7 @@
 //!   [`PATTERN_BYTES_MAX`] and [`COMBINATIONS_MAX`].
 //! - A rule set and a pattern on its own always give the same verdict.
 
+mod analysis;
 mod case;
 mod compile;
 mod elements;
@@ -48,6 +49,7 @@ mod scan;
 mod selection;
 mod wildcard;
 
+pub use analysis::{Impossible, Why};
 pub use compile::{COMBINATIONS_MAX, Dialect, PATTERN_BYTES_MAX};
 pub use error::{EventError, PatternError};
 pub use event::{Event, Scalar};

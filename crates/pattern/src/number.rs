@@ -7,6 +7,10 @@
 /// A double's bits, rearranged so that unsigned order is numeric order.
 pub(crate) type NumberKey = u64;
 
+/// The keys of the numbers that there are.
+pub(crate) const FINITE: std::ops::RangeInclusive<NumberKey> =
+    !(f64::MIN.to_bits())..=(f64::MAX.to_bits() | 1 << 63);
+
 /// Decimal digits up to which every number of moderate size survives a double unharmed.
 const SAFE_DIGITS: usize = 15;
 

@@ -294,6 +294,50 @@ proptest! {
     }
 
     #[test]
+    fn what_is_said_of_patterns_holds_for_events(
+        patterns in prop::collection::vec(pattern(), 2..12),
+        events in prop::collection::vec(event(), 1..12),
+    ) {
+        let compiled: Vec<Pattern> =
+            patterns.iter().map(|pattern| Pattern::parse(&pattern.to_string()).expect("generated")).collect();
+        // Once as they are, for what covers; once with the envelope of EventBridge's events.
+        for value in &events {
+            let text = value.to_string();
+            let event = Event::parse(text.as_bytes()).expect("generated");
+            let matched: Vec<bool> = compiled.iter().map(|pattern| pattern.matches(&event)).collect();
+            for (wide, narrow) in (0..compiled.len()).flat_map(|a| (0..compiled.len()).map(move |b| (a, b))) {
+                if matched[narrow] && !matched[wide] {
+                    let covers = compiled[wide].covers(&compiled[narrow]);
+                    prop_assert!(!covers, "{} covers {} but on {text}", patterns[wide], patterns[narrow]);
+                }
+            }
+        }
+        let enveloped: Vec<(Value, Pattern)> = patterns
+            .iter()
+            .enumerate()
+            .map(|(number, pattern)| {
+                // Names of the pattern stand for names of the envelope.
+                let text = pattern.to_string().replace("\"x\"", "\"source\"").replace("\"y\"", if number % 2 == 0 { "\"detail\"" } else { "\"resources\"" });
+                (pattern.clone(), Pattern::parse(&text).expect("renamed"))
+            })
+            .collect();
+        for value in &events {
+            let source = value.get("x").and_then(Value::as_str).filter(|text| !text.is_empty()).unwrap_or("a");
+            let text = json!({"version":"0","id":"1","detail-type":"t","source":source,"account":"123456789012",
+                "time":"2026-01-01T00:00:00Z","region":"r","resources":["a","b"],"detail":{"x":value, "source":value}}).to_string();
+            let event = Event::parse(text.as_bytes()).expect("generated");
+            let matched: Vec<&(Value, Pattern)> =
+                enveloped.iter().filter(|(_, pattern)| pattern.matches(&event)).collect();
+            for (shown, pattern) in &matched {
+                prop_assert_eq!(pattern.never_matches(), [], "{} on {}", shown, text);
+                for (other_shown, other) in &matched {
+                    prop_assert!(!pattern.excludes(other), "{shown} and {other_shown} on {text}");
+                }
+            }
+        }
+    }
+
+    #[test]
     fn no_text_panics(text in ".{0,200}", json in "[\\[\\]{}\",:0-9a-z\\\\*.$ -]{0,200}") {
         for text in [text, json] {
             let event = Event::parse(text.as_bytes());
