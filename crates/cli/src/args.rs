@@ -15,6 +15,8 @@ use crate::client::Target;
 use crate::clock::Clock;
 use crate::demo::Demo;
 use crate::dlq::Dlq;
+use crate::events::Events;
+use crate::lint::Lint;
 use crate::operations::Operations;
 use crate::queues::Queues;
 use crate::schema::Schema;
@@ -47,6 +49,10 @@ pub enum Command {
     Sqs(Queues),
     /// Look at dead letters, send them back, mend or delete them; on this server, any other, or AWS.
     Dlq(Dlq),
+    /// Follow a bus, ask why a rule does or does not match an event, or put events.
+    Events(Events),
+    /// Find mistakes in a template or in what a server runs, before events do.
+    Lint(Lint),
     /// Compare two versions of an event's JSON Schema, or hold events to one.
     Schema(Schema),
     /// List the supported operations.

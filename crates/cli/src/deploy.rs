@@ -20,6 +20,8 @@ pub struct Deployment {
     pub template: PathBuf,
     /// Values of its parameters.
     pub parameters: Vec<(String, String)>,
+    /// Whether what happens to each resource is printed.
+    pub tells: bool,
 }
 
 /// A template whose functions' local directories are named as Pontoon takes them.
@@ -105,7 +107,7 @@ pub enum Outcome {
     Unchanged,
 }
 
-/// Creates or updates the stack, printing what happens to each resource, and returns when it is done.
+/// Creates or updates the stack, and returns when it is done.
 ///
 /// # Errors
 /// Why it could not be deployed; a failed stack has been rolled back then.
@@ -151,12 +153,13 @@ pub async fn deploy(local: &Local, deployment: &Deployment, prepared: &Prepared)
         };
         local.call::<cfn::CreateStackOutput>(cfn::Request::CreateStack(create)).await.map_err(words)?;
     }
-    follow(local, &deployment.stack, seen).await?;
+    follow(local, deployment, seen).await?;
     Ok(if exists { Outcome::Updated } else { Outcome::Created })
 }
 
-/// Prints the stack's events after the first `seen` until it has come to rest.
-async fn follow(local: &Local, name: &str, mut seen: usize) -> Result<(), String> {
+/// Follows the stack's events after the first `seen` until it has come to rest.
+async fn follow(local: &Local, deployment: &Deployment, mut seen: usize) -> Result<(), String> {
+    let name = &deployment.stack;
     let deadline = tokio::time::Instant::now() + PATIENCE;
     let mut reasons = Vec::new();
     loop {
@@ -166,7 +169,9 @@ async fn follow(local: &Local, name: &str, mut seen: usize) -> Result<(), String
             .map_or_else(|| "DELETE_COMPLETE".to_owned(), |stack| stack.stack_status);
         let events = events(local, name).await?;
         for event in &events[seen.min(events.len())..] {
-            print_event(event);
+            if deployment.tells {
+                print_event(event);
+            }
             if event.resource_status.as_deref().is_some_and(|status| status.ends_with("_FAILED")) {
                 let who = event.logical_resource_id.clone().unwrap_or_default();
                 reasons.push(format!("{who}: {}", event.resource_status_reason.clone().unwrap_or_default()));
@@ -254,6 +259,22 @@ pub async fn physical_id(local: &Local, stack: &str, logical: &str) -> Result<St
         local.call::<cfn::DescribeStackResourceOutput>(request).await.map_err(|error| error.message)?;
     let id = found.stack_resource_detail.and_then(|detail| detail.physical_resource_id);
     id.ok_or_else(|| format!("{logical} does not exist yet"))
+}
+
+/// The stack's resources: logical and physical id.
+///
+/// # Errors
+/// If the stack is gone.
+pub async fn resources(local: &Local, stack: &str) -> Result<Vec<(String, String)>, String> {
+    let describe =
+        cfn::DescribeStackResourcesInput { stack_name: Some(stack.to_owned()), ..Default::default() };
+    let request = cfn::Request::DescribeStackResources(describe);
+    let found =
+        local.call::<cfn::DescribeStackResourcesOutput>(request).await.map_err(|error| error.message)?;
+    let pair = |resource: cfn::StackResource| {
+        Some((resource.logical_resource_id.clone(), resource.physical_resource_id?))
+    };
+    Ok(found.stack_resources.unwrap_or_default().into_iter().filter_map(pair).collect())
 }
 
 /// Prints outputs as a table.

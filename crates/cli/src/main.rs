@@ -6,7 +6,9 @@ mod clock;
 mod demo;
 mod deploy;
 mod dlq;
+mod events;
 mod health;
+mod lint;
 mod local;
 mod operations;
 mod queues;
@@ -60,6 +62,8 @@ fn start(command: Command) -> Run {
         Command::Clock(clock) => Box::pin(clock::run(clock)),
         Command::Sqs(queues) => Box::pin(queues::run(queues)),
         Command::Dlq(dlq) => Box::pin(dlq::run(dlq)),
+        Command::Events(asked) => Box::pin(events::run(asked)),
+        Command::Lint(asked) => Box::pin(lint::run(asked)),
         Command::Schema(asked) => Box::pin(ready(schema::run(&asked))),
         Command::Operations(asked) => Box::pin(ready(operations::run(&asked))),
         Command::Health(target) => Box::pin(async move { health::run(&target).await }),

@@ -34,7 +34,7 @@ pub struct Up {
     pub server: ServerArgs,
 }
 
-fn parameter(text: &str) -> Result<(String, String), String> {
+pub(crate) fn parameter(text: &str) -> Result<(String, String), String> {
     let (key, value) = text.split_once('=').ok_or("a parameter is KEY=VALUE")?;
     Ok((key.to_owned(), value.to_owned()))
 }
@@ -72,6 +72,7 @@ pub async fn run(up: Up) -> Result<(), String> {
         stack: up.stack.clone().unwrap_or_else(|| stack_name(&up.template)),
         template: up.template.clone(),
         parameters: up.parameters.clone(),
+        tells: true,
     };
     let followed = async {
         let deployed = report(&local, &deployment, &prepared).await;

@@ -26,6 +26,7 @@ mod service;
 pub mod state;
 #[cfg(test)]
 mod tests;
+mod wiring;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;

@@ -84,8 +84,9 @@ impl Service for CloudWatch {
         self.keep_measured(step, scope, datum);
     }
 
-    fn inspect(&self, _scope: Scope, question: &Inspect<'_>) -> Option<serde_json::Value> {
+    fn inspect(&self, scope: Scope, question: &Inspect<'_>) -> Option<serde_json::Value> {
         match question {
+            Inspect::Wiring => Some(self.wiring(scope)),
             Inspect::Counts => {
                 let alarms: usize = self.alarms.values().map(std::collections::BTreeMap::len).sum();
                 Some(serde_json::json!({ "alarms": alarms, "metrics": self.metrics.count() }))

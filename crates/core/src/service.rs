@@ -112,6 +112,9 @@ pub enum Inspect<'a> {
     },
     /// How many resources of each kind there are (`{"queues": 3}`).
     Counts,
+    /// What of the scope's configuration decides where an event goes and what becomes of it there: rules with patterns and targets, queues, functions,
+    /// mappings, topics and subscriptions with policies, time limits and dead-letter targets, and what alarms watch. Each service gives its own part.
+    Wiring,
     /// SQS: every queue of the scope with its counts, by name.
     Queues {
         /// The present instant.

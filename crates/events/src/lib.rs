@@ -24,6 +24,7 @@ mod replays;
 mod service;
 pub mod state;
 mod validation;
+mod wiring;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;

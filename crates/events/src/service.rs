@@ -114,9 +114,10 @@ impl Service for Events {
         }
     }
 
-    fn inspect(&self, _scope: Scope, question: &Inspect<'_>) -> Option<serde_json::Value> {
+    fn inspect(&self, scope: Scope, question: &Inspect<'_>) -> Option<serde_json::Value> {
         match question {
             Inspect::ExplainEvent { id, store } => self.explain(*store, *id),
+            Inspect::Wiring => Some(self.wiring(scope)),
             Inspect::Counts => {
                 let buses = self.buses.values().flat_map(|buses| buses.values());
                 let (mut buses_count, mut rules) = (0, 0);

@@ -47,6 +47,7 @@ impl Admin {
             (false, ["traces"]) => follow(host, &query).await,
             (false, ["logs"]) => logs(host, &query).await,
             (false, ["traces", id]) => trace(host, home, id),
+            (false, ["wiring"]) => ok(&wiring(host, home)),
             (false, ["queues"]) => queues(host, home),
             (false, ["queues", name]) => queue(host, home, name, &query),
             _ => error(StatusCode::NOT_FOUND, "no such path; see docs/api.md"),
@@ -204,6 +205,19 @@ fn trace(host: &Arc<Host>, home: Scope, id: &str) -> PlainResponse {
         Ok(None) => error(StatusCode::NOT_FOUND, "no trace of that id is kept"),
         Err(failed) => error(StatusCode::INTERNAL_SERVER_ERROR, &failed.message),
     }
+}
+
+/// What decides where events go and what becomes of them: the parts of all services, which have no names in common, in one.
+#[must_use]
+pub fn wiring(host: &Arc<Host>, home: Scope) -> Value {
+    let parts = host.look(|engine| engine.inspect_all(home, &Inspect::Wiring));
+    let mut all = json!({ "account": home.account.as_str(), "region": home.region.as_str() });
+    for (_, part) in parts {
+        if let (Some(all), Value::Object(part)) = (all.as_object_mut(), part) {
+            all.extend(part);
+        }
+    }
+    all
 }
 
 fn queues(host: &Arc<Host>, home: Scope) -> PlainResponse {

@@ -25,6 +25,7 @@ mod service;
 mod state;
 #[cfg(test)]
 mod tests;
+mod wiring;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;

@@ -104,8 +104,9 @@ impl Service for Lambda {
         }
     }
 
-    fn inspect(&self, _scope: Scope, question: &Inspect<'_>) -> Option<serde_json::Value> {
+    fn inspect(&self, scope: Scope, question: &Inspect<'_>) -> Option<serde_json::Value> {
         match question {
+            Inspect::Wiring => Some(self.wiring(scope)),
             Inspect::Counts => Some(serde_json::json!({
                 "functions": self.functions.len(),
                 "eventSourceMappings": self.mappings.len(),

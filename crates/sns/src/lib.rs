@@ -19,6 +19,7 @@ mod service;
 pub mod state;
 #[cfg(test)]
 mod testing;
+mod wiring;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;

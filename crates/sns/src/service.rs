@@ -94,8 +94,9 @@ impl Service for Sns {
         self.http_ended(step, token, &result);
     }
 
-    fn inspect(&self, _scope: Scope, question: &Inspect<'_>) -> Option<serde_json::Value> {
+    fn inspect(&self, scope: Scope, question: &Inspect<'_>) -> Option<serde_json::Value> {
         match question {
+            Inspect::Wiring => Some(self.wiring(scope)),
             Inspect::Counts => {
                 let topics: usize = self.topics.values().map(std::collections::BTreeMap::len).sum();
                 let subscriptions: usize =

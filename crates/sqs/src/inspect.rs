@@ -19,6 +19,24 @@ impl Sqs {
     }
 }
 
+impl Sqs {
+    /// What of a scope's queues decides what becomes of messages.
+    pub(crate) fn wiring(&self, scope: Scope) -> Value {
+        let queues = self.regions.get(&scope).into_iter().flat_map(|queues| queues.values());
+        let shown = queues.map(|queue| {
+            let attributes = &queue.record.attributes;
+            json!({
+                "name": &*queue.name,
+                "arn": &*queue.arn,
+                "policy": attributes.policy,
+                "visibilityTimeoutSeconds": attributes.visibility_timeout_secs,
+                "deadLetterTarget": attributes.redrive.as_ref().map(|redrive| &redrive.dead_letter_arn),
+            })
+        });
+        json!({ "queues": shown.collect::<Vec<_>>() })
+    }
+}
+
 impl Queue {
     fn summary(&self, now: Timestamp, store: &dyn StoreRead) -> Value {
         let counts = self.messages.counts_at(now);

@@ -113,6 +113,7 @@ impl Service for Sqs {
 
     fn inspect(&self, scope: Scope, question: &Inspect<'_>) -> Option<serde_json::Value> {
         match question {
+            Inspect::Wiring => Some(self.wiring(scope)),
             Inspect::Queues { now, store } => Some(self.show_queues(scope, *now, *store)),
             Inspect::Queue { name, max, now, store } => self.queue(scope, name)?.show(*now, *max, *store),
             Inspect::Counts => {

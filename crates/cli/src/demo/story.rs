@@ -128,6 +128,7 @@ async fn deploy_with(
         stack: STACK.to_owned(),
         template: "examples/orders/template.yaml".into(),
         parameters: vec![("PaymentGateway".to_owned(), gateway.to_owned())],
+        tells: true,
     };
     deploy::deploy(local, &deployment, prepared).await?;
     deploy::outputs(local, STACK).await
