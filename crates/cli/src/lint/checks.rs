@@ -135,7 +135,7 @@ fn target_takes(system: &System, bus: &Bus, rule: &Rule, target: &RuleTarget, fi
         },
         severity: Severity::Error,
         resource,
-        why: format!("the {kind} {called} lets it do nothing, so its events are lost: {message}"),
+        why: format!("the {kind} {called} does not let it in, so on AWS its events are lost: {message}"),
         fix: permit(kind, &allow),
     });
 }
@@ -242,7 +242,7 @@ fn subscriptions(system: &System, findings: &mut Vec<Finding>) {
         if let Some((message, allow)) = denied(system, &caller, action, &subscription.endpoint, policy) {
             findings.push(finding(
                 "subscriber-denies-topic",
-                format!("the {kind} {endpoint} gets none of its messages: {message}"),
+                format!("the {kind} {endpoint} does not let it in, so on AWS its messages are lost: {message}"),
                 permit(kind, &allow),
             ));
         }
