@@ -25,11 +25,13 @@ impl CloudWatch {
 fn metrics(watch: &Watch) -> Vec<&MetricName> {
     match watch {
         Watch::Metric { query, .. } => vec![&query.metric],
-        Watch::Math(queries) => {
-            let metric =
-                |source| if let &Source::Metric(ref query) = source { Some(&query.metric) } else { None };
-            queries.iter().filter_map(|query| metric(&query.source)).collect()
-        }
+        Watch::Math(queries) => queries
+            .iter()
+            .filter_map(|query| match &query.source {
+                Source::Metric(query) => Some(&query.metric),
+                Source::Expression { .. } => None,
+            })
+            .collect(),
     }
 }
 

@@ -242,7 +242,9 @@ fn subscriptions(system: &System, findings: &mut Vec<Finding>) {
         if let Some((message, allow)) = denied(system, &caller, action, &subscription.endpoint, policy) {
             findings.push(finding(
                 "subscriber-denies-topic",
-                format!("the {kind} {endpoint} does not let it in, so on AWS its messages are lost: {message}"),
+                format!(
+                    "the {kind} {endpoint} does not let it in, so on AWS its messages are lost: {message}"
+                ),
                 permit(kind, &allow),
             ));
         }
