@@ -245,7 +245,8 @@ fn content_of(request: &(dyn Request + 'static)) -> (String, Vec<(String, String
         let system = input.message_system_attributes.iter().flatten();
         let system =
             system.map(|(name, value)| (name.clone(), value.string_value.clone().unwrap_or_default()));
-        return (input.message_body.clone(), own.chain(system).collect());
+        let group = input.message_group_id.iter().map(|group| ("MessageGroupId".to_owned(), group.clone()));
+        return (input.message_body.clone(), own.chain(system).chain(group).collect());
     }
     let content = if let Some(sns::Request::Publish(input)) = any.downcast_ref() {
         input.message.clone()

@@ -789,3 +789,106 @@ fn a_bus_has_a_dead_letter_queue_for_what_it_cannot_decrypt() {
         assert!(error.starts_with("NotSupportedByPontoon") && error.contains(option), "{error}");
     }
 }
+
+#[test]
+fn a_fifo_queue_gets_the_message_group_of_its_target() {
+    let target = Target {
+        sqs_parameters: Some(SqsParameters { message_group_id: Some("g".into()) }),
+        ..to(queue("q.fifo"))
+    };
+    let mut bench = Bench::with_rule(target);
+    bench.put_event("default", "s", "{}");
+    assert_eq!(attributes(&bench.sent[0]), ["MessageGroupId=g"]);
+}
+
+#[test]
+fn an_event_never_fires_a_scheduled_rule() {
+    let mut bench = Bench::new();
+    let put = |pattern: Option<&str>| {
+        Request::PutRule(PutRuleInput {
+            name: "r".into(),
+            schedule_expression: Some("rate(1 hour)".into()),
+            event_pattern: pattern.map(Into::into),
+            ..Default::default()
+        })
+    };
+    bench.call(put(None)).unwrap();
+    bench.put_target("default", "r", to(queue("q"))).unwrap();
+    bench.put_event("default", "s", "{}");
+    assert!(bench.sent.is_empty());
+    // A rule with both fires by its schedule and for what its pattern matches.
+    bench.call(put(Some(r#"{"source":["s"]}"#))).unwrap();
+    bench.put_event("default", "other", "{}");
+    assert!(bench.sent.is_empty());
+    bench.put_event("default", "s", "{}");
+    assert_eq!(bench.sent.len(), 1);
+    bench.advance(Duration::from_secs(3600));
+    assert_eq!(bench.sent.len(), 2);
+}
+
+#[test]
+fn what_is_invalid_is_refused_when_it_is_put() {
+    let mut bench = Bench::with_rule(to(queue("q")));
+    for pattern in ["", "{", "[]", r#"{"source":"s"}"#, r#"{"source":[]}"#, r#"{"a":[{"prefix":1}]}"#] {
+        let refused = message(bench.put_rule("default", "bad", pattern));
+        assert!(
+            refused.starts_with("InvalidEventPatternException: Event pattern is not valid."),
+            "{refused}"
+        );
+        let archive = Request::CreateArchive(CreateArchiveInput {
+            archive_name: "a".into(),
+            event_source_arn: scope().arn("events", "event-bus/default"),
+            event_pattern: Some(pattern.into()),
+            ..Default::default()
+        });
+        assert_eq!(message(bench.call(archive)), refused, "{pattern}");
+    }
+    for expression in ["", "rate(0 minutes)", "rate(1 minutes)", "cron(0 1 * * * *)", "cron(* * * * *)"] {
+        let put = Request::PutRule(PutRuleInput {
+            name: "bad".into(),
+            schedule_expression: Some(expression.into()),
+            ..Default::default()
+        });
+        assert_eq!(
+            message(bench.call(put)),
+            "ValidationException: Parameter ScheduleExpression is not valid.",
+            "{expression}"
+        );
+    }
+    for service in ["kinesis", "firehose", "states", "ecs", "execute-api", "batch", "redshift", "ssm"] {
+        let refused = message(bench.put_target("default", "r", to(scope().arn(service, "x/y"))));
+        let expected =
+            format!("NotSupportedByPontoon: Pontoon does not support targets of the service {service}.");
+        assert_eq!(refused, expected);
+    }
+    assert_eq!(bench.events.bus_mut(bench.now, scope(), "default").unwrap().rules.len(), 1);
+}
+
+#[test]
+fn what_services_tell_leaves_no_trace_where_no_rule_listens() {
+    let mut bench = Bench::new();
+    let mut caller = bench.caller.clone();
+    caller.principal = Principal::Service("s3.amazonaws.com");
+    caller.depth = 1;
+    let tell = || {
+        Request::PutEvents(PutEventsInput {
+            entries: vec![PutEventsRequestEntry {
+                source: Some("aws.s3".into()),
+                detail_type: Some("Object Created".into()),
+                detail: Some("{}".into()),
+                ..Default::default()
+            }],
+            endpoint_id: None,
+        })
+    };
+    bench.call_as(scope(), &caller, tell()).unwrap();
+    assert!(bench.notes.is_empty());
+    // Where one does, it can be asked why it did not match.
+    bench.put_rule("default", "r", r#"{"source":["aws.s3"],"detail":{"key":["k"]}}"#).unwrap();
+    let told: PutEventsOutput = output(bench.call_as(scope(), &caller, tell()));
+    assert_eq!(bench.notes.len(), 1);
+    let id = told.entries.unwrap()[0].event_id.clone().unwrap();
+    let question =
+        Inspect::ExplainEvent { id: TraceId(parse_uuid(&id).unwrap()), store: bench.store.as_ref() };
+    assert!(bench.events.inspect(scope(), &question).is_some());
+}

@@ -9,6 +9,9 @@ use crate::state::api_destination::{ApiDestinationRecord, RATE_DEFAULT, url_faul
 use crate::state::connection::ConnectionState;
 use crate::{Error, Events};
 
+/// API destinations of an account in a region (user guide, quotas).
+const DESTINATIONS_MAX: usize = 3_000;
+
 fn arn_of(step: &Step<'_>, name: &str, id: &str) -> String {
     step.scope.arn("events", format_args!("api-destination/{name}/{id}"))
 }
@@ -54,6 +57,9 @@ pub fn create(
     authorize(step, "events:CreateApiDestination", &arn)?;
     if events.destinations.destination(step.scope, &name).is_some() {
         return Err(Error::DestinationExists(name));
+    }
+    if events.destinations.destinations(step.scope).count() >= DESTINATIONS_MAX {
+        return Err(Error::LimitExceeded);
     }
     check(events, &connection_arn, &invocation_endpoint)?;
     let state = state_of(events, &connection_arn);

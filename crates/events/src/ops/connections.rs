@@ -11,6 +11,9 @@ use crate::state::connection::{
 };
 use crate::{Error, Events};
 
+/// Connections of an account in a region (user guide, quotas).
+const CONNECTIONS_MAX: usize = 3_000;
+
 fn arn_of(step: &Step<'_>, name: &str, id: &str) -> String {
     step.scope.arn("events", format_args!("connection/{name}/{id}"))
 }
@@ -46,6 +49,9 @@ pub fn create(
     refuse_options(is_private, kms_key_identifier)?;
     if events.destinations.connection(step.scope, &name).is_some() {
         return Err(Error::ConnectionExists(name));
+    }
+    if events.destinations.connections(step.scope).count() >= CONNECTIONS_MAX {
+        return Err(Error::LimitExceeded);
     }
     let mut given = Vec::new();
     given.extend(basic.map(|of| Authorization::Basic { username: of.username, password: of.password }));
