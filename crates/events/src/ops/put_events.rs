@@ -11,6 +11,7 @@ use super::Answer;
 use crate::deliver::Delivery;
 use crate::metrics::{Count, Measure, Series};
 use crate::publish::Published;
+use crate::state::archive;
 use crate::state::bus::DEFAULT;
 use crate::state::envelope::Envelope;
 use crate::state::json::{self, JsonPath};
@@ -140,6 +141,10 @@ fn accept(
         resources: entry.resources.as_deref().unwrap_or_default(),
     };
     let text = envelope.to_json(&json::compact(&detail));
+    let text = match relayed.as_ref().and_then(|relayed| relayed.replay.as_deref()) {
+        Some(replay) => archive::replayed(&text, replay),
+        None => text,
+    };
     let parsed = Event::parse(text.as_bytes()).map_err(|_| malformed())?;
     let published = Published {
         id: envelope.id,
@@ -169,13 +174,15 @@ fn origin_of(step: &Step<'_>, source: &str) -> Arc<str> {
     step.caller.source_arn.as_ref().map_or_else(|| source.into(), Arc::clone)
 }
 
-/// What an event keeps on its way from bus to bus: its id, and where it was first put.
+/// What an event keeps on its way from bus to bus: its id, where it was first put, and the name of its replay.
 ///
 /// It travels in the trace header of the entry and is believed only of callers inside the engine.
 pub(crate) struct Relayed {
     /// `None` where it gets a new one.
     id: Option<[u8; 16]>,
     origin: Scope,
+    /// Name of the replay that it came from.
+    replay: Option<String>,
     trace_header: Option<String>,
 }
 
@@ -192,6 +199,7 @@ impl Relayed {
         let resources: Option<Vec<String>> = serde_json::from_str(&part("resources")).ok();
         let account = text("account").unwrap_or_default();
         let region = text("region").unwrap_or_default();
+        let replay = text("replay-name").unwrap_or_default();
         let trace_header = delivery.trace_header.as_deref().unwrap_or_default();
         // Between regions an event gets a new id (test_events_cross_account_region).
         let id =
@@ -203,7 +211,7 @@ impl Relayed {
             detail_type: text("detail-type"),
             detail: Some(part("detail")),
             event_bus_name: Some(delivery.target.arn.clone()),
-            trace_header: Some(format!("{};{id};{account};{region};{trace_header}", Self::MARK)),
+            trace_header: Some(format!("{};{id};{account};{region};{replay};{trace_header}", Self::MARK)),
         }
     }
 
@@ -213,7 +221,7 @@ impl Relayed {
             return None;
         }
         let source = Arn::parse(caller.source_arn.as_deref()?).filter(|arn| arn.service == "events")?;
-        let mut parts = header?.splitn(5, ';');
+        let mut parts = header?.splitn(6, ';');
         if parts.next() != Some(Self::MARK) {
             return None;
         }
@@ -222,7 +230,7 @@ impl Relayed {
             (Ok(account), Ok(region)) => Scope { account, region },
             _ => source.scope()?,
         };
-        let trace_header = parts.next().filter(|header| !header.is_empty()).map(str::to_owned);
-        Some(Self { id, origin, trace_header })
+        let mut text = || parts.next().filter(|text| !text.is_empty()).map(str::to_owned);
+        Some(Self { id, origin, replay: text(), trace_header: text() })
     }
 }

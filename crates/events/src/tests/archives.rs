@@ -272,6 +272,36 @@ fn a_replay_goes_on_where_it_was_after_a_restart_and_ends_when_it_is_cancelled()
 }
 
 #[test]
+fn a_replayed_event_keeps_the_name_of_its_replay_from_bus_to_bus() {
+    let mut bench = Bench::with_rule(to(scope().arn("events", "event-bus/second")));
+    let second = || "second".to_owned();
+    bench
+        .call(Request::CreateEventBus(CreateEventBusInput { name: second(), ..Default::default() }))
+        .unwrap();
+    bench.put_rule("second", "r", PATTERN).unwrap();
+    bench.put_target("second", "r", to(queue("q"))).unwrap();
+    for (name, bus) in [("a", BUS.to_owned()), ("b", scope().arn("events", "event-bus/second"))] {
+        bench
+            .call(Request::CreateArchive(CreateArchiveInput {
+                archive_name: name.into(),
+                event_source_arn: bus,
+                ..Default::default()
+            }))
+            .unwrap();
+    }
+    bench.put_event("default", "s", "{}");
+    bench.sent.clear();
+    bench.replay("again", "2026-01-31T11:00:00Z", "2026-01-31T13:00:00Z").unwrap();
+    bench.advance(Duration::from_secs(1));
+    let (relayed, arrived) = (&bench.sent[0], &bench.sent[1]);
+    assert_eq!((relayed.what, arrived.what), ("PutEvents", "SendMessage"));
+    assert!(arrived.content.contains(r#""replay-name":"again","resources":["#), "{}", arrived.content);
+    let describe = Request::DescribeArchive(DescribeArchiveInput { archive_name: "b".into() });
+    let kept: DescribeArchiveOutput = output(bench.call(describe));
+    assert_eq!(kept.event_count, Some(1), "no archive on the way keeps it again");
+}
+
+#[test]
 fn archives_and_replays_are_refused_as_recorded() {
     let mut bench = Bench::new();
     let by_name = |name: &str| name.to_owned();
