@@ -25,8 +25,18 @@ const STOPPED: &str = "STOPPED";
 /// The id of a discoverer's only target.
 const TARGET: &str = "discoverer";
 
-/// A discoverer that waits for its rule.
+/// What is answered once a discoverer's rule is as it should be.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Verb {
+    Create,
+    Update,
+    Start,
+    Stop,
+}
+
+/// A discoverer as it is to be, which waits for its rule.
 struct Laying {
+    verb: Verb,
     park: ParkId,
     id: String,
     record: DiscovererRecord,
@@ -89,31 +99,56 @@ fn hop(step: &mut Step<'_>, request: events::Request, arn: &str, ticket: Option<
     step.hop(Hop { to, caller, request, resource, attempt: 1, traced: true, ticket });
 }
 
-fn put_rule(step: &mut Step<'_>, id: &str, record: &DiscovererRecord, ticket: Option<Ticket>) {
+fn put_rule(step: &mut Step<'_>, laying: Laying) {
+    let record = &laying.record;
     let input = events::PutRuleInput {
-        name: rule_name(id),
+        name: rule_name(&laying.id),
         event_bus_name: Some(record.source_arn.clone()),
         event_pattern: Some(pattern(step.scope, record)),
         state: Some(if record.is_started { "ENABLED" } else { "DISABLED" }.to_owned()),
         description: Some("Schema discovery".to_owned()),
         ..Default::default()
     };
-    hop(step, events::Request::PutRule(input), &record.source_arn, ticket);
+    let bus = record.source_arn.clone();
+    let ticket = ticket(step, laying);
+    hop(step, events::Request::PutRule(input), &bus, Some(ticket));
 }
 
-fn put_target(step: &mut Step<'_>, id: &str, record: &DiscovererRecord, ticket: Option<Ticket>) {
-    let target =
-        events::Target { id: TARGET.to_owned(), arn: discoverer_arn(step.scope, id), ..Default::default() };
+fn put_target(step: &mut Step<'_>, laying: Laying) {
+    let arn = discoverer_arn(step.scope, &laying.id);
+    let bus = laying.record.source_arn.clone();
     let input = events::PutTargetsInput {
-        rule: rule_name(id),
-        event_bus_name: Some(record.source_arn.clone()),
-        targets: vec![target],
+        rule: rule_name(&laying.id),
+        event_bus_name: Some(bus.clone()),
+        targets: vec![events::Target { id: TARGET.to_owned(), arn, ..Default::default() }],
     };
-    hop(step, events::Request::PutTargets(input), &record.source_arn, ticket);
+    let ticket = ticket(step, laying);
+    hop(step, events::Request::PutTargets(input), &bus, Some(ticket));
 }
 
-fn write(step: &mut Step<'_>, id: &str, record: &DiscovererRecord) {
-    step.put(Space::Config, records::discoverer_key(step.scope, id), records::to_json(record));
+/// Takes the rule of a discoverer away, whether it is there or not.
+fn remove_rule(step: &mut Step<'_>, id: &str, bus: &str) {
+    let (rule, event_bus_name) = (rule_name(id), Some(bus.to_owned()));
+    let targets = events::RemoveTargetsInput {
+        rule: rule.clone(),
+        event_bus_name: event_bus_name.clone(),
+        ids: vec![TARGET.to_owned()],
+        force: Some(true),
+    };
+    hop(step, events::Request::RemoveTargets(targets), bus, None);
+    let rule = events::DeleteRuleInput { name: rule, event_bus_name, force: Some(true) };
+    hop(step, events::Request::DeleteRule(rule), bus, None);
+}
+
+fn ticket(step: &Step<'_>, laying: Laying) -> Ticket {
+    Ticket { owner: ServiceId::Schemas, scope: step.scope, token: Box::new(laying) }
+}
+
+/// Lays the rule of a discoverer, anew should somebody have taken it away; the answer comes when it and its target are there.
+fn lay(step: &mut Step<'_>, verb: Verb, id: String, record: DiscovererRecord) -> ParkId {
+    let park = step.park();
+    put_rule(step, Laying { verb, park, id, record, has_rule: false });
+    park
 }
 
 pub fn create(
@@ -135,15 +170,7 @@ pub fn create(
     }
     let cross_account = cross_account.unwrap_or(true);
     let record = DiscovererRecord { description, source_arn, cross_account, is_started: true, tags };
-    let park = step.park();
-    let laying = Laying { park, id: id.clone(), record: record.clone(), has_rule: false };
-    let ticket = ticket(step, laying);
-    put_rule(step, &id, &record, Some(ticket));
-    Ok(Reply::Parked(park))
-}
-
-fn ticket(step: &Step<'_>, laying: Laying) -> Ticket {
-    Ticket { owner: ServiceId::Schemas, scope: step.scope, token: Box::new(laying) }
+    Ok(Reply::Parked(lay(step, Verb::Create, id, record)))
 }
 
 impl Schemas {
@@ -154,33 +181,55 @@ impl Schemas {
         token: Box<dyn Any + Send>,
         outcome: Settled,
     ) {
-        let Ok(laying) = token.downcast::<Laying>() else { return };
-        let Laying { park, id, record, has_rule } = *laying;
+        let Ok(laying) = token.downcast::<Laying>() else {
+            unreachable!("the host hands back the tokens that it was given");
+        };
         if let Err(error) = outcome {
+            if laying.has_rule && laying.verb == Verb::Create {
+                remove_rule(step, &laying.id, &laying.record.source_arn);
+            }
             let error: ApiError = match &*error.code {
                 "ResourceNotFoundException" => Error::NotFound(error.message).into(),
                 _ => Error::BadRequest(error.message).into(),
             };
-            return step.unpark(park, Err(error));
+            return step.unpark(laying.park, Err(error));
         }
-        if !has_rule {
-            let next = Laying { park, id: id.clone(), record: record.clone(), has_rule: true };
-            let ticket = ticket(step, next);
-            return put_target(step, &id, &record, Some(ticket));
+        if !laying.has_rule {
+            return put_target(step, Laying { has_rule: true, ..*laying });
         }
-        write(step, &id, &record);
-        let output = CreateDiscovererOutput {
-            description: record.description.clone(),
-            discoverer_arn: Some(discoverer_arn(step.scope, &id)),
-            discoverer_id: Some(id.clone()),
-            source_arn: Some(record.source_arn.clone()),
-            state: Some(state(&record)),
-            cross_account: Some(record.cross_account),
-            tags: Some(record.tags.clone()),
-        };
+        let Laying { verb, park, id, record, .. } = *laying;
+        step.put(Space::Config, records::discoverer_key(step.scope, &id), records::to_json(&record));
+        step.unpark(park, Ok(answer(step, verb, &id, &record)));
         self.region_mut(step.scope).discoverers.insert(id, record);
-        let output: Box<dyn Output> = Box::new(output);
-        step.unpark(park, Ok(output));
+    }
+}
+
+fn answer(step: &Step<'_>, verb: Verb, id: &str, record: &DiscovererRecord) -> Box<dyn Output> {
+    let (discoverer_id, state) = (Some(id.to_owned()), Some(state(record)));
+    let DiscovererRecord { description, source_arn, cross_account, tags, .. } = record.clone();
+    let (source_arn, cross_account, tags) = (Some(source_arn), Some(cross_account), Some(tags));
+    let discoverer_arn = Some(discoverer_arn(step.scope, id));
+    match verb {
+        Verb::Create => Box::new(CreateDiscovererOutput {
+            description,
+            discoverer_arn,
+            discoverer_id,
+            source_arn,
+            state,
+            cross_account,
+            tags,
+        }),
+        Verb::Update => Box::new(UpdateDiscovererOutput {
+            description,
+            discoverer_arn,
+            discoverer_id,
+            source_arn,
+            state,
+            cross_account,
+            tags,
+        }),
+        Verb::Start => Box::new(StartDiscovererOutput { discoverer_id, state }),
+        Verb::Stop => Box::new(StopDiscovererOutput { discoverer_id, state }),
     }
 }
 
@@ -217,22 +266,10 @@ pub fn update(
     let UpdateDiscovererInput { description, discoverer_id: id, cross_account } = input;
     let arn = discoverer_arn(step.scope, &id);
     access::authorize_alone(step, "schemas:UpdateDiscoverer", &arn)?;
-    let record = schemas.discoverer_mut(step.scope, &id)?;
-    record.description = description.or(record.description.take());
+    let mut record = schemas.discoverer_mut(step.scope, &id)?.clone();
+    record.description = description.or(record.description);
     record.cross_account = cross_account.unwrap_or(record.cross_account);
-    let record = record.clone();
-    write(step, &id, &record);
-    put_rule(step, &id, &record, None);
-    Ok(UpdateDiscovererOutput {
-        state: Some(state(&record)),
-        description: record.description,
-        discoverer_arn: Some(arn),
-        discoverer_id: Some(id),
-        source_arn: Some(record.source_arn),
-        cross_account: Some(record.cross_account),
-        tags: Some(record.tags),
-    }
-    .into())
+    Ok(Reply::Parked(lay(step, Verb::Update, id, record)))
 }
 
 pub fn start(
@@ -242,8 +279,8 @@ pub fn start(
 ) -> Answer<StartDiscovererOutput> {
     let id = input.discoverer_id;
     access::authorize_alone(step, "schemas:StartDiscoverer", &discoverer_arn(step.scope, &id))?;
-    let state = run(schemas, step, &id, true)?;
-    Ok(StartDiscovererOutput { discoverer_id: Some(id), state: Some(state) }.into())
+    let record = DiscovererRecord { is_started: true, ..schemas.discoverer_mut(step.scope, &id)?.clone() };
+    Ok(Reply::Parked(lay(step, Verb::Start, id, record)))
 }
 
 pub fn stop(
@@ -253,19 +290,8 @@ pub fn stop(
 ) -> Answer<StopDiscovererOutput> {
     let id = input.discoverer_id;
     access::authorize_alone(step, "schemas:StopDiscoverer", &discoverer_arn(step.scope, &id))?;
-    let state = run(schemas, step, &id, false)?;
-    Ok(StopDiscovererOutput { discoverer_id: Some(id), state: Some(state) }.into())
-}
-
-/// Starts or stops; gives the state. The rule is laid anew, should somebody have taken it away.
-fn run(schemas: &mut Schemas, step: &mut Step<'_>, id: &str, is_started: bool) -> Result<String, Error> {
-    let record = schemas.discoverer_mut(step.scope, id)?;
-    record.is_started = is_started;
-    let record = record.clone();
-    write(step, id, &record);
-    put_rule(step, id, &record, None);
-    put_target(step, id, &record, None);
-    Ok(state(&record))
+    let record = DiscovererRecord { is_started: false, ..schemas.discoverer_mut(step.scope, &id)?.clone() };
+    Ok(Reply::Parked(lay(step, Verb::Stop, id, record)))
 }
 
 /// What it has discovered stays.
@@ -279,16 +305,7 @@ pub fn delete(
     let record = schemas.discoverer_mut(step.scope, &id)?.clone();
     schemas.region_mut(step.scope).discoverers.remove(&id);
     step.delete(Space::Config, records::discoverer_key(step.scope, &id));
-    let (rule, bus) = (rule_name(&id), Some(record.source_arn.clone()));
-    let targets = events::RemoveTargetsInput {
-        rule: rule.clone(),
-        event_bus_name: bus.clone(),
-        ids: vec![TARGET.to_owned()],
-        force: Some(true),
-    };
-    hop(step, events::Request::RemoveTargets(targets), &record.source_arn, None);
-    let rule = events::DeleteRuleInput { name: rule, event_bus_name: bus, force: Some(true) };
-    hop(step, events::Request::DeleteRule(rule), &record.source_arn, None);
+    remove_rule(step, &id, &record.source_arn);
     Ok(DeleteDiscovererOutput {}.into())
 }
 

@@ -357,7 +357,12 @@ fn events_are_discovered_and_a_new_shape_is_a_new_version() {
     assert_eq!(content["components"]["schemas"]["AWSEvent"]["x-amazon-events-detail-type"], "order created");
     // A discoverer that does not run learns nothing.
     let stop = StopDiscovererInput { discoverer_id: "events-event-bus-default".into() };
-    bench.call::<StopDiscovererOutput>(Request::StopDiscoverer(stop)).unwrap();
+    assert!(matches!(bench.reply(Request::StopDiscoverer(stop)), Ok(Reply::Parked(_))));
+    let events::Request::PutRule(rule) = bench.settle(Ok(Box::new(events::PutRuleOutput::default()))) else {
+        panic!()
+    };
+    assert_eq!(rule.state.as_deref(), Some("DISABLED"));
+    bench.settle(Ok(Box::new(events::PutTargetsOutput::default())));
     bench.deliver(&event(json!({ "quite": "other" })));
     assert_eq!(bench.versions(), 2);
 
