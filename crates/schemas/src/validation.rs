@@ -95,8 +95,9 @@ impl Schemas {
         match self.compiled(step, registry, (&name, version)) {
             None => Verdict::Unknown,
             Some(validator) => match validator.violation(event) {
-                None => Verdict::Valid,
-                Some(violation) => Verdict::Invalid(format!("{name} version {version}: {violation}")),
+                Ok(None) => Verdict::Valid,
+                Ok(Some(violation)) => Verdict::Invalid(format!("{name} version {version}: {violation}")),
+                Err(intricate) => Verdict::Invalid(format!("{name} version {version}: {intricate}")),
             },
         }
     }

@@ -6,6 +6,7 @@ use jsonschema::Draft;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
+use super::effort::Effort;
 use super::render::EVENT;
 
 /// The longest content, characters (the model's limit, which also holds what is discovered).
@@ -56,17 +57,35 @@ impl fmt::Display for Violation {
 }
 
 /// A content, compiled for events.
-pub struct Validator(jsonschema::Validator);
+pub struct Validator {
+    schema: jsonschema::Validator,
+    effort: Effort,
+}
 
 impl Validator {
     /// The first rule that an event breaks, if it breaks one.
-    #[must_use]
-    pub fn violation(&self, event: &Value) -> Option<Violation> {
-        self.0.iter_errors(event).next().map(|error| Violation {
+    ///
+    /// # Errors
+    /// If the schema would keep the validator busy for too long with this event.
+    pub fn violation(&self, event: &Value) -> Result<Option<Violation>, Intricate> {
+        if !self.effort.is_bounded_for(event) {
+            return Err(Intricate);
+        }
+        Ok(self.schema.iter_errors(event).next().map(|error| Violation {
             path: error.instance_path().to_string(),
             rule: error.schema_path().to_string(),
             message: error.to_string(),
-        })
+        }))
+    }
+}
+
+/// A schema is too intricate for an event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Intricate;
+
+impl fmt::Display for Intricate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the schema is too intricate to hold this event to it")
     }
 }
 
@@ -159,7 +178,8 @@ pub fn json_schema(kind: Kind, content: &Value) -> Option<Value> {
 #[must_use]
 pub fn validator(kind: Kind, text: &str) -> Option<Validator> {
     let content = serde_json::from_str(text).ok()?;
-    compile(&json_schema(kind, &content)?).ok().map(Validator)
+    let schema = json_schema(kind, &content)?;
+    Some(Validator { schema: compile(&schema).ok()?, effort: Effort::of(&schema) })
 }
 
 fn names(content: &Value) -> impl Iterator<Item = &str> {
@@ -271,11 +291,24 @@ mod tests {
         let validator =
             validator(Kind::OpenApi3, &content.to_string()).unwrap_or_else(|| panic!("a validator"));
         let violation = |amount: Value| validator.violation(&json!({ "detail": { "amount": amount } }));
-        assert_eq!((violation(json!(1)), violation(Value::Null)), (None, None));
-        let found = violation(json!(-1)).unwrap_or_else(|| panic!("a violation"));
+        assert_eq!((violation(json!(1)), violation(Value::Null)), (Ok(None), Ok(None)));
+        let found = violation(json!(-1)).unwrap_or_default().unwrap_or_else(|| panic!("a violation"));
         assert_eq!(found.path, "/detail/amount");
         assert!(found.rule.ends_with("/properties/amount/minimum"), "{found}");
         assert!(json_schema(Kind::OpenApi3, &open_api(json!({ "A": {}, "B": {} }))).is_none());
         assert!(json_schema(Kind::OpenApi3, &open_api(json!({ "A": {} }))).is_some());
+    }
+
+    #[test]
+    fn an_event_is_not_held_to_what_would_take_for_ever() {
+        let next = |number: usize| json!({ "$ref": reference(&format!("d{number}")) });
+        let level =
+            |number: usize| (format!("d{number}"), json!({ "allOf": [next(number + 1), next(number + 1)] }));
+        let mut levels: Map<String, Value> = (0..60).map(level).collect();
+        levels.insert("d60".to_owned(), json!({ "type": "object" }));
+        let content = json!({ "definitions": levels, "allOf": [next(0)] }).to_string();
+        assert_eq!(check(Kind::JsonSchema, &content), Ok(()));
+        let validator = validator(Kind::JsonSchema, &content).unwrap_or_else(|| panic!("a validator"));
+        assert_eq!(validator.violation(&json!({})), Err(Intricate));
     }
 }
