@@ -174,7 +174,21 @@ pub fn encode_sent(key: &str, sent: &Sent) -> Bytes {
     bytes.into()
 }
 
-fn decode_sent(number: u64, bytes: &[u8]) -> Option<(&str, Sent)> {
+/// The keys of sends with numbers from `from` on.
+#[must_use]
+pub fn sent_range(queue: u64, from: u64) -> KeyRange {
+    KeyRange::between(sent_key(queue, from), sent_key(queue, u64::MAX))
+}
+
+/// Reads a send with its key in the store: what it is found by, and the send.
+#[must_use]
+pub fn read_sent<'a>(key: &[u8], bytes: &'a [u8]) -> Option<(&'a str, Sent)> {
+    decode_sent(key.get(9..)?.try_into().ok().map(u64::from_be_bytes)?, bytes)
+}
+
+/// Reads a send: what it is found by, and the send. `None` if it is not one.
+#[must_use]
+pub fn decode_sent(number: u64, bytes: &[u8]) -> Option<(&str, Sent)> {
     let (at, rest) = bytes.split_first_chunk::<8>()?;
     let (id, key) = rest.split_first_chunk::<16>()?;
     let sent = Sent { at: Timestamp::from_millis(i64::from_be_bytes(*at)), id: *id, number };

@@ -31,9 +31,12 @@ impl Queue {
         let is_much = self.messages.len().max(remembered) > SWEPT_AT_ONCE;
         if let Some(recent) = &mut self.recent {
             // A purge clears what was remembered too (sqs/test_sqs: test_purge_queue_clears_fifo_deduplication_cache).
-            for number in recent.sends.clear().filter(|_| !is_much) {
-                step.delete(Space::Queue, records::sent_key(queue, number));
+            if let Some(first) = recent.sends.first().filter(|_| !is_much) {
+                for (key, _) in step.range(Space::Queue, &records::sent_range(queue, first), usize::MAX) {
+                    step.delete(Space::Queue, key);
+                }
             }
+            recent.sends.clear();
             for id in recent.attempts.clear() {
                 step.delete(Space::Queue, records::attempt_key(queue, &id));
             }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use pontoon_api::sqs::*;
-use pontoon_core::{Scope, Step};
+use pontoon_core::Step;
 
 use super::{Answer, batch};
 use crate::state::queue::{Place, StaleReceipt};
@@ -18,7 +18,8 @@ const VISIBILITY_MAX: Duration = Duration::from_secs(43_200);
 pub fn delete(sqs: &mut Sqs, step: &mut Step<'_>, input: &DeleteMessageInput) -> Answer<DeleteMessageOutput> {
     let queue = sqs.open(step, &input.queue_url, "sqs:DeleteMessage")?;
     let (scope, name) = (queue.scope, queue.name.clone());
-    delete_one(sqs, step, (scope, &name), &input.receipt_handle)?;
+    queue.delete(step, &input.receipt_handle)?;
+    sqs.active(step.now, (scope, &name));
     // With as many messages in flight as there may be, a deletion makes room for who waits.
     sqs.serve(step, scope, &name);
     Ok(DeleteMessageOutput {}.into())
@@ -34,34 +35,16 @@ pub fn delete_batch(
     batch::check(input.entries.iter().map(|entry| entry.id.as_str()), "DeleteMessageBatchRequestEntry")?;
     let mut output = DeleteMessageBatchOutput::default();
     for DeleteMessageBatchRequestEntry { id, receipt_handle } in input.entries {
-        match delete_one(sqs, step, (scope, &name), &receipt_handle) {
+        match queue.delete(step, &receipt_handle) {
             Ok(()) => output.successful.push(DeleteMessageBatchResultEntry { id }),
             Err(error) => output.failed.push(batch::failed(id, &error)),
         }
     }
+    if !output.successful.is_empty() {
+        sqs.active(step.now, (scope, &name));
+    }
     sqs.serve(step, scope, &name);
     Ok(output.into())
-}
-
-/// Deletes the message that a handle names. A stale handle deletes nothing and succeeds, as the API reference of `DeleteMessage` has it; so does one
-/// of a message that is gone.
-fn delete_one(
-    sqs: &mut Sqs,
-    step: &mut Step<'_>,
-    (scope, name): (Scope, &str),
-    handle: &str,
-) -> Result<(), Error> {
-    let queue = sqs.queue_mut(scope, name).ok_or(Error::QueueDoesNotExist)?;
-    let receipt = receipt_of(queue, handle)?;
-    queue.messages.advance(step.now);
-    queue.hold_received(step, receipt.message);
-    queue.check_not_expired(receipt, handle)?;
-    queue.counters.deleted();
-    if let Ok((number, _)) = queue.messages.by_receipt(receipt) {
-        queue.remove(step, number);
-    }
-    sqs.active(step.now, (scope, name));
-    Ok(())
 }
 
 fn receipt_of(queue: &Queue, handle: &str) -> Result<Receipt, Error> {
@@ -78,6 +61,20 @@ fn receipt_of(queue: &Queue, handle: &str) -> Result<Receipt, Error> {
 }
 
 impl Queue {
+    /// Deletes the message that a handle names. A stale handle deletes nothing and succeeds, as the API reference of `DeleteMessage` has it; so does one
+    /// of a message that is gone.
+    fn delete(&mut self, step: &mut Step<'_>, handle: &str) -> Result<(), Error> {
+        let receipt = receipt_of(self, handle)?;
+        self.messages.advance(step.now);
+        self.hold_received(step, receipt.message);
+        self.check_not_expired(receipt, handle)?;
+        self.counters.deleted();
+        if let Ok((number, _)) = self.messages.by_receipt(receipt) {
+            self.remove(step, number);
+        }
+        Ok(())
+    }
+
     /// A FIFO queue takes a handle only until the message becomes visible again (sqs/test_sqs: test_fifo_delete_after_visibility_timeout). One of a
     /// message that is gone is no error.
     fn check_not_expired(&self, receipt: Receipt, handle: &str) -> Result<(), Error> {

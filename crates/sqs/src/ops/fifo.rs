@@ -1,6 +1,6 @@
 //! What only FIFO queues do: deduplication, sequence numbers, and receives that can be repeated.
 
-use pontoon_core::{Space, Step, Timestamp};
+use pontoon_core::{Space, Step};
 
 use crate::state::attempts::Attempt;
 use crate::state::attributes::DeduplicationScope;
@@ -50,9 +50,22 @@ impl Queue {
         }
     }
 
-    /// The earlier message that one sent now is a duplicate of.
-    pub(super) fn duplicate_of(&self, now: Timestamp, id: Option<&str>, group: Option<&str>) -> Option<Sent> {
-        self.recent.as_ref()?.sends.find(now, id?, group?)
+    /// The earlier message that one sent now is a duplicate of: with the same id anywhere in the queue, or within the group if that was the scope then.
+    pub(super) fn duplicate_of(
+        &self,
+        step: &Step<'_>,
+        id: Option<&str>,
+        group: Option<&str>,
+    ) -> Option<Sent> {
+        let sends = self.recent.as_ref().map(|recent| &recent.sends).filter(|sends| !sends.is_empty())?;
+        let (id, group) = (id?, group?);
+        let of = |key: String| {
+            let number = sends.find(&key)?;
+            let record = step.get(Space::Queue, &records::sent_key(self.record.number, number))?;
+            let (stored, sent) = records::decode_sent(number, &record)?;
+            (stored == key && sent.counts(step.now)).then_some(sent)
+        };
+        of(deduplication::key(id, None)).or_else(|| of(deduplication::key(id, Some(group))))
     }
 
     /// Remembers that a message was sent.
@@ -63,7 +76,7 @@ impl Queue {
         let key = deduplication::key(id, per_group.then_some(group));
         let record = records::encode_sent(&key, &sent);
         step.put(Space::Queue, records::sent_key(self.record.number, sent.number), record);
-        recent.sends.remember(&key, sent);
+        recent.sends.remember(&key, sent.at, sent.number);
     }
 
     /// The messages to give once more to a receive that repeats an earlier one; their visibility timeouts begin anew. `None` if it is the first, or if
@@ -121,8 +134,23 @@ impl Queue {
     /// Forgets what no longer counts.
     pub(super) fn forget_recent(&mut self, step: &mut Step<'_>) {
         let Some(recent) = &mut self.recent else { return };
-        for number in recent.sends.forget(step.now, FORGET_MAX) {
-            step.delete(Space::Queue, records::sent_key(self.record.number, number));
+        if let Some(first) = recent.sends.first()
+            && recent.sends.next_due().is_some_and(|due| due <= step.now)
+        {
+            let range = records::sent_range(self.record.number, first);
+            for (at, (key, record)) in
+                step.range(Space::Queue, &range, FORGET_MAX + 1).into_iter().enumerate()
+            {
+                let read = records::read_sent(&key, &record);
+                assert!(read.is_some(), "the store holds what is remembered as it was written");
+                let Some((stored, sent)) = read else { break };
+                if at == FORGET_MAX || sent.counts(step.now) {
+                    recent.sends.begin_at(sent.at, sent.number);
+                    break;
+                }
+                recent.sends.forget(stored, sent.number);
+                step.delete(Space::Queue, key.clone());
+            }
         }
         for id in recent.attempts.forget(step.now) {
             step.delete(Space::Queue, records::attempt_key(self.record.number, &id));

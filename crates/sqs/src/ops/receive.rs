@@ -12,7 +12,7 @@ use pontoon_core::{Principal, Reply, Scope, Space, Step, TraceNote, TraceOutcome
 
 use super::Answer;
 use crate::state::fifo::Round;
-use crate::state::message::{AttributeValue, Content, attributes_md5, md5_hex};
+use crate::state::message::{AttributeValue, Content, attributes_md5};
 use crate::state::queue::{Message, Place, Taken};
 use crate::state::receipt::Receipt;
 use crate::state::waiters::Waiter;
@@ -347,7 +347,7 @@ impl Queue {
         Received {
             message_id: Some(pontoon_core::ids::format_uuid(content.id)),
             receipt_handle: Some(receipt.encode()),
-            md5_of_body: Some(md5_hex(content.body.as_bytes())),
+            md5_of_body: Some(content.body_md5_hex()),
             md5_of_message_attributes: attributes_md5(chosen.iter().copied()),
             attributes: (!attributes.is_empty()).then_some(attributes),
             message_attributes: (!message_attributes.is_empty()).then_some(message_attributes),
@@ -371,19 +371,21 @@ fn system_attributes(
     first: pontoon_core::Timestamp,
     poll: &Poll,
 ) -> BTreeMap<String, String> {
-    let known = [
-        ("SenderId", Some(content.sender.clone())),
-        ("SentTimestamp", Some(content.sent_at.millis().to_string())),
-        ("ApproximateReceiveCount", Some(count.to_string())),
-        ("ApproximateFirstReceiveTimestamp", Some(first.millis().to_string())),
-        ("MessageGroupId", content.group.clone()),
-        ("MessageDeduplicationId", content.deduplication_id.clone()),
-        ("AWSTraceHeader", content.trace_header.clone()),
-        ("DeadLetterQueueSourceArn", content.dead_letter_source.clone()),
-    ];
-    let chosen = known.into_iter().filter(|(name, _)| poll.attributes.holds(name));
-    let mut attributes: BTreeMap<String, String> =
-        chosen.filter_map(|(name, value)| Some((name.to_owned(), value?))).collect();
+    let mut attributes = BTreeMap::new();
+    if poll.attributes != Selection::Some(Vec::new()) {
+        let known = [
+            ("SenderId", Some(content.sender.clone())),
+            ("SentTimestamp", Some(content.sent_at.millis().to_string())),
+            ("ApproximateReceiveCount", Some(count.to_string())),
+            ("ApproximateFirstReceiveTimestamp", Some(first.millis().to_string())),
+            ("MessageGroupId", content.group.clone()),
+            ("MessageDeduplicationId", content.deduplication_id.clone()),
+            ("AWSTraceHeader", content.trace_header.clone()),
+            ("DeadLetterQueueSourceArn", content.dead_letter_source.clone()),
+        ];
+        let chosen = known.into_iter().filter(|(name, _)| poll.attributes.holds(name));
+        attributes.extend(chosen.filter_map(|(name, value)| Some((name.to_owned(), value?))));
+    }
     if poll.with_traces
         && let Some(traces) = &content.traces
     {

@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use pontoon_api::sqs::*;
-use pontoon_core::{Principal, Scope, Space, Step};
+use pontoon_core::{Principal, Space, Step};
 
 use super::{Answer, batch, carried, fifo};
 use crate::state::deduplication;
-use crate::state::message::{Attribute, AttributeValue, Content, attributes_md5, md5_hex};
+use crate::state::message::{Attribute, AttributeValue, Content, attributes_md5, md5};
 use crate::state::queue::{Message, Place};
-use crate::{Error, Sqs, records};
+use crate::{Error, Queue, Sqs, records};
 
 /// How many bytes the entries of a batch may have together.
 const BATCH_BYTES_MAX: usize = 1_048_576;
@@ -48,7 +48,8 @@ pub fn send(sqs: &mut Sqs, step: &mut Step<'_>, input: SendMessageInput) -> Answ
         group_id: input.message_group_id,
         in_batch: false,
     };
-    let sent = send_one(sqs, step, (scope, &name), draft)?;
+    let sent = queue.send(step, draft)?;
+    sqs.active(step.now, (scope, &name));
     sqs.serve(step, scope, &name);
     Ok(SendMessageOutput {
         message_id: Some(sent.message_id),
@@ -90,7 +91,7 @@ pub fn send_batch(
             group_id: entry.message_group_id,
             in_batch: true,
         };
-        match send_one(sqs, step, (scope, &name), draft) {
+        match queue.send(step, draft) {
             Ok(sent) => output.successful.push(SendMessageBatchResultEntry {
                 id: entry.id,
                 message_id: sent.message_id,
@@ -101,6 +102,9 @@ pub fn send_batch(
             }),
             Err(error) => output.failed.push(batch::failed(entry.id, &error)),
         }
+    }
+    if !output.successful.is_empty() {
+        sqs.active(step.now, (scope, &name));
     }
     sqs.serve(step, scope, &name);
     Ok(output.into())
@@ -130,123 +134,106 @@ fn entry_bytes(entry: &SendMessageBatchRequestEntry) -> usize {
     entry.message_body.len() + attributes.sum::<usize>()
 }
 
-/// Takes a message, unless its queue has taken it already: then the sender is told of the first.
-fn send_one(
-    sqs: &mut Sqs,
-    step: &mut Step<'_>,
-    (scope, name): (Scope, &str),
-    draft: Draft,
-) -> Result<Sent, Error> {
-    let (content, mut sent) = compose(sqs, step, (scope, name), draft)?;
-    let queue = sqs.queue_mut(scope, name).ok_or(Error::QueueDoesNotExist)?;
-    let keys = (content.deduplication_id.as_deref(), content.group.as_deref());
-    if let Some(first) = queue.duplicate_of(step.now, keys.0, keys.1) {
-        queue.counters.deduplicated();
-        sqs.active(step.now, (scope, name));
-        sent.message_id = pontoon_core::ids::format_uuid(first.id);
-        sent.sequence_number = Some(fifo::sequence_number(first.number));
-        return Ok(sent);
+impl Queue {
+    /// Takes a message, unless the queue has taken it already: then the sender is told of the first.
+    fn send(&mut self, step: &mut Step<'_>, draft: Draft) -> Result<Sent, Error> {
+        let (content, mut sent) = self.compose(step, draft)?;
+        let keys = (content.deduplication_id.as_deref(), content.group.as_deref());
+        if let Some(first) = self.duplicate_of(step, keys.0, keys.1) {
+            self.counters.deduplicated();
+            sent.message_id = pontoon_core::ids::format_uuid(first.id);
+            sent.sequence_number = Some(fifo::sequence_number(first.number));
+            return Ok(sent);
+        }
+        let number = self.accept(step, &content);
+        sent.sequence_number = keys.0.map(|_| fifo::sequence_number(number));
+        Ok(sent)
     }
-    let number = accept(sqs, step, (scope, name), &content)?;
-    sent.sequence_number = keys.0.map(|_| fifo::sequence_number(number));
-    Ok(sent)
-}
 
-/// Checks a draft and makes it a message's content; nothing is changed yet but the ids drawn.
-fn compose(
-    sqs: &Sqs,
-    step: &mut Step<'_>,
-    (scope, name): (Scope, &str),
-    draft: Draft,
-) -> Result<(Content, Sent), Error> {
-    let queue = sqs.queue(scope, name).ok_or(Error::QueueDoesNotExist)?;
-    let Draft { body, delay_secs, attributes, system, deduplication_id, group_id, in_batch } = draft;
-    if body.is_empty() {
-        return Err(Error::MissingParameter("MessageBody"));
+    /// Checks a draft and makes it a message's content; nothing is changed yet but the ids drawn.
+    fn compose(&self, step: &mut Step<'_>, draft: Draft) -> Result<(Content, Sent), Error> {
+        let Draft { body, delay_secs, attributes, system, deduplication_id, group_id, in_batch } = draft;
+        if body.is_empty() {
+            return Err(Error::MissingParameter("MessageBody"));
+        }
+        carried::check_id("MessageGroupId", group_id.as_deref())?;
+        carried::check_id("MessageDeduplicationId", deduplication_id.as_deref())?;
+        if self.is_fifo() && group_id.is_none() {
+            return Err(Error::MissingParameter("MessageGroupId"));
+        }
+        let deduplication_id = self.deduplication_id(deduplication_id, &body)?;
+        if let Some(found) = carried::not_allowed(&body) {
+            return Err(Error::InvalidMessageContents(found));
+        }
+        let delay_secs = match delay_secs {
+            None => self.record.attributes.delay_secs,
+            // A FIFO queue's messages are delayed alike (sqs/test_sqs: test_fifo_queue_send_message_with_delay_seconds_fails,
+            // test_fifo_queue_send_message_with_zero_delay_defaults_to_queue_delay).
+            Some(0) if self.is_fifo() => self.record.attributes.delay_secs,
+            Some(secs) if self.is_fifo() => return Err(fifo::wrong_type(&secs.to_string(), "DelaySeconds")),
+            Some(secs) => u32::try_from(secs).ok().filter(|secs| *secs <= 900).ok_or_else(|| {
+                carried::invalid(&secs.to_string(), "DelaySeconds", "DelaySeconds must be >= 0 and <= 900.")
+            })?,
+        };
+        let attributes = carried::check_attributes(attributes)?;
+        let trace_header = carried::check_system(system)?;
+        let content = Content {
+            id: step.ids.uuid_bytes(),
+            // Nobody looks at it inside the engine, where it would be a tenth of what a delivery costs.
+            body_md5: (step.caller.depth == 0).then(|| md5(body.as_bytes())),
+            body,
+            attributes,
+            trace_header,
+            sender: sender_id(step),
+            sent_at: step.now,
+            visible_at: step.now.after(Duration::from_secs(u64::from(delay_secs))),
+            group: group_id,
+            deduplication_id,
+            dead_letter_source: None,
+            carried_receives: 0,
+            traces: step.caller.traces.clone(),
+        };
+        let limit = self.record.attributes.message_bytes_max;
+        if content.size() > limit as usize {
+            return Err(Error::MessageTooLong { limit, in_batch });
+        }
+        let sent = Sent {
+            message_id: pontoon_core::ids::format_uuid(content.id),
+            body_md5: content.body_md5.map_or_else(String::new, |_| content.body_md5_hex()),
+            attributes_md5: attributes_md5(&content.attributes),
+            system_md5: content
+                .trace_header
+                .as_ref()
+                .and_then(|header| attributes_md5([&trace_attribute(header)])),
+            sequence_number: None,
+        };
+        Ok((content, sent))
     }
-    carried::check_id("MessageGroupId", group_id.as_deref())?;
-    carried::check_id("MessageDeduplicationId", deduplication_id.as_deref())?;
-    if queue.is_fifo() && group_id.is_none() {
-        return Err(Error::MissingParameter("MessageGroupId"));
-    }
-    let deduplication_id = queue.deduplication_id(deduplication_id, &body)?;
-    if let Some(found) = carried::not_allowed(&body) {
-        return Err(Error::InvalidMessageContents(found));
-    }
-    let delay_secs = match delay_secs {
-        None => queue.record.attributes.delay_secs,
-        // A FIFO queue's messages are delayed alike (sqs/test_sqs: test_fifo_queue_send_message_with_delay_seconds_fails,
-        // test_fifo_queue_send_message_with_zero_delay_defaults_to_queue_delay).
-        Some(0) if queue.is_fifo() => queue.record.attributes.delay_secs,
-        Some(secs) if queue.is_fifo() => return Err(fifo::wrong_type(&secs.to_string(), "DelaySeconds")),
-        Some(secs) => u32::try_from(secs).ok().filter(|secs| *secs <= 900).ok_or_else(|| {
-            carried::invalid(&secs.to_string(), "DelaySeconds", "DelaySeconds must be >= 0 and <= 900.")
-        })?,
-    };
-    let attributes = carried::check_attributes(attributes)?;
-    let trace_header = carried::check_system(system)?;
-    let content = Content {
-        id: step.ids.uuid_bytes(),
-        body,
-        attributes,
-        trace_header,
-        sender: sender_id(step),
-        sent_at: step.now,
-        visible_at: step.now.after(Duration::from_secs(u64::from(delay_secs))),
-        group: group_id,
-        deduplication_id,
-        dead_letter_source: None,
-        carried_receives: 0,
-        traces: step.caller.traces.clone(),
-    };
-    let limit = queue.record.attributes.message_bytes_max;
-    if content.size() > limit as usize {
-        return Err(Error::MessageTooLong { limit, in_batch });
-    }
-    let sent = Sent {
-        message_id: pontoon_core::ids::format_uuid(content.id),
-        // Nobody looks at it inside the engine, where it would be a tenth of what a delivery costs.
-        body_md5: if step.caller.depth > 0 { String::new() } else { md5_hex(content.body.as_bytes()) },
-        attributes_md5: attributes_md5(&content.attributes),
-        system_md5: content
-            .trace_header
-            .as_ref()
-            .and_then(|header| attributes_md5([&trace_attribute(header)])),
-        sequence_number: None,
-    };
-    Ok((content, sent))
-}
 
-/// Stores a message and puts it into its queue; gives its number.
-fn accept(
-    sqs: &mut Sqs,
-    step: &mut Step<'_>,
-    (scope, name): (Scope, &str),
-    content: &Content,
-) -> Result<u64, Error> {
-    let queue = sqs.queue_mut(scope, name).ok_or(Error::QueueDoesNotExist)?;
-    let number = queue.number_message(step);
-    let bytes = content.encode();
-    step.put(Space::Queue, records::content_key(queue.record.number, number), bytes.clone());
-    if let (Some(id), Some(group)) = (&content.deduplication_id, &content.group) {
-        queue.remember_sent(step, id, group, deduplication::Sent { at: step.now, id: content.id, number });
+    /// Stores a message and puts it into the queue; gives its number.
+    fn accept(&mut self, step: &mut Step<'_>, content: &Content) -> u64 {
+        let number = self.number_message(step);
+        let bytes = content.encode();
+        step.put(Space::Queue, records::content_key(self.record.number, number), bytes.clone());
+        if let (Some(id), Some(group)) = (&content.deduplication_id, &content.group) {
+            self.remember_sent(step, id, group, deduplication::Sent { at: step.now, id: content.id, number });
+        }
+        let message = Message {
+            sent_at: content.sent_at,
+            arrived_at: content.sent_at,
+            due: content.visible_at,
+            first_received: None,
+            last_received: None,
+            receive_count: 0,
+            carried_receives: 0,
+            place: if content.visible_at > step.now { Place::Delayed } else { Place::Visible },
+            group: None,
+            content: self.budget.has_room_for_content().then_some(bytes),
+        };
+        self.enter(step, number, content.group.as_deref(), message);
+        self.counters.sent(content.size());
+        number
     }
-    let message = Message {
-        sent_at: content.sent_at,
-        arrived_at: content.sent_at,
-        due: content.visible_at,
-        first_received: None,
-        last_received: None,
-        receive_count: 0,
-        carried_receives: 0,
-        place: if content.visible_at > step.now { Place::Delayed } else { Place::Visible },
-        group: None,
-        content: queue.budget.has_room_for_content().then_some(bytes),
-    };
-    queue.enter(step, number, content.group.as_deref(), message);
-    queue.counters.sent(content.size());
-    sqs.active(step.now, (scope, name));
-    Ok(number)
 }
 
 fn trace_attribute(header: &str) -> Attribute {

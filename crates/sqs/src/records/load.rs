@@ -156,7 +156,7 @@ pub fn load_recent(
         let number = key.try_into().ok().map(u64::from_be_bytes)?;
         let (key, sent) = decode_sent(number, value)?;
         if number >= from {
-            recent.sends.remember(key, sent);
+            recent.sends.remember(key, sent.at, sent.number);
         }
         Some(())
     })?;

@@ -3,9 +3,10 @@
 //! It remembers a send by its deduplication id, and by its group too while the scope of deduplication is the message group. It does so whatever
 //! becomes of the message, until the queue is purged (sqs/test_sqs: test_fifo_deduplication_arrives_once_after_delete,
 //! test_purge_queue_clears_fifo_deduplication_cache). When the scope is changed, what was sent before counts as it did.
+//!
+//! The store has a record of each. Memory has the digests of their keys, about forty bytes each: at ten thousand sends a second three million are
+//! remembered.
 
-use std::collections::VecDeque;
-use std::sync::Arc;
 use std::time::Duration;
 
 use pontoon_core::{HashMap, Timestamp};
@@ -30,12 +31,25 @@ pub struct Sent {
     pub number: u64,
 }
 
+impl Sent {
+    /// Whether one with the same key is a duplicate of it at `now`.
+    #[must_use]
+    pub fn counts(&self, now: Timestamp) -> bool {
+        now.since(self.at) < INTERVAL
+    }
+}
+
+/// Half of a key's SHA-256: nobody finds two keys with the same.
+type KeyDigest = [u8; 16];
+
 /// The sends of the last five minutes.
+///
+/// Invariant: the store has a record of every send that is remembered, and of those that later ones under the same key have replaced; the first of all
+/// these records is that of `first`.
 #[derive(Debug, Default)]
 pub struct Deduplication {
-    recent: HashMap<Arc<str>, Sent>,
-    /// Oldest first.
-    order: VecDeque<(Timestamp, u64, Arc<str>)>,
+    recent: HashMap<KeyDigest, u64>,
+    first: Option<(Timestamp, u64)>,
 }
 
 /// What a send is remembered by: its id, and behind a zero byte, which ids cannot have, its group if that is the scope.
@@ -57,45 +71,47 @@ pub fn content_id(body: &str) -> String {
 }
 
 impl Deduplication {
-    /// The message that one sent now with this id, in this group, is a duplicate of.
+    /// The number of the last message that was sent under a key, whose record says whether it still counts.
     #[must_use]
-    pub fn find(&self, now: Timestamp, id: &str, group: &str) -> Option<Sent> {
-        if self.recent.is_empty() {
-            return None;
-        }
-        let alive = |sent: &&Sent| now.since(sent.at) < INTERVAL;
-        let anywhere = self.recent.get(id).filter(alive);
-        anywhere.or_else(|| self.recent.get(key(id, Some(group)).as_str()).filter(alive)).copied()
+    pub fn find(&self, key: &str) -> Option<u64> {
+        self.recent.get(&digest(key)).copied()
+    }
+
+    /// Whether nothing is remembered, so that there is no need to make keys.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.recent.is_empty()
     }
 
     /// Remembers a send under [`key`]. Sends come in order of time.
-    pub fn remember(&mut self, key: &str, sent: Sent) {
-        let key: Arc<str> = key.into();
-        self.order.push_back((sent.at, sent.number, Arc::clone(&key)));
-        self.recent.insert(key, sent);
+    pub fn remember(&mut self, key: &str, at: Timestamp, number: u64) {
+        self.first.get_or_insert((at, number));
+        self.recent.insert(digest(key), number);
     }
 
-    /// Forgets up to `max` sends that no longer count, and gives the numbers that they were stored under.
-    pub fn forget(&mut self, now: Timestamp, max: usize) -> Vec<u64> {
-        let mut forgotten = Vec::new();
-        while forgotten.len() < max
-            && let Some((at, number, key)) = self.order.front()
-            && now.since(*at) >= INTERVAL
-        {
-            // A later send under the same key is remembered on.
-            if self.recent.get(key).is_some_and(|sent| sent.number == *number) {
-                self.recent.remove(key);
-            }
-            forgotten.push(*number);
-            self.order.pop_front();
+    /// Forgets a send whose record is removed, unless a later one is remembered under its key.
+    pub fn forget(&mut self, key: &str, number: u64) {
+        let digest = digest(key);
+        if self.recent.get(&digest) == Some(&number) {
+            self.recent.remove(&digest);
         }
-        forgotten
+        self.first = None;
     }
 
-    /// Forgets everything, and gives the numbers that it was stored under.
-    pub fn clear(&mut self) -> impl Iterator<Item = u64> {
-        self.recent.clear();
-        std::mem::take(&mut self.order).into_iter().map(|(_, number, _)| number)
+    /// Notes which record is the first, once those before it are removed.
+    pub fn begin_at(&mut self, at: Timestamp, number: u64) {
+        self.first = Some((at, number));
+    }
+
+    /// The number of the first record, if there is any.
+    #[must_use]
+    pub fn first(&self) -> Option<u64> {
+        self.first.map(|(_, number)| number)
+    }
+
+    /// Forgets everything.
+    pub fn clear(&mut self) {
+        *self = Self::default();
     }
 
     /// How many sends are remembered.
@@ -104,17 +120,16 @@ impl Deduplication {
         self.recent.len()
     }
 
-    /// Whether nothing is remembered.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.recent.is_empty()
-    }
-
-    /// When [`Deduplication::forget`] is to be called next.
+    /// When records that no longer count are to be removed next.
     #[must_use]
     pub fn next_due(&self) -> Option<Timestamp> {
-        self.order.front().map(|(at, ..)| at.after(INTERVAL).after(FORGET_WITHIN))
+        self.first.map(|(at, _)| at.after(INTERVAL).after(FORGET_WITHIN))
     }
+}
+
+fn digest(key: &str) -> KeyDigest {
+    let whole: [u8; 32] = Sha256::digest(key.as_bytes()).into();
+    std::array::from_fn(|at| whole[at])
 }
 
 #[cfg(test)]
@@ -124,31 +139,41 @@ mod tests {
     #[test]
     fn a_send_counts_for_five_minutes_to_the_millisecond_and_no_longer() {
         let start = Timestamp::from_secs(1_000);
-        let mut recent = Deduplication::default();
         let sent = Sent { at: start, id: [1; 16], number: 4 };
-        recent.remember(&key("d", None), sent);
-        let last = start.after(INTERVAL).before(Duration::from_millis(1));
-        assert_eq!(recent.find(last, "d", "any"), Some(sent));
-        assert_eq!(recent.forget(last, 9), [0_u64; 0]);
-        assert_eq!(recent.find(start.after(INTERVAL), "d", "any"), None);
-        let again = Sent { at: start.after(INTERVAL), id: [2; 16], number: 9 };
-        recent.remember(&key("d", None), again);
-        assert_eq!(recent.forget(again.at, 9), [4_u64]);
-        assert_eq!(recent.find(again.at, "d", "any"), Some(again));
-        assert_eq!(recent.clear().collect::<Vec<_>>(), [9]);
-        assert_eq!(recent.find(again.at, "d", "any"), None);
+        assert!(sent.counts(start.after(INTERVAL).before(Duration::from_millis(1))));
+        assert!(!sent.counts(start.after(INTERVAL)));
     }
 
     #[test]
-    fn what_was_sent_under_another_scope_counts_as_it_did() {
-        let now = Timestamp::from_secs(1_000);
-        let sent = |number| Sent { at: now, id: [0; 16], number };
+    fn a_later_send_under_the_same_key_is_remembered_when_the_earlier_one_is_forgotten() {
+        let start = Timestamp::from_secs(1_000);
         let mut recent = Deduplication::default();
-        recent.remember(&key("grouped", Some("a")), sent(1));
-        recent.remember(&key("everywhere", None), sent(2));
-        assert_eq!(recent.find(now, "grouped", "a"), Some(sent(1)));
-        assert_eq!(recent.find(now, "grouped", "b"), None);
-        assert_eq!(recent.find(now, "everywhere", "b"), Some(sent(2)));
+        recent.remember("d", start, 4);
+        recent.remember("d", start.after(INTERVAL), 9);
+        recent.remember("e", start.after(INTERVAL), 10);
+        assert_eq!(
+            (recent.first(), recent.next_due()),
+            (Some(4), Some(start.after(INTERVAL).after(FORGET_WITHIN)))
+        );
+        recent.forget("d", 4);
+        assert_eq!((recent.find("d"), recent.next_due()), (Some(9), None), "its record is yet to be named");
+        recent.begin_at(start.after(INTERVAL), 9);
+        assert_eq!((recent.first(), recent.len()), (Some(9), 2));
+        recent.clear();
+        assert_eq!((recent.find("d"), recent.first(), recent.len()), (None, None, 0));
+    }
+
+    #[test]
+    fn keys_with_and_without_a_group_differ() {
+        let mut recent = Deduplication::default();
+        recent.remember(&key("grouped", Some("a")), Timestamp::EPOCH, 1);
+        recent.remember(&key("everywhere", None), Timestamp::EPOCH, 2);
+        assert_eq!(recent.find(&key("grouped", Some("a"))), Some(1));
+        assert_eq!(recent.find(&key("grouped", Some("b"))), None);
+        assert_eq!(
+            (recent.find(&key("grouped", None)), recent.find(&key("everywhere", None))),
+            (None, Some(2))
+        );
     }
 
     #[test]

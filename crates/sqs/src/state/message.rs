@@ -33,6 +33,8 @@ pub struct Content {
     pub id: [u8; 16],
     /// The body, 1 byte to 1 MiB.
     pub body: String,
+    /// The body's MD5, if whoever sent it was told; otherwise each receive computes it.
+    pub body_md5: Option<[u8; 16]>,
     /// Message attributes, sorted by name.
     pub attributes: Vec<Attribute>,
     /// The system attribute `AWSTraceHeader`.
@@ -70,6 +72,7 @@ mod tag {
     pub const TRACES: u8 = 11;
     pub const CARRIED_RECEIVES: u8 = 12;
     pub const DEDUPLICATION_ID: u8 = 13;
+    pub const BODY_MD5: u8 = 14;
 }
 
 impl Content {
@@ -82,7 +85,7 @@ impl Content {
     /// The form in the store: fields as tag, length (4 bytes, big endian) and bytes.
     #[must_use]
     pub fn encode(&self) -> Bytes {
-        let mut to = Vec::with_capacity(self.size() + 128);
+        let mut to = Vec::with_capacity(self.size() + 160);
         field(&mut to, tag::ID, &[&self.id]);
         field(&mut to, tag::SENT_AT, &[&self.sent_at.millis().to_be_bytes()]);
         if self.visible_at != self.sent_at {
@@ -116,8 +119,17 @@ impl Content {
             let ids: Vec<u8> = traces.iter().flat_map(|id| id.0).collect();
             field(&mut to, tag::TRACES, &[&ids]);
         }
+        if let Some(md5) = &self.body_md5 {
+            field(&mut to, tag::BODY_MD5, &[md5]);
+        }
         field(&mut to, tag::BODY, &[self.body.as_bytes()]);
         to.into()
+    }
+
+    /// The MD5 of the body, 32 hex digits.
+    #[must_use]
+    pub fn body_md5_hex(&self) -> String {
+        hex(&self.body_md5.unwrap_or_else(|| md5(self.body.as_bytes())))
     }
 
     /// Reads the form in the store; `None` if it is not one.
@@ -126,6 +138,7 @@ impl Content {
         let mut content = Self {
             id: [0; 16],
             body: String::new(),
+            body_md5: None,
             attributes: Vec::new(),
             trace_header: None,
             sender: String::new(),
@@ -143,6 +156,7 @@ impl Content {
             match tag {
                 tag::ID => content.id = value.try_into().ok()?,
                 tag::BODY => content.body = text(value)?,
+                tag::BODY_MD5 => content.body_md5 = Some(value.try_into().ok()?),
                 tag::ATTRIBUTE_TEXT => content.attributes.push(attribute(value, false)?),
                 tag::ATTRIBUTE_BINARY => content.attributes.push(attribute(value, true)?),
                 tag::TRACE_HEADER => content.trace_header = Some(text(value)?),
@@ -252,10 +266,10 @@ fn attribute(value: &[u8], binary: bool) -> Option<Attribute> {
     Some(Attribute { name: text(name)?, data_type: text(data_type)?, value })
 }
 
-/// The MD5 of some bytes, 32 hex digits.
+/// The MD5 of some bytes.
 #[must_use]
-pub fn md5_hex(bytes: &[u8]) -> String {
-    hex(&Md5::digest(bytes))
+pub fn md5(bytes: &[u8]) -> [u8; 16] {
+    Md5::digest(bytes).into()
 }
 
 /// The MD5 of message attributes in SQS's own encoding: sorted by name; name, type and value each with a four-byte length, the value behind a byte
@@ -283,7 +297,7 @@ pub fn attributes_md5<'a>(attributes: impl IntoIterator<Item = &'a Attribute>) -
             AttributeValue::Binary(bytes) => part(Some(2), bytes),
         }
     }
-    Some(md5_hex(&encoded))
+    Some(hex(&md5(&encoded)))
 }
 
 pub(super) fn hex(bytes: &[u8]) -> String {
@@ -320,6 +334,7 @@ mod tests {
         let content = Content {
             id: [7; 16],
             body: "höi".into(),
+            body_md5: Some(md5("höi".as_bytes())),
             attributes: vec![text_attribute("a", "1")],
             trace_header: Some("Root=1-2-3".into()),
             sender: "AIDA".into(),
