@@ -1,7 +1,8 @@
 //! SQS at scale: what grows with the number of messages, queues, polls and groups, and what must not.
 //!
 //! The sizes are those of `--scale N`: a backlog of `N` messages, a FIFO backlog of a fiftieth of that in one group and in a two-hundredth as many groups,
-//! and a thousandth as many queues and long polls; ten million make 200,000, 50,000 and 10,000. All of it is on disk.
+//! and a thousandth as many queues and long polls; ten million make 200,000, 50,000 and 10,000. All of it is on disk. Bodies are of about a hundred bytes, so
+//! that ten million take three gigabytes.
 
 use std::cell::Cell;
 use std::time::{Duration, Instant};
@@ -11,13 +12,15 @@ use serde_json::json;
 
 use crate::load::{Connection, NUMBER, SECOND, Template, percentile, request};
 use crate::report::Figure;
-use crate::scenarios::{Settings, has, order, send_template, string_field};
+use crate::scenarios::{Settings, has, send_template, string_field};
 use crate::server::Server;
 
 /// Connections that fill and drain queues.
 const CONNECTIONS: usize = 16;
 /// Messages of a batch.
 const BATCH: u64 = 10;
+/// What fills a body up.
+const NOTE: &str = "as many words as a short body may well have";
 /// The smallest backlog, which the others are compared with.
 const SMALLEST: u64 = 1_000;
 /// How often receiving from a backlog is timed, at most; a tenth of its messages if that is less.
@@ -289,12 +292,13 @@ async fn create(connection: &mut Connection, name: &str, fifo: bool) -> Result<S
     Ok(string_field(answer, r#""QueueUrl":""#).ok_or("no queue URL")?.to_owned())
 }
 
-/// A send of ten orders, each with `more` of its place in the batch.
+/// A send of ten messages, each with `more` of its place in the batch.
 fn entries(url: &str, more: impl Fn(u64) -> serde_json::Value) -> Template {
     let entry = |at: u64| {
         let mut entry = more(at);
         entry["Id"] = json!(at.to_string());
-        entry["MessageBody"] = json!(order());
+        entry["MessageBody"] =
+            json!(format!(r#"{{"order":"{NUMBER}","line":{at},"status":"pending","note":"{NOTE}"}}"#));
         entry
     };
     let body = json!({ "QueueUrl": url, "Entries": (0..BATCH).map(entry).collect::<Vec<_>>() });
