@@ -227,7 +227,7 @@ impl Events {
             self.give_up(step, &delivery, GivenUp::NotRetryable, 0, &error);
             return;
         }
-        if matches!(Destination::of(&delivery.target.arn), Ok(Destination::Api(..))) {
+        if delivery.target.is_api_destination() {
             self.post_first(step, &delivery);
             return;
         }
@@ -253,7 +253,7 @@ impl Events {
         let Some(id) = self.outbox.take_due(step.now) else { return };
         let failed = self.outbox.progress(id).map_or(0, |progress| progress.attempts);
         let Some(delivery) = self.outbox.content(step, id) else { return };
-        if matches!(Destination::of(&delivery.target.arn), Ok(Destination::Api(..))) {
+        if delivery.target.is_api_destination() {
             self.call_destination(step, id, &delivery);
             return;
         }
@@ -308,8 +308,8 @@ impl Events {
     /// Notes how long it is since the event was accepted.
     pub(crate) fn took(&mut self, now: Timestamp, delivery: &Delivery, measures: &[Measure]) {
         let took = now.since(Timestamp::from_millis(delivery.accepted_millis)).as_millis();
-        let (series, millis) = (delivery.series(), u64::try_from(took).unwrap_or(u64::MAX));
-        measures.iter().for_each(|measure| self.metrics.measure(now, &series, *measure, millis));
+        let millis = u64::try_from(took).unwrap_or(u64::MAX);
+        self.metrics.measure(now, &delivery.series(), measures, millis);
     }
 
     fn first_failed(&mut self, step: &mut Step<'_>, delivery: &Delivery, error: &ApiError) {

@@ -187,9 +187,12 @@ impl Metrics {
         }
     }
 
-    /// Notes a value of a series.
-    pub fn measure(&mut self, now: Timestamp, series: &Series, measure: Measure, value: u64) {
-        add(&mut self.open(now, series).measured[measure as usize], value, 1);
+    /// Notes a value of a series, for each of these measures.
+    pub fn measure(&mut self, now: Timestamp, series: &Series, measures: &[Measure], value: u64) {
+        let counted = self.open(now, series);
+        for measure in measures {
+            add(&mut counted.measured[*measure as usize], value, 1);
+        }
     }
 
     fn open(&mut self, now: Timestamp, series: &Series) -> &mut Counted {
@@ -308,9 +311,9 @@ mod tests {
         metrics.count(now, &Series::bus(scope, "b"), &[Count::Matched, Count::Entries]);
         for name in ["r1", "r2"] {
             metrics.count(now, &rule(name), &[Count::Matched, Count::Attempts, Count::Failed]);
-            metrics.measure(now, &rule(name), Measure::Start, 5);
+            metrics.measure(now, &rule(name), &[Measure::Start], 5);
         }
-        metrics.measure(now, &Series::account(scope), Measure::RequestSize, 100);
+        metrics.measure(now, &Series::account(scope), &[Measure::RequestSize], 100);
         assert_eq!(metrics.due(), Some(Timestamp::from_secs(120)));
         let told: Vec<String> = metrics
             .close()
@@ -346,7 +349,7 @@ mod tests {
     fn a_minute_keeps_a_bounded_number_of_values() {
         let (series, now) = (Series::account(Scope::default()), Timestamp::EPOCH);
         let mut metrics = Metrics::default();
-        (0..1000).for_each(|value| metrics.measure(now, &series, Measure::RequestSize, value));
+        (0..1000).for_each(|value| metrics.measure(now, &series, &[Measure::RequestSize], value));
         let (_, datum) = metrics.close().remove(0);
         assert_eq!(datum.values.len(), VALUES_MAX);
         assert_eq!(datum.values.iter().map(|(_, times)| times).sum::<f64>(), 1000.0);

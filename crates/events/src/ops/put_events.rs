@@ -33,7 +33,7 @@ pub fn put(events: &mut Events, step: &mut Step<'_>, input: PutEventsInput) -> A
     let ended = if answer.is_ok() { Count::SuccessfulCalls } else { Count::FailedCalls };
     let account = Series::account(step.scope);
     events.metrics.count(step.now, &account, &[Count::Calls, ended]);
-    events.metrics.measure(step.now, &account, Measure::RequestSize, size as u64);
+    events.metrics.measure(step.now, &account, &[Measure::RequestSize], size as u64);
     answer
 }
 

@@ -116,6 +116,12 @@ impl Destination {
 }
 
 impl TargetRecord {
+    /// Whether it is an API destination, which is called over HTTP.
+    #[must_use]
+    pub fn is_api_destination(&self) -> bool {
+        named(&self.arn, "api-destination").is_some()
+    }
+
     /// When delivery is tried again, and for how long: exponential backoff with jitter, at most ten minutes apart.
     /// AWS does not publish its intervals; with these, 185 retries fill its 24 hours.
     #[must_use]
