@@ -4,6 +4,7 @@
 //! what the disk syncs. Servers run as processes of their own; the load comes from one thread of this one. Every answer is checked, so that a wrong one
 //! is not a fast one.
 
+mod buses;
 mod constant;
 mod disk;
 mod load;

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
+use crate::buses;
 use crate::disk;
 use crate::load::{Connection, NUMBER, SECOND, Template, Throughput, percentile, request, throughput};
 use crate::report::Figure;
@@ -24,8 +25,6 @@ pub struct Settings {
 
 /// Senders of the group commit scenario.
 const DURABLE_SENDERS: usize = 64;
-/// How many events the latency scenario sends.
-const LATENCY_EVENTS: usize = 500;
 /// About 600 bytes, as an order event's detail has.
 pub fn order() -> String {
     let padding = "x".repeat(380);
@@ -70,19 +69,18 @@ pub async fn run(settings: &Settings) -> Result<Vec<Figure>, String> {
         figures.push(figure(name, run, Some((ratio, "constant answers")), ""));
     }
     if settings.wants("events") {
-        events(settings, &memory, &mut figures).await?;
+        buses::throughputs(settings, &memory, &mut figures).await?;
     }
     if settings.wants("latency") {
-        let (p50, p99) = latency(&memory).await?;
-        figures.push(Figure {
-            name: "event to waiting receiver".to_owned(),
-            value: p50,
-            unit: "ms",
-            ratio: None,
-            note: format!("p99 {p99:.2} ms"),
-        });
+        figures.push(buses::latency(&memory, "event to waiting receiver").await?);
     }
     drop(memory);
+    if settings.wants("latency") {
+        let dir = tempfile::tempdir_in(".").map_err(|e| e.to_string())?;
+        let data = dir.path().join("data").display().to_string();
+        let durable = Server::pontoon(&settings.pontoon, &["--data", &data]).await?;
+        figures.push(buses::latency(&durable, "the same, durable").await?);
+    }
     if settings.wants("durable") {
         durable(settings, limit, &mut figures).await?;
     }
@@ -140,7 +138,11 @@ async fn start(settings: &Settings, figures: &mut Vec<Figure>) -> Result<(), Str
     Ok(())
 }
 
-async fn create_queue(connection: &mut Connection, name: &str) -> Result<String, String> {
+/// Creates a queue; its URL.
+///
+/// # Errors
+/// If it is not created.
+pub async fn create_queue(connection: &mut Connection, name: &str) -> Result<String, String> {
     let answer =
         connection.call(&request("AmazonSQS.CreateQueue", &json!({ "QueueName": name }).to_string())).await?;
     let answer: Value = serde_json::from_slice(answer).map_err(|e| e.to_string())?;
@@ -283,81 +285,6 @@ fn update() -> Template {
         },
     });
     Template::new("DynamoDB_20120810.UpdateItem", &body.to_string())
-}
-
-/// A bus with `rules` rules, of which one matches and sends to a queue; gives the queue's URL.
-async fn bus(connection: &mut Connection, name: &str, rules: usize) -> Result<String, String> {
-    let url = create_queue(connection, name).await?;
-    connection.call(&request("AWSEvents.CreateEventBus", &json!({ "Name": name }).to_string())).await?;
-    for rule in 0..rules {
-        let source = if rule == 0 { "order-service".to_owned() } else { format!("service-{rule}") };
-        let pattern = json!({ "source": [source], "detail-type": ["OrderCreated"] }).to_string();
-        let put = json!({ "Name": format!("rule-{rule}"), "EventBusName": name, "EventPattern": pattern });
-        connection.call(&request("AWSEvents.PutRule", &put.to_string())).await?;
-    }
-    let target = json!({ "Id": "queue", "Arn": format!("arn:aws:sqs:us-east-1:000000000000:{name}") });
-    let put = json!({ "Rule": "rule-0", "EventBusName": name, "Targets": [target] });
-    connection.call(&request("AWSEvents.PutTargets", &put.to_string())).await?;
-    Ok(url)
-}
-
-fn put_events(bus: &str, entries: usize) -> Template {
-    let entry = json!({ "EventBusName": bus, "Source": "order-service", "DetailType": "OrderCreated", "Detail": order() });
-    Template::new("AWSEvents.PutEvents", &json!({ "Entries": vec![entry; entries] }).to_string())
-}
-
-async fn events(settings: &Settings, server: &Server, figures: &mut Vec<Figure>) -> Result<(), String> {
-    let mut setup = Connection::open(&server.address).await?;
-    let mut base = None;
-    for rules in [1, 100, 1000] {
-        eprintln!("PutEvents with {rules} rules …");
-        let name = format!("bus-{rules}");
-        bus(&mut setup, &name, rules).await?;
-        let put = put_events(&name, 10);
-        let run = throughput(&server.address, settings.connections, settings.duration, async |c, n| {
-            has(c.send(&put, n).await?, r#""FailedEntryCount":0"#)
-        })
-        .await?;
-        let events = run.per_second * 10.0;
-        let ratio = base.map(|base: f64| (events / base, "one rule"));
-        base.get_or_insert(events);
-        figures.push(Figure {
-            name: format!("events, {rules} rules, 10 an entry"),
-            value: events,
-            unit: "/s",
-            ratio,
-            note: format!("p50 {:.2} ms, p99 {:.2} ms a call", run.p50_ms, run.p99_ms),
-        });
-    }
-    Ok(())
-}
-
-/// From before PutEvents to the answer of a ReceiveMessage that was waiting, one at a time.
-async fn latency(server: &Server) -> Result<(f64, f64), String> {
-    let mut sender = Connection::open(&server.address).await?;
-    let mut receiver = Connection::open(&server.address).await?;
-    let url = bus(&mut sender, "latency", 1).await?;
-    let receive =
-        request("AmazonSQS.ReceiveMessage", &json!({ "QueueUrl": url, "WaitTimeSeconds": 20 }).to_string());
-    let event = put_events("latency", 1);
-    let mut times = Vec::with_capacity(LATENCY_EVENTS);
-    for number in 0..LATENCY_EVENTS as u64 {
-        let waiting = async {
-            has(receiver.call(&receive).await?, "ReceiptHandle")?;
-            Ok::<_, String>(Instant::now())
-        };
-        let sending = async {
-            // Long enough for the receiver to be parked.
-            tokio::time::sleep(Duration::from_millis(2)).await;
-            let begun = Instant::now();
-            sender.send(&event, number).await?;
-            Ok::<_, String>(begun)
-        };
-        let (received, begun) = tokio::try_join!(waiting, sending)?;
-        times.push(received.saturating_duration_since(begun));
-    }
-    times.sort_unstable();
-    Ok((percentile(&times, 0.5), percentile(&times, 0.99)))
 }
 
 async fn durable(settings: &Settings, limit: Throughput, figures: &mut Vec<Figure>) -> Result<(), String> {
