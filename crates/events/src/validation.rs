@@ -22,13 +22,24 @@ use crate::publish::Published;
 use crate::state::bus::VALIDATE_TAG;
 use crate::state::envelope::Envelope;
 use crate::state::json;
-use crate::{Events, PRINCIPAL};
+use crate::{Error, Events, PRINCIPAL};
 
 /// The tag that names the registry, if it is not that of discovered schemas.
 const REGISTRY: &str = "pontoon:registry";
 const REGISTRY_DEFAULT: &str = "discovered-schemas";
 /// What a refused entry's `ErrorCode` is.
 const REFUSED: &str = "SchemaViolation";
+
+/// Refuses a tag that asks for a validation that there is not, which would otherwise be none at all.
+///
+/// # Errors
+/// If it is [`VALIDATE_TAG`] with another value.
+pub(crate) fn check_tag(key: &str, value: &str) -> Result<(), Error> {
+    if key != VALIDATE_TAG || matches!(value, "report" | "reject") {
+        return Ok(());
+    }
+    Err(Error::Validation(format!("The tag {VALIDATE_TAG} of an event bus is report or reject, not {value}.")))
+}
 
 /// Entries of one bus that are to be held to one registry.
 #[derive(Debug)]

@@ -139,6 +139,11 @@ def validation():
     with urllib.request.urlopen(f"{ENDPOINT}/_pontoon/traces/{reported}", timeout=20) as answer:
         check("a bad event that is reported says so in its trace", "/detail/amount" in answer.read().decode())
     events.tag_resource(ResourceARN=bus, Tags=[{"Key": "pontoon:validate", "Value": "reject"}])
+    try:
+        events.tag_resource(ResourceARN=bus, Tags=[{"Key": "pontoon:validate", "Value": "yes"}])
+        check("another mode is refused", False)
+    except events.exceptions.ClientError as error:
+        check("another mode is refused", error.response["Error"]["Code"] == "ValidationException")
 
 
 TEMPLATE = """

@@ -8,6 +8,7 @@ use pontoon_core::{Arn, Scope, Step};
 
 use super::Answer;
 use crate::state::bus::{DEFAULT, Rule as BusRule};
+use crate::validation::check_tag;
 use crate::{Error, Events};
 
 /// Tags of one resource (API reference).
@@ -21,6 +22,7 @@ enum Tagged {
 
 /// Adds tags, each in place of one with the same key.
 pub fn add(tags: &mut BTreeMap<String, String>, given: Vec<Tag>) -> Result<(), Error> {
+    given.iter().try_for_each(|tag| check_tag(&tag.key, &tag.value))?;
     let mut all = tags.clone();
     all.extend(given.into_iter().map(|tag| (tag.key, tag.value)));
     if all.len() > TAGS_MAX {
