@@ -38,7 +38,9 @@ pub(crate) fn check_tag(key: &str, value: &str) -> Result<(), Error> {
     if key != VALIDATE_TAG || matches!(value, "report" | "reject") {
         return Ok(());
     }
-    Err(Error::Validation(format!("The tag {VALIDATE_TAG} of an event bus is report or reject, not {value}.")))
+    Err(Error::Validation(format!(
+        "The tag {VALIDATE_TAG} of an event bus is report or reject, not {value}."
+    )))
 }
 
 /// Entries of one bus that are to be held to one registry.
