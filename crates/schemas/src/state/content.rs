@@ -300,6 +300,22 @@ mod tests {
     }
 
     #[test]
+    fn references_in_circles_end() {
+        for content in [
+            json!({ "$ref": "#" }),
+            json!({ "allOf": [{ "$ref": "#" }] }),
+            json!({ "definitions": { "a": { "$ref": "#/definitions/b" }, "b": { "not": { "$ref": "#/definitions/a" } } }, "$ref": "#/definitions/a" }),
+        ] {
+            let content = content.to_string();
+            // Whether it is taken or refused: nobody is held to it.
+            if check(Kind::JsonSchema, &content).is_ok() {
+                let validator = validator(Kind::JsonSchema, &content).unwrap_or_else(|| panic!("{content}"));
+                assert_eq!(validator.violation(&json!({})), Err(Intricate), "{content}");
+            }
+        }
+    }
+
+    #[test]
     fn an_event_is_not_held_to_what_would_take_for_ever() {
         let next = |number: usize| json!({ "$ref": reference(&format!("d{number}")) });
         let level =
