@@ -14,7 +14,7 @@ use crate::records::{BusRecord, RuleRecord};
 /// The bus that every account has in every region.
 pub const DEFAULT: &str = "default";
 
-/// The tag of a bus that asks for validation: `report` or `reject`. Any other value asks for nothing.
+/// The tag of a bus that asks for validation: `report` or `reject`.
 pub const VALIDATE_TAG: &str = "pontoon:validate";
 
 /// A bus.
