@@ -29,6 +29,7 @@ pub const SOURCES: &[Source] = &[
     Source { module: "sqs", id: "sqs" },
     Source { module: "events", id: "events" },
     Source { module: "scheduler", id: "scheduler" },
+    Source { module: "pipes", id: "pipes" },
     Source { module: "sns", id: "sns" },
     Source { module: "lambda", id: "lambda" },
     Source { module: "dynamodb", id: "dynamodb" },

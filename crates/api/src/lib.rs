@@ -38,6 +38,7 @@ services! {
     "sqs" sqs,
     "events" events,
     "scheduler" scheduler,
+    "pipes" pipes,
     "sns" sns,
     "lambda" lambda,
     "dynamodb" dynamodb,

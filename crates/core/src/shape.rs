@@ -368,7 +368,7 @@ pub enum Protocol {
 /// What the wire needs to know of one service.
 pub struct ServiceSchema {
     /// Our short name and the name in ARNs' service part and SigV4 scopes: `sqs`, `events`, `sns`, `lambda`, `dynamodb`, `monitoring`, `logs`,
-    /// `cloudformation`, `iam`, `sts`, `s3`, `scheduler`.
+    /// `cloudformation`, `iam`, `sts`, `s3`, `scheduler`, `pipes`.
     pub id: &'static str,
     /// The model's service id: `SQS`, `EventBridge`, `CloudWatch Logs`.
     pub title: &'static str,

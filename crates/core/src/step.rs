@@ -48,13 +48,15 @@ pub enum ServiceId {
     Scheduler,
     /// Schema registries.
     Schemas,
+    /// Pipes.
+    Pipes,
     /// Stacks.
     CloudFormation,
 }
 
 impl ServiceId {
     /// All services in order.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Identity,
         Self::S3,
         Self::Logs,
@@ -66,6 +68,7 @@ impl ServiceId {
         Self::Events,
         Self::Scheduler,
         Self::Schemas,
+        Self::Pipes,
         Self::CloudFormation,
     ];
 
@@ -84,6 +87,7 @@ impl ServiceId {
             Self::Events => "events",
             Self::Scheduler => "scheduler",
             Self::Schemas => "schemas",
+            Self::Pipes => "pipes",
             Self::CloudFormation => "cloudformation",
         }
     }

@@ -22,6 +22,7 @@ pub fn all(directory: &Directory, certificates: &Certificates) -> Vec<Box<dyn Se
         Box::new(pontoon_events::Events::new(roles(directory))),
         Box::new(pontoon_scheduler::Scheduler::new(service_roles(directory))),
         Box::new(pontoon_schemas::Schemas::default()),
+        Box::new(pontoon_pipes::Pipes::new(service_roles(directory))),
         Box::new(pontoon_cloudformation::CloudFormation::new(Some(roles(directory)))),
     ]
 }
@@ -32,7 +33,7 @@ fn roles(directory: &Directory) -> pontoon_lambda::Roles {
     Arc::new(move |arn| directory.policies_of_role(arn))
 }
 
-/// The roles that services act in on behalf of schedules.
+/// The roles that services act in on behalf of schedules and pipes.
 fn service_roles(directory: &Directory) -> ServiceRoles {
     let directory = directory.clone();
     Arc::new(move |arn| directory.service_role(arn))

@@ -32,14 +32,14 @@ use std::sync::Arc;
 
 use pontoon_core::policy::IdentityPolicies;
 use pontoon_core::{MetricBook, Outbox, Scope, ServiceId, Timestamp};
+use pontoon_source::{Filters, Poller};
 
 use run::Running;
 use run::asynchronous::{AsyncEvent, Throttled};
 use run::logs::KnownStreams;
 use state::concurrency::{Concurrency, FunctionKey};
 use state::function::Function;
-use state::mapping::{Filters, MappingConfig};
-use state::poller::Poller;
+use state::mapping::MappingConfig;
 
 pub use error::{Error, Throttle};
 pub use runtimes::runtime_version_arn;

@@ -8,10 +8,9 @@ use pontoon_core::{
     ApiError, Inspect, LoadError, OperationSchema, Outbox, Output, Reply, Request, Scope, Service, ServiceId,
     ServiceSchema, Settled, Step, StoreRead, Timestamp, WorkOutcome,
 };
+use pontoon_source::{Filters, Poller};
 
 use crate::run::Token;
-use crate::state::mapping::Filters;
-use crate::state::poller::Poller;
 use crate::{Lambda, Mapping, records};
 
 impl Service for Lambda {

@@ -22,6 +22,13 @@ const EQUIVALENT: &[(&str, &str)] = &[
         r"^(?=[/\.\-_A-Za-z0-9]+)((?!aws\.).*)|(\$(\.[\w_-]+(\[(\d+|\*)\])*)*)$",
         r"[/\.\-_b-zA-Z0-9].*|a|a[^w].*|aw|aw[^s].*|aws|aws[^.].*|(\$(\.[\w_-]+(\[(\d+|\*)\])*)*)",
     ),
+    // The same for Pipes, which looks for it anywhere: whatever comes before, what follows need not be AWS's own, so anything but nothing fits.
+    (
+        r".*(?=[/\.\-_A-Za-z0-9]+)((?!aws\.).*)|(\$(\.[\w/_-]+(\[(\d+|\*)\])*)*).*",
+        r".*[/\.\-_A-Za-z0-9].*|\$.*",
+    ),
+    // A path parameter of Pipes: not blank.
+    (r"(?!\s*$).+|(\$(\.[\w/_-]+(\[(\d+|\*)\])*)*)", r".*\S.*"),
     // EventBridge's path parameter: not blank.
     (r"^(?!\s*$).+", r".*\S.*"),
 ];

@@ -71,7 +71,8 @@ pub fn code(plan: &Plan<'_>) -> Result<String, String> {
 /// Leaves out the imports that a small service does not need.
 fn prune_imports(mut text: String) -> String {
     for name in ["MapSchema", "ListSchema", "Location", "TimestampFormat", "FLATTENED"] {
-        let used = text.matches(name).count() > 1;
+        // As a type or a function's path, not as part of a shape's name.
+        let used = text.match_indices(name).skip(1).any(|(at, _)| !text[..at].ends_with('"'));
         if !used {
             text = text.replacen(&format!("{name}, "), "", 1).replacen(&format!(", {name}}}"), "}", 1);
         }

@@ -7,6 +7,7 @@ pub const SERVICES: &[&str] = &[
     "pontoon-sqs",
     "pontoon-events",
     "pontoon-scheduler",
+    "pontoon-pipes",
     "pontoon-sns",
     "pontoon-lambda",
     "pontoon-dynamodb",

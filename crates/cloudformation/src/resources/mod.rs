@@ -11,6 +11,7 @@ mod events;
 mod iam;
 mod lambda;
 mod logs;
+mod pipes;
 mod s3;
 mod scheduler;
 mod schemas;
@@ -245,6 +246,7 @@ static TYPES: LazyLock<Vec<ResourceType>> = LazyLock::new(|| {
         "Lambda.Function", "FunctionName", 64, lambda::Function;
         "Lambda.Permission", "", 100, lambda::Permission;
         "Logs.LogGroup", "LogGroupName", 512, logs::LogGroup;
+        "Pipes.Pipe", "Name", 64, pipes::Pipe;
         "S3.Bucket", "BucketName", 63, s3::Bucket;
         "S3.BucketPolicy", "", 128, s3::BucketPolicy;
         "Scheduler.Schedule", "Name", 64, scheduler::Schedule;

@@ -9,7 +9,12 @@ use crate::template::Map;
 /// The tags that a thing is to have: the stack's, and over them its own.
 pub(super) fn wanted(instance: &Instance) -> IndexMap<String, String> {
     let mut tags = instance.stack_tags.clone();
-    for tag in instance.properties.get("Tags").and_then(Value::as_list).unwrap_or_default() {
+    let own = instance.properties.get("Tags");
+    // Some types have them as a map.
+    for (key, value) in own.and_then(Value::as_map).into_iter().flatten() {
+        tags.insert(key.clone(), value.scalar_text().unwrap_or_default());
+    }
+    for tag in own.and_then(Value::as_list).unwrap_or_default() {
         let part = |name| tag.get(name).and_then(Value::scalar_text);
         if let Some(key) = part("Key") {
             tags.insert(key, part("Value").unwrap_or_default());

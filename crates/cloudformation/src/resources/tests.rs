@@ -132,6 +132,15 @@ const SAMPLES: &[(&str, &str, &str)] = &[
         r#"{"Bucket":"bucket","PolicyDocument":"{}"}"#,
     ),
     (
+        "AWS::Pipes::Pipe",
+        r#"{"Name":"p","Source":"arn:aws:sqs:us-east-1:000000000000:q","Enrichment":"arn:aws:lambda:us-east-1:000000000000:function:f",
+            "SourceParameters":{"SqsQueueParameters":{"BatchSize":"5"},"FilterCriteria":{"Filters":[{"Pattern":"{}"}]}},
+            "Target":"arn:aws:events:us-east-1:000000000000:event-bus/b","RoleArn":"arn:aws:iam::000000000000:role/r","DesiredState":"STOPPED",
+            "TargetParameters":{"InputTemplate":"{}","EventBridgeEventBusParameters":{"Source":"s","DetailType":"t"}},"Tags":{"k":"v"}}"#,
+        r#"{"Name":"p","Source":"arn:aws:sqs:us-east-1:000000000000:q","Target":"arn:aws:sqs:us-east-1:000000000000:r",
+            "RoleArn":"arn:aws:iam::000000000000:role/r"}"#,
+    ),
+    (
         "AWS::Scheduler::Schedule",
         r#"{"Name":"s","GroupName":"g","ScheduleExpression":"rate(5 minutes)","ScheduleExpressionTimezone":"Europe/Berlin","State":"ENABLED",
             "StartDate":"2026-01-31T12:00:00Z","FlexibleTimeWindow":{"Mode":"FLEXIBLE","MaximumWindowInMinutes":"5"},

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use pontoon_api::{lambda as api, sqs};
 use pontoon_core::{Arn, Output, ParkId, Reply, Scope, Settled, Step, Timestamp};
+use pontoon_source::{Filters, Poller};
 
 use super::Answer;
 use super::paging::page;
@@ -13,9 +14,8 @@ use crate::error::Error;
 use crate::run::destination::queue_url;
 use crate::run::polling::mapping_arn;
 use crate::run::{FunctionHop, Token};
-use crate::state::mapping::{BATCH_DEFAULT, BATCH_WITHOUT_WINDOW_MAX, FILTERS_MAX, Filters, MappingConfig};
+use crate::state::mapping::{BATCH_DEFAULT, BATCH_WITHOUT_WINDOW_MAX, FILTERS_MAX, MappingConfig};
 use crate::state::name::{FunctionRef, qualified_arn};
-use crate::state::poller::Poller;
 use crate::{Lambda, Mapping, MappingKey, records};
 
 /// How many mappings a list shows at most.

@@ -16,6 +16,7 @@ use pontoon_core::{
     Caller, Dispatch, Hop, ParkId, Principal, Request, Scope, ServiceId, Settled, Step, Ticket, TraceIds,
     Work,
 };
+use pontoon_source::Held;
 
 use crate::error::Throttle;
 use crate::metrics::Metric;
@@ -24,7 +25,6 @@ use crate::ops::mappings::MappingWait;
 use crate::run::logs::LogBatch;
 use crate::state::concurrency::{FunctionKey, Limits};
 use crate::state::name::qualified_arn;
-use crate::state::poller::Held;
 use crate::{Lambda, MappingKey};
 
 /// An invocation that a process works on.

@@ -3,20 +3,17 @@
 //! <https://docs.aws.amazon.com/lambda/latest/dg/with-sqs.html>
 
 use std::collections::HashSet;
-use std::sync::Arc;
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use pontoon_api::sqs;
 use pontoon_core::trace::TRACES_ATTRIBUTE;
 use pontoon_core::work::FunctionResult;
-use pontoon_core::{Arn, Scope, Settled, Step, TraceId, TraceIds, TraceNote, TraceOutcome, TraceRecord, ids};
-use serde_json::{Value, json};
+use pontoon_core::{Arn, Scope, Settled, Step, TraceNote, TraceOutcome, TraceRecord};
+use pontoon_source::{Held, Pace, PollWish, held, reported, traces_of_all};
+use serde_json::Value;
 
 use super::destination::queue_url;
 use super::{Batch, Begin, FunctionHop, FunctionRole, Purpose, Token};
-use crate::state::poller::{Held, Pace, PollWish};
 use crate::{Lambda, MappingKey};
 
 /// How many entries a batch request of SQS takes.
@@ -48,7 +45,7 @@ impl Lambda {
         let function = (key.0, mapping.config.function.clone());
         let room = self.functions.contains_key(&function) && self.check_concurrency(&function).is_ok();
         let mut pace = mapping.config.pace();
-        pace.concurrency = pace.concurrency.min(mapping.poller.in_functions() + u32::from(room));
+        pace.concurrency = pace.concurrency.min(mapping.poller.under_way() + u32::from(room));
         Some(pace)
     }
 
@@ -314,80 +311,6 @@ fn failed_messages<'h>(reports: bool, batch: &'h [Held], result: &FunctionResult
     reported(batch, &result.payload).unwrap_or_else(all)
 }
 
-/// The messages that a response reports as failed; `None` if it is malformed. An empty or null response or list reports none.
-fn reported<'h>(batch: &'h [Held], payload: &[u8]) -> Option<HashSet<&'h str>> {
-    if payload.is_empty() {
-        return Some(HashSet::new());
-    }
-    let response: Value = serde_json::from_slice(payload).ok()?;
-    let failures = match response {
-        Value::Null => return Some(HashSet::new()),
-        Value::Object(mut members) => members.remove("batchItemFailures").unwrap_or(Value::Null),
-        _ => return None,
-    };
-    let failures = match failures {
-        Value::Null => return Some(HashSet::new()),
-        Value::Array(failures) => failures,
-        _ => return None,
-    };
-    let known = |failure: &Value| {
-        let id = failure.get("itemIdentifier")?.as_str()?;
-        batch.iter().map(|held| held.message_id.as_str()).find(|known| *known == id)
-    };
-    failures.iter().map(known).collect()
-}
-
-/// The record of a message in the event (recordings `test_message_body_and_attributes_passed_correctly`, `test_sqs_event_source_mapping`).
-fn record_of(message: &sqs::Message, queue_arn: &str) -> Value {
-    let region = Arn::parse(queue_arn).map(|arn| arn.region).unwrap_or_default();
-    let attributes = message.message_attributes.iter().flatten().map(|(name, value)| {
-        let mut attribute =
-            json!({ "stringListValues": [], "binaryListValues": [], "dataType": value.data_type });
-        if let Some(text) = &value.string_value {
-            attribute["stringValue"] = text.as_str().into();
-        }
-        if let Some(bytes) = &value.binary_value {
-            attribute["binaryValue"] = STANDARD.encode(bytes).into();
-        }
-        (name.clone(), attribute)
-    });
-    json!({
-        "messageId": message.message_id,
-        "receiptHandle": message.receipt_handle,
-        "body": message.body,
-        "attributes": message.attributes.clone().unwrap_or_default(),
-        "messageAttributes": attributes.collect::<serde_json::Map<_, _>>(),
-        "md5OfMessageAttributes": message.md5_of_message_attributes,
-        "md5OfBody": message.md5_of_body,
-        "eventSource": "aws:sqs",
-        "eventSourceARN": queue_arn,
-        "awsRegion": region,
-    })
-}
-
-/// A message on its way to a function, and its record.
-fn held(mut message: sqs::Message, queue_arn: &str) -> (Held, Value) {
-    let ids = message.attributes.as_mut().and_then(|attributes| attributes.remove(TRACES_ATTRIBUTE));
-    let ids: Vec<TraceId> =
-        ids.iter().flat_map(|ids| ids.split(',')).filter_map(|id| ids::parse_uuid(id).map(TraceId)).collect();
-    let record = record_of(&message, queue_arn);
-    let held = Held {
-        message_id: message.message_id.unwrap_or_default(),
-        receipt_handle: message.receipt_handle.unwrap_or_default(),
-        record: record.to_string(),
-        traces: (!ids.is_empty()).then(|| Arc::from(ids)),
-    };
-    (held, record)
-}
-
-fn traces_of_all(batch: &[Held]) -> TraceIds {
-    let mut traces: Vec<_> =
-        batch.iter().filter_map(|held| held.traces.as_ref()).flat_map(|ids| ids.iter().copied()).collect();
-    traces.sort_unstable();
-    traces.dedup();
-    (!traces.is_empty()).then(|| Arc::from(traces))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -429,40 +352,5 @@ mod tests {
         }
         assert!(failed_messages(false, &batch, &result("anything", false)).is_empty());
         assert_eq!(failed_messages(false, &batch, &result("{}", true)).len(), 2);
-    }
-
-    #[test]
-    fn records_have_the_shape_of_the_recordings() {
-        let message = sqs::Message {
-            message_id: Some("m".to_owned()),
-            receipt_handle: Some("h".to_owned()),
-            md5_of_body: Some("b".to_owned()),
-            body: Some("{}".to_owned()),
-            attributes: Some([("ApproximateReceiveCount".to_owned(), "1".to_owned())].into()),
-            md5_of_message_attributes: None,
-            message_attributes: Some(
-                [(
-                    "Title".to_owned(),
-                    sqs::MessageAttributeValue {
-                        data_type: "String".to_owned(),
-                        string_value: Some("The Whistler".to_owned()),
-                        ..sqs::MessageAttributeValue::default()
-                    },
-                )]
-                .into(),
-            ),
-        };
-        assert_eq!(
-            record_of(&message, "arn:aws:sqs:eu-west-1:000000000000:q"),
-            json!({
-                "messageId": "m", "receiptHandle": "h", "body": "{}",
-                "attributes": { "ApproximateReceiveCount": "1" },
-                "messageAttributes": { "Title": {
-                    "stringValue": "The Whistler", "stringListValues": [], "binaryListValues": [], "dataType": "String"
-                } },
-                "md5OfMessageAttributes": null, "md5OfBody": "b", "eventSource": "aws:sqs",
-                "eventSourceARN": "arn:aws:sqs:eu-west-1:000000000000:q", "awsRegion": "eu-west-1"
-            })
-        );
     }
 }

@@ -8,6 +8,5 @@ pub(crate) mod invoke_config;
 pub(crate) mod mapping;
 pub(crate) mod name;
 pub(crate) mod permission;
-pub(crate) mod poller;
 
 pub(crate) use permission::POLICY_BYTES_MAX;

@@ -17,6 +17,7 @@ pub(super) fn bucket(head: &Parts) -> Option<&str> {
             | "sns"
             | "events"
             | "scheduler"
+            | "pipes"
             | "lambda"
             | "dynamodb"
             | "monitoring"

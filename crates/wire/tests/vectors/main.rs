@@ -15,7 +15,7 @@ use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use http::request::Parts;
 use pontoon_api::{
-    SERVICES, cloudformation, cloudwatch, dynamodb, events, iam, lambda, logs, s3, scheduler, schemas, sns,
+    SERVICES, cloudformation, cloudwatch, dynamodb, events, iam, lambda, logs, pipes, s3, scheduler, schemas, sns,
     sqs, sts,
 };
 use pontoon_core::shape::{Encode, Protocol, Request};
@@ -82,6 +82,7 @@ fn print(request: Box<dyn Request>) -> Value {
         iam,
         lambda,
         logs,
+        pipes,
         s3,
         scheduler,
         schemas,

@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use pontoon_api::{
-    SERVICES, cloudformation, cloudwatch, dynamodb, events, iam, lambda, logs, s3, scheduler, schemas, sns,
+    SERVICES, cloudformation, cloudwatch, dynamodb, events, iam, lambda, logs, pipes, s3, scheduler, schemas, sns,
     sqs, sts,
 };
 use pontoon_core::shape::{Output, Protocol, ServiceSchema};
@@ -29,6 +29,7 @@ fn output(service: &ServiceSchema, operation: &str, printed: &Value) -> Box<dyn 
         "logs" => logs::decode_output(operation, from),
         "scheduler" => scheduler::decode_output(operation, from),
         "schemas" => schemas::decode_output(operation, from),
+        "pipes" => pipes::decode_output(operation, from),
         "s3" => s3::decode_output(operation, from),
         "sns" => sns::decode_output(operation, from),
         "sqs" => sqs::decode_output(operation, from),

@@ -1,4 +1,4 @@
-//! When a mapping polls its queue, and when it hands a batch to its function. Pure: takes `now`, hands back what should happen.
+//! When a queue is polled, and when a batch is handed on. Pure: takes `now`, hands back what should happen.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -9,61 +9,69 @@ use pontoon_core::{Timestamp, TraceIds};
 const WAIT_SECS_MAX: u32 = 20;
 /// How many messages one poll takes at most: SQS's limit.
 const POLL_MAX: usize = 10;
-/// How long a mapping waits after a poll that failed.
+/// How long is waited after a poll that failed.
 const RETRY_AFTER: Duration = Duration::from_secs(10);
-/// The largest event, in bytes: Lambda's 6 MB less the envelope around the records.
+/// The largest batch, in bytes: Lambda's 6 MB less the envelope around the records.
 const EVENT_BYTES_MAX: usize = 6 * 1024 * 1024 - 64;
 
-/// The part of a mapping's configuration that concerns polling.
+/// The part of a configuration that concerns polling.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Pace {
-    pub(crate) enabled: bool,
-    pub(crate) batch_size: usize,
-    pub(crate) window_secs: u32,
-    /// How many batches may be in functions at once.
-    pub(crate) concurrency: u32,
+pub struct Pace {
+    /// Whether it polls at all.
+    pub enabled: bool,
+    /// Messages of a batch, at most.
+    pub batch_size: usize,
+    /// How long a batch that is not full waits for more, seconds.
+    pub window_secs: u32,
+    /// How many batches may be under way at once.
+    pub concurrency: u32,
 }
 
-/// A message on its way to a function.
+/// A message that was received.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Held {
-    pub(crate) message_id: String,
-    pub(crate) receipt_handle: String,
-    /// The event's record, JSON.
-    pub(crate) record: String,
-    pub(crate) traces: TraceIds,
+pub struct Held {
+    /// Its id.
+    pub message_id: String,
+    /// By which it is deleted.
+    pub receipt_handle: String,
+    /// Its record in events, JSON.
+    pub record: String,
+    /// The traces that it continues.
+    pub traces: TraceIds,
 }
 
 /// A poll to make.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct PollWish {
+pub struct PollWish {
     /// Tells this poll from earlier ones.
-    pub(crate) number: u64,
-    pub(crate) messages_max: usize,
-    pub(crate) wait_secs: u32,
+    pub number: u64,
+    /// Messages that there is room for.
+    pub messages_max: usize,
+    /// How long it may wait for some, seconds.
+    pub wait_secs: u32,
 }
 
-/// What a mapping has under way. Nothing of it is persisted: after a restart the queue shows its messages again when their visibility timeout ends.
+/// What is under way between a queue and what takes its batches. Nothing of it is persisted: after a restart the queue shows its messages again when their visibility timeout ends.
 ///
 /// Invariant: at most one poll is under way.
 #[derive(Debug, Default)]
-pub(crate) struct Poller {
+pub struct Poller {
     polls: u64,
     polling: Option<u64>,
     gathered: VecDeque<Held>,
     gathered_bytes: usize,
-    /// When what was gathered goes to the function even if the batch is not full.
+    /// When what was gathered is handed on even if the batch is not full.
     flush_at: Option<Timestamp>,
-    in_functions: u32,
+    under_way: u32,
     /// Since a poll failed: when to try again.
     retry_at: Option<Timestamp>,
 }
 
 impl Poller {
     /// The next poll, if one should be made now. The caller makes it.
-    pub(crate) fn poll(&mut self, pace: Pace, now: Timestamp) -> Option<PollWish> {
+    pub fn poll(&mut self, pace: Pace, now: Timestamp) -> Option<PollWish> {
         let waits = self.retry_at.is_some_and(|at| at > now);
-        if !pace.enabled || self.polling.is_some() || waits || self.in_functions >= pace.concurrency {
+        if !pace.enabled || self.polling.is_some() || waits || self.under_way >= pace.concurrency {
             return None;
         }
         let room = pace.batch_size.saturating_sub(self.gathered.len());
@@ -83,13 +91,7 @@ impl Poller {
     }
 
     /// The poll `number` gave these messages. Those of a poll that nobody waits for any more are handed back, to be given up.
-    pub(crate) fn received(
-        &mut self,
-        number: u64,
-        messages: Vec<Held>,
-        pace: Pace,
-        now: Timestamp,
-    ) -> Vec<Held> {
+    pub fn received(&mut self, number: u64, messages: Vec<Held>, pace: Pace, now: Timestamp) -> Vec<Held> {
         if self.polling != Some(number) {
             return messages;
         }
@@ -103,18 +105,18 @@ impl Poller {
     }
 
     /// The poll `number` failed.
-    pub(crate) fn poll_failed(&mut self, number: u64, now: Timestamp) {
+    pub fn poll_failed(&mut self, number: u64, now: Timestamp) {
         if self.polling == Some(number) {
             self.polling = None;
             self.retry_at = Some(now.after(RETRY_AFTER));
         }
     }
 
-    /// A batch for the function, if one is due and another may run. The caller invokes the function with it and reports its end.
-    pub(crate) fn take_batch(&mut self, pace: Pace, now: Timestamp) -> Option<Vec<Held>> {
+    /// A batch, if one is due and another may be under way. The caller hands it on and reports its end.
+    pub fn take_batch(&mut self, pace: Pace, now: Timestamp) -> Option<Vec<Held>> {
         let full = self.gathered.len() >= pace.batch_size || self.gathered_bytes >= EVENT_BYTES_MAX;
         let due = full || self.flush_at.is_some_and(|at| at <= now);
-        if self.gathered.is_empty() || !due || self.in_functions >= pace.concurrency {
+        if self.gathered.is_empty() || !due || self.under_way >= pace.concurrency {
             return None;
         }
         let mut batch = Vec::new();
@@ -131,22 +133,22 @@ impl Poller {
         if self.gathered.is_empty() {
             self.flush_at = None;
         }
-        self.in_functions += 1;
+        self.under_way += 1;
         Some(batch)
     }
 
-    /// How many batches are in functions.
-    pub(crate) fn in_functions(&self) -> u32 {
-        self.in_functions
+    /// How many batches are under way.
+    pub fn under_way(&self) -> u32 {
+        self.under_way
     }
 
-    /// A batch has come back from its function.
-    pub(crate) fn ended(&mut self) {
-        self.in_functions = self.in_functions.saturating_sub(1);
+    /// A batch has ended.
+    pub fn ended(&mut self) {
+        self.under_way = self.under_way.saturating_sub(1);
     }
 
     /// Gives up the poll under way and everything gathered, which is handed back.
-    pub(crate) fn stop(&mut self) -> Vec<Held> {
+    pub fn stop(&mut self) -> Vec<Held> {
         self.polling = None;
         self.flush_at = None;
         self.retry_at = None;
@@ -155,8 +157,8 @@ impl Poller {
     }
 
     /// When something is to be done though nothing happens: a batching window ends, or a failed poll is to be made again.
-    pub(crate) fn due(&self, pace: Pace) -> Option<Timestamp> {
-        let flush = self.flush_at.filter(|_| self.in_functions < pace.concurrency);
+    pub fn due(&self, pace: Pace) -> Option<Timestamp> {
+        let flush = self.flush_at.filter(|_| self.under_way < pace.concurrency);
         [flush, self.retry_at].into_iter().flatten().min()
     }
 }

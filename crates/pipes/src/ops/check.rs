@@ -1,0 +1,210 @@
+//! What pipes are checked for beyond the model. AWS's messages about these are not published; these are in own words, with AWS's code.
+
+use pontoon_api::pipes as api;
+use pontoon_core::Arn;
+
+use crate::Error;
+use crate::state::pipe::{BATCH_DEFAULT, Pipe, PipeRecord, Unreadable};
+use crate::state::target::{
+    BusParameters, Destination, LogParameters, NoDestination, QueueParameters, TargetRecord,
+};
+
+/// The largest batch without a batching window.
+const BATCH_WITHOUT_WINDOW_MAX: u32 = 10;
+
+fn unsupported(what: impl Into<String>) -> Error {
+    Error::Unsupported(what.into())
+}
+
+/// The first of some parameters that was given and that Pontoon does not support.
+fn refuse(of: &str, given: &[(&str, bool)]) -> Result<(), Error> {
+    match given.iter().find(|(_, given)| *given) {
+        Some((name, _)) => Err(unsupported(format!("{of} with {name}"))),
+        None => Ok(()),
+    }
+}
+
+/// The ARN of a source.
+pub fn source(arn: &str) -> Result<(), Error> {
+    if arn.starts_with("smk://") {
+        return Err(unsupported("pipes from Apache Kafka"));
+    }
+    match Arn::parse(arn) {
+        Some(parsed) if parsed.service == "sqs" && parsed.scope().is_some() => Ok(()),
+        Some(parsed) if parsed.service == "dynamodb" => Err(unsupported("pipes from DynamoDB streams")),
+        Some(parsed) if parsed.service != "sqs" => {
+            Err(unsupported(format!("pipes from the service {}", parsed.service)))
+        }
+        _ => Err(Error::validation(format!("Source {arn} is not the ARN of a queue."))),
+    }
+}
+
+/// Sets what CreatePipe and UpdatePipe say of the source; their structures are the same for queues.
+pub fn source_parameters(record: &mut PipeRecord, given: api::PipeSourceParameters) -> Result<(), Error> {
+    refuse(
+        "pipes",
+        &[
+            ("KinesisStreamParameters", given.kinesis_stream_parameters.is_some()),
+            ("DynamoDBStreamParameters", given.dynamo_db_stream_parameters.is_some()),
+            ("ActiveMQBrokerParameters", given.active_mq_broker_parameters.is_some()),
+            ("RabbitMQBrokerParameters", given.rabbit_mq_broker_parameters.is_some()),
+            ("ManagedStreamingKafkaParameters", given.managed_streaming_kafka_parameters.is_some()),
+            ("SelfManagedKafkaParameters", given.self_managed_kafka_parameters.is_some()),
+        ],
+    )?;
+    if let Some(criteria) = given.filter_criteria {
+        let filters = criteria.filters.unwrap_or_default().into_iter();
+        record.filters = Some(filters.map(|filter| filter.pattern.unwrap_or_default()).collect());
+    }
+    if let Some(queue) = given.sqs_queue_parameters {
+        let number = |value: Option<i32>| value.and_then(|value| u32::try_from(value).ok());
+        record.batch_size = number(queue.batch_size);
+        record.window_secs = number(queue.maximum_batching_window_in_seconds);
+    }
+    Ok(())
+}
+
+/// The same for UpdatePipe's structure.
+pub fn of_update(given: api::UpdatePipeSourceParameters) -> Result<api::PipeSourceParameters, Error> {
+    refuse(
+        "pipes",
+        &[
+            ("KinesisStreamParameters", given.kinesis_stream_parameters.is_some()),
+            ("DynamoDBStreamParameters", given.dynamo_db_stream_parameters.is_some()),
+            ("ActiveMQBrokerParameters", given.active_mq_broker_parameters.is_some()),
+            ("RabbitMQBrokerParameters", given.rabbit_mq_broker_parameters.is_some()),
+            ("ManagedStreamingKafkaParameters", given.managed_streaming_kafka_parameters.is_some()),
+            ("SelfManagedKafkaParameters", given.self_managed_kafka_parameters.is_some()),
+        ],
+    )?;
+    let queue = given.sqs_queue_parameters.map(|queue| api::PipeSourceSqsQueueParameters {
+        batch_size: queue.batch_size,
+        maximum_batching_window_in_seconds: queue.maximum_batching_window_in_seconds,
+    });
+    Ok(api::PipeSourceParameters {
+        filter_criteria: given.filter_criteria,
+        sqs_queue_parameters: queue,
+        ..Default::default()
+    })
+}
+
+/// Sets the enrichment: none for an empty ARN.
+pub fn enrichment(record: &mut PipeRecord, arn: String) -> Result<(), Error> {
+    if arn.is_empty() {
+        (record.enrichment, record.enrichment_template) = (None, None);
+        return Ok(());
+    }
+    match Destination::of(&arn) {
+        Ok(Destination::Function(..)) => {
+            record.enrichment = Some(arn);
+            Ok(())
+        }
+        Err(NoDestination::Malformed) => Err(Error::validation(format!("Enrichment {arn} is malformed."))),
+        Ok(_) => Err(Error::validation(format!("{arn} cannot enrich."))),
+        Err(NoDestination::Unsupported(what)) => Err(unsupported(format!("{what}, as enrichment"))),
+    }
+}
+
+/// Sets the parameters of the enrichment.
+pub fn enrichment_parameters(
+    record: &mut PipeRecord,
+    given: api::PipeEnrichmentParameters,
+) -> Result<(), Error> {
+    refuse("enrichments", &[("HttpParameters", given.http_parameters.is_some())])?;
+    record.enrichment_template = given.input_template.filter(|template| !template.is_empty());
+    Ok(())
+}
+
+/// A target with its parameters.
+pub fn target(arn: String, given: api::PipeTargetParameters) -> Result<TargetRecord, Error> {
+    let destination = Destination::of(&arn).map_err(|why| match why {
+        NoDestination::Malformed => Error::validation(format!("Target {arn} is malformed.")),
+        NoDestination::Unsupported(what) => unsupported(what),
+    })?;
+    refuse(
+        "pipes' targets",
+        &[
+            ("StepFunctionStateMachineParameters", given.step_function_state_machine_parameters.is_some()),
+            ("KinesisStreamParameters", given.kinesis_stream_parameters.is_some()),
+            ("EcsTaskParameters", given.ecs_task_parameters.is_some()),
+            ("BatchJobParameters", given.batch_job_parameters.is_some()),
+            ("HttpParameters", given.http_parameters.is_some()),
+            ("RedshiftDataParameters", given.redshift_data_parameters.is_some()),
+            ("SageMakerPipelineParameters", given.sage_maker_pipeline_parameters.is_some()),
+            ("TimestreamParameters", given.timestream_parameters.is_some()),
+        ],
+    )?;
+    let function = matches!(destination, Destination::Function(..));
+    let queue = matches!(destination, Destination::Queue(..));
+    let bus = matches!(destination, Destination::Bus(_));
+    let log = matches!(destination, Destination::LogGroup(..));
+    for (name, was_given, fits) in [
+        ("LambdaFunctionParameters", given.lambda_function_parameters.is_some(), function),
+        ("SqsQueueParameters", given.sqs_queue_parameters.is_some(), queue),
+        ("EventBridgeEventBusParameters", given.event_bridge_event_bus_parameters.is_some(), bus),
+        ("CloudWatchLogsParameters", given.cloud_watch_logs_parameters.is_some(), log),
+    ] {
+        if was_given && !fits {
+            return Err(Error::validation(format!("{name} do not go with the target {arn}.")));
+        }
+    }
+    let log = given.cloud_watch_logs_parameters;
+    if matches!(destination, Destination::LogGroup(..))
+        && log.as_ref().is_none_or(|log| log.log_stream_name.is_none())
+    {
+        return Err(Error::validation("LogStreamName must be set for a target in CloudWatch Logs."));
+    }
+    let bus = given.event_bridge_event_bus_parameters;
+    refuse("pipes' targets", &[("EndpointId", bus.as_ref().is_some_and(|bus| bus.endpoint_id.is_some()))])?;
+    Ok(TargetRecord {
+        arn,
+        template: given.input_template.filter(|template| !template.is_empty()),
+        invocation_type: given.lambda_function_parameters.and_then(|function| function.invocation_type),
+        queue: given.sqs_queue_parameters.map(|queue| QueueParameters {
+            group: queue.message_group_id,
+            deduplication: queue.message_deduplication_id,
+        }),
+        bus: bus.map(|bus| BusParameters {
+            detail_type: bus.detail_type,
+            source: bus.source,
+            resources: bus.resources,
+            time: bus.time,
+        }),
+        log: log.map(|log| LogParameters { stream: log.log_stream_name, timestamp: log.timestamp }),
+    })
+}
+
+/// What else is not supported.
+pub fn settings(log: Option<&api::PipeLogConfigurationParameters>, key: Option<&str>) -> Result<(), Error> {
+    if log.is_some_and(|log| log.level != "OFF") {
+        return Err(unsupported("logs of pipes (LogConfiguration)"));
+    }
+    match key {
+        Some(key) if !key.is_empty() => {
+            Err(unsupported("encryption of pipes with own keys (KmsKeyIdentifier)"))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// A pipe whose parts fit together.
+pub fn pipe(record: PipeRecord) -> Result<Pipe, Error> {
+    let size = record.batch_size.unwrap_or(BATCH_DEFAULT);
+    if size > BATCH_WITHOUT_WINDOW_MAX && record.window_secs.unwrap_or(0) == 0 {
+        return Err(Error::validation(format!(
+            "MaximumBatchingWindowInSeconds must be at least 1 when BatchSize is greater than {BATCH_WITHOUT_WINDOW_MAX}."
+        )));
+    }
+    let takes = Destination::of(&record.target.arn).ok().and_then(|destination| destination.batch_max());
+    if let Some(max) = takes.filter(|max| size as usize > *max) {
+        return Err(Error::validation(format!(
+            "BatchSize {size} is more than the {max} that the target takes."
+        )));
+    }
+    Pipe::new(record).map_err(|why| {
+        Error::Validation(match why {
+            Unreadable::Filter => "A filter of FilterCriteria is not a valid pattern.".to_owned(),
+            Unreadable::Variable(name) => format!("InputTemplate has an invalid variable <{name}>."),
+        })
+    })
+}

@@ -1,0 +1,195 @@
+//! A batch on its way: through the enrichment to the target, and what becomes of its messages.
+
+use std::collections::HashSet;
+
+use pontoon_api::lambda;
+use pontoon_core::{ApiError, Settled, Step, Timestamp, TraceIds, TraceNote, TraceOutcome, TraceRecord};
+use pontoon_source::{Held, traces_of_all};
+
+use super::target::{Failed, failed_in};
+use super::{Call, Token};
+use crate::metrics::Metric;
+use crate::state::event::Event;
+use crate::state::target::Destination;
+use crate::state::template::Context;
+use crate::{Key, Pipes};
+
+/// A batch on its way. At each stage it goes on by the pipe as it is then.
+#[derive(Debug)]
+pub(crate) struct Execution {
+    pub(crate) key: Key,
+    messages: Vec<Held>,
+    events: Vec<Event>,
+    /// Whether the events are what an enrichment made of the messages.
+    is_enriched: bool,
+    begun: Timestamp,
+    stage_begun: Timestamp,
+}
+
+impl Execution {
+    fn traces(&self) -> TraceIds {
+        traces_of_all(&self.messages)
+    }
+}
+
+impl Pipes {
+    /// Begins with a batch.
+    pub(super) fn execute(&mut self, step: &mut Step<'_>, key: &Key, messages: Vec<Held>) {
+        self.tell(step.now, key, Metric::Invocations, 1.0);
+        self.tell(step.now, key, Metric::EventCount, messages.len() as f64);
+        for held in &messages {
+            self.tell(step.now, key, Metric::EventSize, held.record.len() as f64);
+        }
+        let events = messages.iter().map(Event::of_message).collect();
+        let (begun, id) = (step.now, self.next_execution);
+        self.next_execution += 1;
+        let execution =
+            Execution { key: key.clone(), messages, events, is_enriched: false, begun, stage_begun: begun };
+        self.executions.insert(id, execution);
+        self.tell_concurrency(step.now, key);
+        if self.pipes.get(key).is_some_and(|pipe| pipe.record.enrichment.is_some()) {
+            self.enrich(step, id);
+        } else {
+            self.send(step, id);
+        }
+    }
+
+    /// The inputs of a stage: each event by the template, if there is one.
+    fn inputs(&self, step: &Step<'_>, execution: &Execution, for_target: bool) -> Vec<String> {
+        let Some(pipe) = self.pipes.get(&execution.key) else { return Vec::new() };
+        let template = if for_target { &pipe.target_template } else { &pipe.enrichment_template };
+        let (arn, now) = (Self::arn(&execution.key), step.now.iso_millis());
+        let context = Context {
+            pipe_arn: &arn,
+            pipe_name: &execution.key.1,
+            source_arn: &pipe.record.source,
+            enrichment_arn: pipe.record.enrichment.as_deref().unwrap_or_default(),
+            target_arn: &pipe.record.target.arn,
+            ingestion_time: &now,
+        };
+        let fill = |event: &Event| match template {
+            Some(template) => template.fill(event, context),
+            None => event.text.clone(),
+        };
+        execution.events.iter().map(fill).collect()
+    }
+
+    fn enrich(&mut self, step: &mut Step<'_>, id: u64) {
+        let Some(execution) = self.executions.get(&id) else { return };
+        let Some(pipe) = self.pipes.get(&execution.key) else { return };
+        let arn = pipe.record.enrichment.clone().unwrap_or_default();
+        let Ok(Destination::Function(to, function_name, qualifier)) = Destination::of(&arn) else {
+            unreachable!("only functions enrich");
+        };
+        let payload = format!("[{}]", self.inputs(step, execution, false).join(","));
+        let request = lambda::Request::Invoke(lambda::InvokeInput {
+            function_name,
+            qualifier,
+            payload: Some(payload.into()),
+            ..Default::default()
+        });
+        let (key, role, traces) = (execution.key.clone(), pipe.record.role_arn.clone(), execution.traces());
+        let (request, resource, token) = (Box::new(request), arn.into(), Some(Token::Enriched(id)));
+        let call = Call { to, request, resource, traces, traced: true, token };
+        if let Err(error) = self.hop(step, &key, &role, call) {
+            self.enriched(step, id, Err(error));
+        }
+    }
+
+    /// The enrichment has answered.
+    pub(super) fn enriched(&mut self, step: &mut Step<'_>, id: u64, outcome: Settled) {
+        let Some(execution) = self.executions.get_mut(&id) else { return };
+        let took = step.now.since(std::mem::replace(&mut execution.stage_begun, step.now)).as_secs_f64();
+        let key = execution.key.clone();
+        let events = outcome.and_then(|output| {
+            let any: Box<dyn std::any::Any> = output.into_any();
+            let output = any.downcast::<lambda::InvokeOutput>().map(|output| *output).unwrap_or_default();
+            let payload = output.payload.unwrap_or_default();
+            match output.function_error {
+                Some(kind) => Err(ApiError::server(kind, String::from_utf8_lossy(&payload).into_owned())),
+                None => Ok(Event::of_enrichment(&payload)),
+            }
+        });
+        self.tell(step.now, &key, Metric::EnrichmentStageDuration, took * 1000.0);
+        self.tell(step.now, &key, Metric::EnrichmentStageFailed, f64::from(u8::from(events.is_err())));
+        match events {
+            Err(error) => self.end(step, id, Failed::All(format!("The enrichment failed: {error}"))),
+            Ok(events) if events.is_empty() => {
+                self.tell(step.now, &key, Metric::TargetStageSkipped, 1.0);
+                self.end(step, id, Failed::None);
+            }
+            Ok(events) => {
+                if let Some(execution) = self.executions.get_mut(&id) {
+                    (execution.events, execution.is_enriched) = (events, true);
+                }
+                self.send(step, id);
+            }
+        }
+    }
+
+    fn send(&mut self, step: &mut Step<'_>, id: u64) {
+        let Some(execution) = self.executions.get(&id) else { return };
+        let Some(pipe) = self.pipes.get(&execution.key) else { return };
+        let inputs = self.inputs(step, execution, true);
+        let (key, role, traces) = (execution.key.clone(), pipe.record.role_arn.clone(), execution.traces());
+        let resource = pipe.record.target.arn.as_str().into();
+        let request = super::target::request(step, &key, &pipe.record, &execution.events, inputs);
+        let sent = request.and_then(|(to, request)| {
+            let token = Some(Token::Sent(id));
+            self.hop(step, &key, &role, Call { to, request, resource, traces, traced: true, token })
+        });
+        if let Err(error) = sent {
+            self.sent(step, id, Err(error));
+        }
+    }
+
+    /// The target has answered.
+    pub(super) fn sent(&mut self, step: &mut Step<'_>, id: u64, outcome: Settled) {
+        let Some(execution) = self.executions.get(&id) else { return };
+        let key = execution.key.clone();
+        let failed = match outcome {
+            Ok(output) => failed_in(output, &execution.messages, execution.is_enriched),
+            Err(error) => Failed::All(error.to_string()),
+        };
+        let took = step.now.since(execution.stage_begun).as_secs_f64() * 1000.0;
+        let flag = |is: bool| f64::from(u8::from(is));
+        self.tell(step.now, &key, Metric::TargetStageDuration, took);
+        self.tell(step.now, &key, Metric::TargetStageFailed, flag(matches!(failed, Failed::All(_))));
+        let partially = matches!(failed, Failed::Some(..));
+        self.tell(step.now, &key, Metric::TargetStagePartiallyFailed, flag(partially));
+        self.end(step, id, failed);
+    }
+
+    /// An execution has ended. What succeeded is deleted; the rest shows up again when its visibility timeout ends.
+    fn end(&mut self, step: &mut Step<'_>, id: u64, failed: Failed) {
+        let Some(execution) = self.executions.remove(&id) else { return };
+        let Execution { key, messages, begun, .. } = execution;
+        let flag = |is: bool| f64::from(u8::from(is));
+        self.tell(step.now, &key, Metric::Duration, step.now.since(begun).as_secs_f64() * 1000.0);
+        self.tell(step.now, &key, Metric::ExecutionFailed, flag(matches!(failed, Failed::All(_))));
+        self.tell(step.now, &key, Metric::ExecutionPartiallyFailed, flag(matches!(failed, Failed::Some(..))));
+        let (lost, why): (HashSet<usize>, &str) = match &failed {
+            Failed::None => (HashSet::new(), ""),
+            Failed::All(why) => ((0..messages.len()).collect(), why),
+            Failed::Some(positions, why) => (positions.iter().copied().collect(), why),
+        };
+        let note = |step: &mut Step<'_>, held: &Held| {
+            let why = format!("{why}; the message shows up again in its queue");
+            let record = TraceRecord::delivered(step.now, "pipe", Self::arn(&key), held.message_id.as_str());
+            let record = record.with_outcome(TraceOutcome::Retrying, why);
+            step.note(TraceNote { traces: held.traces.clone(), record });
+        };
+        messages
+            .iter()
+            .enumerate()
+            .filter(|(at, _)| lost.contains(at))
+            .for_each(|(_, held)| note(step, held));
+        let succeeded = messages.iter().enumerate().filter(|(at, _)| !lost.contains(at));
+        let succeeded: Vec<Held> = succeeded.map(|(_, held)| held.clone()).collect();
+        let Some(pipe) = self.pipes.get_mut(&key) else { return };
+        let (source, role) = (pipe.record.source.clone(), pipe.record.role_arn.clone());
+        pipe.poller.ended();
+        self.delete_messages(step, &key, (&source, &role), &succeeded);
+        self.go_on(step, &key);
+    }
+}

@@ -1,0 +1,243 @@
+//! What targets are asked, and which events they failed.
+
+use std::any::Any;
+
+use pontoon_api::{events, lambda, logs, sns, sqs};
+use pontoon_core::shape::{Output, Request};
+use pontoon_core::{ApiError, Scope, Step, Timestamp};
+use pontoon_source::{Held, reported};
+use serde_json::Value;
+
+use crate::Key;
+use crate::state::event::Event;
+use crate::state::pipe::PipeRecord;
+use crate::state::target::{BusParameters, Destination, LogParameters, TargetRecord};
+
+/// Which messages of a batch failed, and why.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Failed {
+    /// None.
+    None,
+    /// These, by their places in the batch.
+    Some(Vec<usize>, String),
+    /// All.
+    All(String),
+}
+
+/// The one call that takes all events to the target.
+pub(super) fn request(
+    step: &Step<'_>,
+    key: &Key,
+    pipe: &PipeRecord,
+    events: &[Event],
+    inputs: Vec<String>,
+) -> Result<(Scope, Box<dyn Request>), ApiError> {
+    let target = &pipe.target;
+    let Ok(destination) = Destination::of(&target.arn) else {
+        unreachable!("only targets with a destination are put");
+    };
+    if destination.batch_max().is_some_and(|max| inputs.len() > max) {
+        let message =
+            format!("The target takes fewer events at once than the {} of the enrichment.", inputs.len());
+        return Err(ApiError::client("ValidationException", message));
+    }
+    Ok(match destination {
+        Destination::Queue(to, name) => {
+            let queue_url = format!("{}/{}/{name}", step.settings().endpoint, to.account);
+            let entries = events.iter().zip(inputs).enumerate();
+            let entries = entries.map(|(at, (event, body))| queue_entry(target, at, event, body)).collect();
+            (to, Box::new(sqs::Request::SendMessageBatch(sqs::SendMessageBatchInput { queue_url, entries })))
+        }
+        Destination::Topic(to) => {
+            let entry = |(at, message): (usize, String)| sns::PublishBatchRequestEntry {
+                id: at.to_string(),
+                message,
+                ..Default::default()
+            };
+            let entries = inputs.into_iter().enumerate().map(entry).collect();
+            let input = sns::PublishBatchInput {
+                topic_arn: target.arn.clone(),
+                publish_batch_request_entries: entries,
+            };
+            (to, Box::new(sns::Request::PublishBatch(input)))
+        }
+        Destination::Function(to, function_name, qualifier) => {
+            let payload = format!("[{}]", inputs.join(","));
+            let waits = target.invocation_type.as_deref() != Some("FIRE_AND_FORGET");
+            let input = lambda::InvokeInput {
+                function_name,
+                qualifier,
+                invocation_type: Some(if waits { "RequestResponse" } else { "Event" }.to_owned()),
+                payload: Some(payload.into()),
+                ..Default::default()
+            };
+            (to, Box::new(lambda::Request::Invoke(input)))
+        }
+        Destination::Bus(to) => {
+            let parameters = target.bus.clone().unwrap_or_default();
+            let entries = events.iter().zip(inputs);
+            let entries =
+                entries.map(|(event, detail)| bus_entry(key, pipe, &parameters, event, detail)).collect();
+            (
+                to,
+                Box::new(events::Request::PutEvents(events::PutEventsInput {
+                    entries,
+                    ..Default::default()
+                })),
+            )
+        }
+        Destination::LogGroup(to, log_group_name) => {
+            let parameters = target.log.clone().unwrap_or_default();
+            (to, Box::new(log_request(step.now, log_group_name, &parameters, events, inputs)?))
+        }
+    })
+}
+
+fn queue_entry(
+    target: &TargetRecord,
+    at: usize,
+    event: &Event,
+    body: String,
+) -> sqs::SendMessageBatchRequestEntry {
+    let parameters = target.queue.clone().unwrap_or_default();
+    let parameter = |parameter: Option<String>| parameter.and_then(|parameter| event.parameter(&parameter));
+    sqs::SendMessageBatchRequestEntry {
+        id: at.to_string(),
+        message_body: body,
+        message_group_id: parameter(parameters.group),
+        message_deduplication_id: parameter(parameters.deduplication),
+        ..Default::default()
+    }
+}
+
+fn bus_entry(
+    (_, name): &Key,
+    pipe: &PipeRecord,
+    parameters: &BusParameters,
+    event: &Event,
+    detail: String,
+) -> events::PutEventsRequestEntry {
+    let parameter = |parameter: &Option<String>| parameter.as_deref().and_then(|text| event.parameter(text));
+    let resources = parameters
+        .resources
+        .as_ref()
+        .map(|resources| resources.iter().filter_map(|resource| event.parameter(resource)).collect());
+    let time = parameter(&parameters.time).and_then(|text| instant(&text));
+    events::PutEventsRequestEntry {
+        event_bus_name: Some(pipe.target.arn.clone()),
+        detail_type: parameter(&parameters.detail_type).or_else(|| Some("Event from aws:sqs".to_owned())),
+        source: parameter(&parameters.source).or_else(|| Some(format!("Pipe {name}"))),
+        resources,
+        time,
+        detail: Some(detail),
+        ..Default::default()
+    }
+}
+
+fn log_request(
+    now: Timestamp,
+    log_group_name: String,
+    parameters: &LogParameters,
+    events: &[Event],
+    inputs: Vec<String>,
+) -> Result<logs::Request, ApiError> {
+    let streams =
+        events.iter().map(|event| parameters.stream.as_deref().and_then(|stream| event.parameter(stream)));
+    let mut streams: Vec<Option<String>> = streams.collect();
+    streams.dedup();
+    let [Some(log_stream_name)] = &streams[..] else {
+        let message = "LogStreamName does not name one stream for all events of the batch.";
+        return Err(ApiError::client("ValidationException", message));
+    };
+    let time = |event: &Event| {
+        let given = parameters.timestamp.as_deref().and_then(|parameter| event.parameter(parameter));
+        given.and_then(|text| instant(&text)).unwrap_or(now).millis()
+    };
+    let event = |(event, message): (&Event, String)| logs::InputLogEvent { timestamp: time(event), message };
+    let mut log_events: Vec<logs::InputLogEvent> = events.iter().zip(inputs).map(event).collect();
+    log_events.sort_by_key(|event| event.timestamp);
+    Ok(logs::Request::PutLogEvents(logs::PutLogEventsInput {
+        log_group_name,
+        log_stream_name: log_stream_name.clone(),
+        log_events,
+        ..Default::default()
+    }))
+}
+
+/// An instant in milliseconds since the epoch or in ISO 8601.
+fn instant(text: &str) -> Option<Timestamp> {
+    text.parse().ok().map(Timestamp::from_millis).or_else(|| Timestamp::parse_iso(text))
+}
+
+/// What of a batch the target failed. Events are the messages in their order unless an enrichment made others of them: then a failure of one is one of all,
+/// except by functions, which name messages.
+pub(super) fn failed_in(output: Box<dyn Output>, messages: &[Held], is_enriched: bool) -> Failed {
+    let any: Box<dyn Any> = output.into_any();
+    let any = match any.downcast::<lambda::InvokeOutput>() {
+        Ok(output) => return failed_by_function(&output, messages),
+        Err(any) => any,
+    };
+    let (places, why) = places_in(any.as_ref());
+    match places.len() {
+        0 => Failed::None,
+        count if is_enriched || count >= messages.len() => Failed::All(why),
+        _ => Failed::Some(places, why),
+    }
+}
+
+/// The places of the events that a batch operation failed, and why the first was.
+fn places_in(output: &dyn Any) -> (Vec<usize>, String) {
+    if let Some(output) = output.downcast_ref::<sqs::SendMessageBatchOutput>() {
+        let why = |entry: &sqs::BatchResultErrorEntry| {
+            format!("{}: {}", entry.code, entry.message.as_deref().unwrap_or_default())
+        };
+        return of(output.failed.iter().map(|entry| (entry.id.as_str(), why(entry))));
+    }
+    if let Some(output) = output.downcast_ref::<sns::PublishBatchOutput>() {
+        let why = |entry: &sns::BatchResultErrorEntry| {
+            format!("{}: {}", entry.code, entry.message.as_deref().unwrap_or_default())
+        };
+        let failed = output.failed.as_deref().unwrap_or_default();
+        return of(failed.iter().map(|entry| (entry.id.as_str(), why(entry))));
+    }
+    if let Some(output) = output.downcast_ref::<events::PutEventsOutput>() {
+        let entries = output.entries.as_deref().unwrap_or_default().iter().enumerate();
+        let failed = entries.filter_map(|(at, entry)| {
+            let message = entry.error_message.as_deref().unwrap_or_default();
+            Some((at, format!("{}: {message}", entry.error_code.as_ref()?)))
+        });
+        let (places, whys): (Vec<usize>, Vec<String>) = failed.unzip();
+        return (places, whys.into_iter().next().unwrap_or_default());
+    }
+    // Events that are too old or too new for a log group would not be taken another time either.
+    (Vec::new(), String::new())
+}
+
+fn of<'e>(failed: impl Iterator<Item = (&'e str, String)>) -> (Vec<usize>, String) {
+    let (places, whys): (Vec<usize>, Vec<String>) =
+        failed.filter_map(|(id, why)| Some((id.parse::<usize>().ok()?, why))).unzip();
+    (places, whys.into_iter().next().unwrap_or_default())
+}
+
+/// A function fails all if it fails, and those that it names as `batchItemFailures`; what else it returns means nothing.
+fn failed_by_function(output: &lambda::InvokeOutput, messages: &[Held]) -> Failed {
+    let payload = output.payload.as_deref().unwrap_or_default();
+    if let Some(kind) = &output.function_error {
+        return Failed::All(format!("{kind}: {}", String::from_utf8_lossy(payload)));
+    }
+    let reports = serde_json::from_slice::<Value>(payload)
+        .is_ok_and(|response| response.get("batchItemFailures").is_some());
+    if !reports {
+        return Failed::None;
+    }
+    let Some(ids) = reported(messages, payload) else {
+        return Failed::All("The target's batchItemFailures are malformed".to_owned());
+    };
+    let places: Vec<usize> =
+        (0..messages.len()).filter(|at| ids.contains(messages[*at].message_id.as_str())).collect();
+    match places.len() {
+        0 => Failed::None,
+        count if count == messages.len() => Failed::All("The target failed every event".to_owned()),
+        _ => Failed::Some(places, "The target failed the event".to_owned()),
+    }
+}

@@ -1,0 +1,297 @@
+"""Pipes through boto3: from a queue through filters and a function to queues, a bus and a function, with partial failures.
+
+Usage: pipes.py ENDPOINT
+
+Runs on a virtual clock, which it freezes. Every wait is bounded.
+"""
+
+import io
+import json
+import sys
+import urllib.request
+import zipfile
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import ClientError
+
+(ENDPOINT,) = sys.argv[1:]
+ACCOUNT, REGION = "000000000000", "us-east-1"
+ROLE = f"arn:aws:iam::{ACCOUNT}:role/pipes"
+
+
+def client(service):
+    return boto3.client(
+        service,
+        endpoint_url=ENDPOINT,
+        region_name=REGION,
+        aws_access_key_id="AKIAEXAMPLE",
+        aws_secret_access_key="secret",
+        config=Config(read_timeout=20, connect_timeout=5, retries={"max_attempts": 0}),
+    )
+
+
+pipes, sqs, iam, events, awslambda, cloudformation = (
+    client(service) for service in ("pipes", "sqs", "iam", "events", "lambda", "cloudformation")
+)
+
+
+def check(what, holds):
+    if not holds:
+        sys.exit(f"expected: {what}")
+    print(what)
+
+
+def error_of(call, **arguments):
+    try:
+        call(**arguments)
+    except ClientError as error:
+        return error.response["Error"]["Code"], error.response["Error"]["Message"]
+    return None
+
+
+def advance(seconds):
+    request = urllib.request.Request(f"{ENDPOINT}/_pontoon/clock/advance?millis={seconds * 1000}", method="POST")
+    urllib.request.urlopen(request, timeout=60).read()
+
+
+def url(name):
+    return f"{ENDPOINT}/{ACCOUNT}/{name}"
+
+
+def arn(service, resource):
+    return f"arn:aws:{service}:{REGION}:{ACCOUNT}:{resource}"
+
+
+def send(queue, *bodies):
+    for body in bodies:
+        sqs.send_message(QueueUrl=url(queue), MessageBody=body if isinstance(body, str) else json.dumps(body))
+
+
+def received(queue):
+    found = []
+    while True:
+        messages = sqs.receive_message(QueueUrl=url(queue), MaxNumberOfMessages=10).get("Messages", [])
+        if not messages:
+            return [message["Body"] for message in found]
+        for message in messages:
+            found.append(message)
+            sqs.delete_message(QueueUrl=url(queue), ReceiptHandle=message["ReceiptHandle"])
+
+
+def left(queue):
+    names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
+    counts = sqs.get_queue_attributes(QueueUrl=url(queue), AttributeNames=names)["Attributes"]
+    return sum(int(count) for count in counts.values())
+
+
+def create(name, source, target, **more):
+    pipes.create_pipe(Name=name, Source=arn("sqs", source), Target=target, RoleArn=ROLE, **more)
+    advance(1)
+    shown = pipes.describe_pipe(Name=name)
+    check(f"{name} runs", shown["CurrentState"] == "RUNNING")
+
+
+def function(name, code):
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w") as files:
+        files.writestr("main.py", code)
+    awslambda.create_function(
+        FunctionName=name,
+        Runtime="python3.13",
+        Handler="main.handler",
+        Role=ROLE,
+        Code={"ZipFile": archive.getvalue()},
+        Timeout=20,
+    )
+    awslambda.get_waiter("function_active_v2").wait(
+        FunctionName=name, WaiterConfig={"Delay": 1, "MaxAttempts": 20}
+    )
+
+
+def set_up():
+    trust = {
+        "Version": "2012-10-17",
+        "Statement": [
+            {
+                "Effect": "Allow",
+                "Principal": {"Service": ["pipes.amazonaws.com", "lambda.amazonaws.com"]},
+                "Action": "sts:AssumeRole",
+            }
+        ],
+    }
+    may = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}
+    iam.create_role(RoleName="pipes", AssumeRolePolicyDocument=json.dumps(trust))
+    iam.put_role_policy(RoleName="pipes", PolicyName="all", PolicyDocument=json.dumps(may))
+    for queue in ("q", "of-bus", "dead"):
+        sqs.create_queue(QueueName=queue)
+    for queue in ("in1", "in2", "in3", "in4"):
+        redrive = json.dumps({"deadLetterTargetArn": arn("sqs", "dead"), "maxReceiveCount": 2})
+        sqs.create_queue(QueueName=queue, Attributes={"VisibilityTimeout": "30", "RedrivePolicy": redrive})
+
+
+def filters_and_templates():
+    create(
+        "filtered",
+        "in1",
+        arn("sqs", "q"),
+        SourceParameters={
+            "FilterCriteria": {"Filters": [{"Pattern": json.dumps({"body": {"kind": ["order"]}})}]},
+            "SqsQueueParameters": {"BatchSize": 5},
+        },
+        TargetParameters={"InputTemplate": '{"n": <$.body.n>, "by": <aws.pipes.pipe-name>}'},
+        Tags={"a": "b"},
+    )
+    send("in1", {"kind": "order", "n": 1}, {"kind": "other", "n": 2}, "text")
+    advance(1)
+    check("what passes the filter is transformed", received("q") == ['{"n": 1, "by": "filtered"}'])
+    check("what does not is deleted", left("in1") == 0)
+    shown = pipes.describe_pipe(Name="filtered")
+    check("it is shown as it was made", shown["SourceParameters"]["SqsQueueParameters"] == {"BatchSize": 5})
+    check("it has tags", pipes.list_tags_for_resource(resourceArn=shown["Arn"])["tags"] == {"a": "b"})
+
+
+def buses():
+    policy = {
+        "Version": "2012-10-17",
+        "Statement": [
+            {
+                "Effect": "Allow",
+                "Principal": {"Service": "events.amazonaws.com"},
+                "Action": "sqs:SendMessage",
+                "Resource": arn("sqs", "of-bus"),
+            }
+        ],
+    }
+    sqs.set_queue_attributes(QueueUrl=url("of-bus"), Attributes={"Policy": json.dumps(policy)})
+    events.create_event_bus(Name="b")
+    events.put_rule(Name="r", EventBusName="b", EventPattern=json.dumps({"source": [{"prefix": ""}]}))
+    events.put_targets(Rule="r", EventBusName="b", Targets=[{"Id": "t", "Arn": arn("sqs", "of-bus")}])
+    create(
+        "to-bus",
+        "in2",
+        arn("events", "event-bus/b"),
+        TargetParameters={
+            "InputTemplate": '{"order": <$.body>}',
+            "EventBridgeEventBusParameters": {"Source": "shop", "DetailType": "$.body.kind"},
+        },
+    )
+    send("in2", {"kind": "made", "id": 7})
+    advance(1)
+    event = json.loads(received("of-bus")[0])
+    check("a bus gets an event", (event["source"], event["detail-type"]) == ("shop", "made"))
+    check("its detail is the template's", event["detail"] == {"order": {"kind": "made", "id": 7}})
+
+
+def functions():
+    function(
+        "enrich",
+        "import json\n"
+        "def handler(batch, context):\n"
+        "    return [{'n': json.loads(r['body'])['n'] * 2} for r in batch if json.loads(r['body'])['n'] != 3]\n",
+    )
+    create("enriched", "in3", arn("sqs", "q"), Enrichment=arn("lambda", "function:enrich"))
+    send("in3", {"n": 1}, {"n": 2}, {"n": 3})
+    advance(1)
+    enriched = sorted(json.loads(body)["n"] for body in received("q"))
+    check("an enrichment replaces the events", enriched == [2, 4])
+    check("an empty enrichment is the end of it", left("in3") == 0)
+
+    function(
+        "partly",
+        "def handler(batch, context):\n"
+        "    bad = [r['messageId'] for r in batch if r['body'] == 'bad']\n"
+        "    return {'batchItemFailures': [{'itemIdentifier': i} for i in bad]}\n",
+    )
+    create("partial", "in4", arn("lambda", "function:partly"))
+    send("in4", "good", "bad")
+    advance(1)
+    check("what the target failed stays", left("in4") == 1)
+    advance(120)
+    check("and goes to the dead-letter queue of its queue in the end", received("dead") == ["bad"])
+    check("and nowhere else", left("in4") == 0)
+
+
+def states():
+    pipes.stop_pipe(Name="filtered")
+    advance(1)
+    send("in1", {"kind": "order", "n": 5})
+    advance(30)
+    check("a stopped pipe takes nothing", (left("in1"), received("q")) == (1, []))
+    pipes.update_pipe(Name="filtered", RoleArn=ROLE, TargetParameters={"InputTemplate": "<$.body.n>"})
+    advance(1)
+    check("an update leaves it stopped", pipes.describe_pipe(Name="filtered")["CurrentState"] == "STOPPED")
+    pipes.start_pipe(Name="filtered")
+    advance(1)
+    check("a started pipe goes on", received("q") == ["5"])
+    pages = pipes.get_paginator("list_pipes").paginate(PaginationConfig={"PageSize": 2})
+    names = [pipe["Name"] for page in pages for pipe in page["Pipes"]]
+    check("pipes are listed in pages", names == ["enriched", "filtered", "partial", "to-bus"])
+    pipes.delete_pipe(Name="filtered")
+    advance(1)
+    gone = error_of(pipes.describe_pipe, Name="filtered")
+    check("a deleted pipe is gone", gone == ("NotFoundException", "Pipe filtered does not exist."))
+    refusal = error_of(
+        pipes.create_pipe,
+        Name="x",
+        Source=arn("dynamodb", "table/t/stream/2026-01-01T00:00:00.000"),
+        Target=arn("sqs", "q"),
+        RoleArn=ROLE,
+    )
+    check("other sources are refused by name", "DynamoDB streams" in refusal[1])
+
+
+TEMPLATE = """
+Resources:
+  From:
+    Type: AWS::SQS::Queue
+  To:
+    Type: AWS::SQS::Queue
+  Role:
+    Type: AWS::IAM::Role
+    Properties:
+      AssumeRolePolicyDocument:
+        Statement:
+          - {Effect: Allow, Principal: {Service: pipes.amazonaws.com}, Action: 'sts:AssumeRole'}
+      Policies:
+        - PolicyName: queues
+          PolicyDocument:
+            Statement: [{Effect: Allow, Action: 'sqs:*', Resource: '*'}]
+  Pipe:
+    Type: AWS::Pipes::Pipe
+    Properties:
+      RoleArn: !GetAtt Role.Arn
+      Source: !GetAtt From.Arn
+      Target: !GetAtt To.Arn
+      TargetParameters: {InputTemplate: 'via <aws.pipes.source-arn>: <$.body>'}
+      Tags: {made: here}
+Outputs:
+  From: {Value: !GetAtt From.QueueName}
+  To: {Value: !GetAtt To.QueueName}
+  Pipe: {Value: !Ref Pipe}
+"""
+
+
+def stacks():
+    cloudformation.create_stack(StackName="st", TemplateBody=TEMPLATE, Capabilities=["CAPABILITY_IAM"])
+    advance(30)
+    stack = cloudformation.describe_stacks(StackName="st")["Stacks"][0]
+    check("a stack with a pipe is made", stack["StackStatus"] == "CREATE_COMPLETE")
+    outputs = {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}
+    send(outputs["From"], "hello")
+    advance(1)
+    check("its pipe runs", received(outputs["To"]) == [f"via {arn('sqs', outputs['From'])}: hello"])
+    cloudformation.delete_stack(StackName="st")
+    advance(90)
+    gone = error_of(pipes.describe_pipe, Name=outputs["Pipe"])
+    check("it goes with the stack", gone and gone[0] == "NotFoundException")
+
+
+urllib.request.urlopen(urllib.request.Request(f"{ENDPOINT}/_pontoon/clock/freeze", method="POST"), timeout=60).read()
+set_up()
+filters_and_templates()
+buses()
+functions()
+states()
+stacks()
+print("DONE")
