@@ -15,8 +15,8 @@ use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use http::request::Parts;
 use pontoon_api::{
-    SERVICES, cloudformation, cloudwatch, dynamodb, events, iam, lambda, logs, pipes, s3, scheduler, schemas, sns,
-    sqs, sts,
+    SERVICES, cloudformation, cloudwatch, dynamodb, events, iam, lambda, logs, pipes, s3, scheduler, schemas,
+    sns, sqs, sts,
 };
 use pontoon_core::shape::{Encode, Protocol, Request};
 use pontoon_wire::protocol::query::form;

@@ -6,8 +6,8 @@ use std::process::{Command, Stdio};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use pontoon_api::{
-    SERVICES, cloudformation, cloudwatch, dynamodb, events, iam, lambda, logs, pipes, s3, scheduler, schemas, sns,
-    sqs, sts,
+    SERVICES, cloudformation, cloudwatch, dynamodb, events, iam, lambda, logs, pipes, s3, scheduler, schemas,
+    sns, sqs, sts,
 };
 use pontoon_core::shape::{Output, Protocol, ServiceSchema};
 use pontoon_wire::protocol::encode;
