@@ -159,6 +159,20 @@ impl<'a> Arn<'a> {
         (!arn.partition.is_empty() && !arn.service.is_empty() && !arn.resource.is_empty()).then_some(arn)
     }
 
+    /// The function that the ARN names, and its version or alias if it names one; `None` if it names no function.
+    #[must_use]
+    pub fn function(&self) -> Option<(&'a str, Option<&'a str>)> {
+        let name = self.resource.strip_prefix("function:").filter(|_| self.service == "lambda")?;
+        Some(name.split_once(':').map_or((name, None), |(name, qualifier)| (name, Some(qualifier))))
+    }
+
+    /// The log group that the ARN names, with or without the `:*` behind it; `None` if it names none.
+    #[must_use]
+    pub fn log_group(&self) -> Option<&'a str> {
+        let name = self.resource.strip_prefix("log-group:").filter(|_| self.service == "logs")?;
+        Some(name.strip_suffix(":*").unwrap_or(name))
+    }
+
     /// The scope that the ARN names; `None` if its account or region is absent or malformed.
     #[must_use]
     pub fn scope(&self) -> Option<Scope> {
@@ -185,6 +199,10 @@ mod tests {
         let arn = Arn::parse("arn:aws:logs:us-east-1:000000000000:log-group:/aws/lambda/f:*").unwrap();
         assert_eq!((arn.service, arn.resource), ("logs", "log-group:/aws/lambda/f:*"));
         assert_eq!(arn.scope(), Some(Scope::default()));
+        assert_eq!((arn.log_group(), arn.function()), (Some("/aws/lambda/f"), None));
+        let named = |text| Arn::parse(text).unwrap().function();
+        assert_eq!(named("arn:aws:lambda:us-east-1:000000000000:function:f"), Some(("f", None)));
+        assert_eq!(named("arn:aws:lambda:us-east-1:000000000000:function:f:live"), Some(("f", Some("live"))));
         assert_eq!(Arn::parse("arn:aws:s3:::b").unwrap().scope(), None);
         assert!(Arn::parse("arn:aws:sqs:us-east-1:000000000000:").is_none());
         assert!(Arn::parse("nope").is_none());

@@ -33,7 +33,7 @@ impl Service for Lambda {
         }
         for (scope, config) in mappings {
             let filters = Filters::parse(config.filters.as_deref().unwrap_or_default());
-            let filters = filters.map_err(|()| {
+            let filters = filters.map_err(|_| {
                 LoadError::new(format!("a filter of event source mapping {} cannot be read", config.uuid))
             })?;
             let mapping = Mapping { filters, poller: Poller::default(), timer: None, config };

@@ -1,6 +1,6 @@
 //! Filters of records.
 
-use pontoon_pattern::{Event, Pattern};
+use pontoon_pattern::{Event, Pattern, PatternError};
 
 /// Compiled filters; a record passes if it matches one of them, or if there are none.
 #[derive(Debug, Default)]
@@ -11,9 +11,8 @@ impl Filters {
     ///
     /// # Errors
     /// If one is no valid pattern.
-    pub fn parse(patterns: &[String]) -> Result<Self, ()> {
-        let parsed = patterns.iter().map(|text| Pattern::parse(text).map_err(|_| ()));
-        parsed.collect::<Result<_, _>>().map(Self)
+    pub fn parse(patterns: &[String]) -> Result<Self, PatternError> {
+        patterns.iter().map(|text| Pattern::parse(text)).collect::<Result<_, _>>().map(Self)
     }
 
     /// Whether a record goes on. `record` is the event's record, whose body is text; patterns see a body that is a JSON object as that

@@ -90,12 +90,8 @@ impl Destination {
             "sqs" => Ok(Self::Queue(scope()?, resource.to_owned())),
             "sns" => Ok(Self::Topic(scope()?)),
             "lambda" => {
-                let name = resource.strip_prefix("function:").ok_or(NoDestination::Malformed)?;
-                let (name, qualifier) = match name.split_once(':') {
-                    Some((name, qualifier)) => (name, Some(qualifier.to_owned())),
-                    None => (name, None),
-                };
-                Ok(Self::Function(scope()?, name.to_owned(), qualifier))
+                let (name, qualifier) = arn.function().ok_or(NoDestination::Malformed)?;
+                Ok(Self::Function(scope()?, name.to_owned(), qualifier.map(str::to_owned)))
             }
             "events" => match resource.strip_prefix("event-bus/") {
                 Some(name) => Ok(Self::Bus(scope()?, name.to_owned())),
@@ -106,8 +102,8 @@ impl Destination {
                 None => Err(NoDestination::Unsupported(format!("targets of the kind of {text}"))),
             },
             "logs" => {
-                let name = resource.strip_prefix("log-group:").ok_or(NoDestination::Malformed)?;
-                Ok(Self::LogGroup(scope()?, name.strip_suffix(":*").unwrap_or(name).to_owned()))
+                let name = arn.log_group().ok_or(NoDestination::Malformed)?;
+                Ok(Self::LogGroup(scope()?, name.to_owned()))
             }
             "schemas" if resource.starts_with("discoverer/") => Ok(Self::Discoverer(scope()?)),
             service => Err(NoDestination::Unsupported(format!("targets of the service {service}"))),

@@ -75,7 +75,7 @@ fn patterns(criteria: api::FilterCriteria) -> Result<Option<Vec<String>>, Error>
     let invalid = || Error::InvalidParameter("Invalid filter pattern definition.".to_owned());
     let patterns: Option<Vec<String>> = filters.into_iter().map(|filter| filter.pattern).collect();
     let patterns = patterns.ok_or_else(invalid)?;
-    Filters::parse(&patterns).map_err(|()| invalid())?;
+    Filters::parse(&patterns).map_err(|_| invalid())?;
     Ok(Some(patterns).filter(|patterns| !patterns.is_empty()))
 }
 
@@ -414,7 +414,7 @@ pub(super) fn update_event_source_mapping(
     let config = tuning.apply(config)?;
     let filters = Filters::parse(config.filters.as_deref().unwrap_or_default());
     let filters =
-        filters.map_err(|()| Error::InvalidParameter("Invalid filter pattern definition.".to_owned()))?;
+        filters.map_err(|_| Error::InvalidParameter("Invalid filter pattern definition.".to_owned()))?;
     let answer = shown(&key, &config, "Updating");
     records::put_mapping(step, key.0, &config);
     // What was gathered under the old configuration goes back to the queue.

@@ -203,7 +203,7 @@ pub fn pipe(record: PipeRecord) -> Result<Pipe, Error> {
     }
     Pipe::new(record).map_err(|why| {
         Error::Validation(match why {
-            Unreadable::Filter => "A filter of FilterCriteria is not a valid pattern.".to_owned(),
+            Unreadable::Filter(why) => format!("A filter of FilterCriteria is not a valid pattern. {why}"),
             Unreadable::Variable(name) => format!("InputTemplate has an invalid variable <{name}>."),
         })
     })

@@ -135,8 +135,8 @@ pub struct Pipe {
 /// Why a record is no pipe.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Unreadable {
-    /// A filter is no pattern.
-    Filter,
+    /// A filter is no pattern, and why.
+    Filter(String),
     /// A template has a variable that there is none of.
     Variable(String),
 }
@@ -153,7 +153,7 @@ impl Pipe {
         };
         let patterns = record.filters.as_deref().unwrap_or_default();
         Ok(Self {
-            filters: Filters::parse(patterns).map_err(|()| Unreadable::Filter)?,
+            filters: Filters::parse(patterns).map_err(|why| Unreadable::Filter(why.to_string()))?,
             enrichment_template: template(&record.enrichment_template)?,
             target_template: template(&record.target.template)?,
             record,

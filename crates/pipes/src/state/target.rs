@@ -87,20 +87,16 @@ impl Destination {
             "sqs" => Ok(Self::Queue(scope()?, resource.to_owned())),
             "sns" => Ok(Self::Topic(scope()?)),
             "lambda" => {
-                let name = resource.strip_prefix("function:").ok_or(NoDestination::Malformed)?;
-                let (name, qualifier) = match name.split_once(':') {
-                    Some((name, qualifier)) => (name, Some(qualifier.to_owned())),
-                    None => (name, None),
-                };
-                Ok(Self::Function(scope()?, name.to_owned(), qualifier))
+                let (name, qualifier) = arn.function().ok_or(NoDestination::Malformed)?;
+                Ok(Self::Function(scope()?, name.to_owned(), qualifier.map(str::to_owned)))
             }
             "events" if resource.starts_with("event-bus/") => scope().map(Self::Bus),
             "events" if resource.starts_with("api-destination/") => {
                 Err(NoDestination::Unsupported("API destinations in pipes".to_owned()))
             }
             "logs" => {
-                let name = resource.strip_prefix("log-group:").ok_or(NoDestination::Malformed)?;
-                Ok(Self::LogGroup(scope()?, name.strip_suffix(":*").unwrap_or(name).to_owned()))
+                let name = arn.log_group().ok_or(NoDestination::Malformed)?;
+                Ok(Self::LogGroup(scope()?, name.to_owned()))
             }
             service => Err(NoDestination::Unsupported(format!("pipes to the service {service}"))),
         }

@@ -116,12 +116,8 @@ impl Destination {
             "sqs" => Ok(Self::Queue(scope()?, resource.to_owned())),
             "sns" => Ok(Self::Topic(scope()?)),
             "lambda" => {
-                let name = resource.strip_prefix("function:").ok_or(NoDestination::Malformed)?;
-                let (name, qualifier) = match name.split_once(':') {
-                    Some((name, qualifier)) => (name, Some(qualifier.to_owned())),
-                    None => (name, None),
-                };
-                Ok(Self::Function(scope()?, name.to_owned(), qualifier))
+                let (name, qualifier) = arn.function().ok_or(NoDestination::Malformed)?;
+                Ok(Self::Function(scope()?, name.to_owned(), qualifier.map(str::to_owned)))
             }
             "events" if resource.starts_with("event-bus/") => scope().map(Self::Bus),
             "scheduler" => {
