@@ -3,6 +3,7 @@
 //! `fuzz/` hands them to libFuzzer, outside the workspace; `tests/bounded.rs` here drives the same functions with mutations of the same corpus, so that
 //! neither can rot.
 
+mod pattern;
 mod queue;
 
 use pontoon_api::SERVICES;
@@ -14,15 +15,18 @@ use pontoon_wire::protocol::xml::reader::XmlTree;
 use pontoon_wire::protocol::xml::writer::Naming;
 use pontoon_wire::protocol::{cbor as wire_cbor, json as wire_json, query as wire_query};
 
+pub use pattern::{filter_policy, pattern};
 pub use queue::{queue_attributes, queue_records};
 
 /// A target: what it is called in `fuzz/`, and what is handed the bytes.
 pub type Target = (&'static str, fn(&[u8]));
 
 /// Every target.
-pub const TARGETS: [Target; 7] = [
+pub const TARGETS: [Target; 9] = [
     ("cbor", cbor),
+    ("filter_policy", filter_policy),
     ("json", json),
+    ("pattern", pattern),
     ("policy", policy),
     ("query", query),
     ("queue_attributes", queue_attributes),
