@@ -217,7 +217,7 @@ impl Compiler<'_> {
 /// A plain string, which is compared as an address where it is one.
 pub(crate) fn exact_text(text: &str) -> Test {
     match Digits::of_address(text) {
-        Some(address) => Test::Address { text: text.into(), block: Block::single(address) },
+        Some(address) => Test::Address { text: text.into(), block: Box::new(Block::single(address)) },
         None => Test::Text(text.into()),
     }
 }
@@ -258,7 +258,7 @@ fn expression(reader: &mut Reader<'_>, dialect: Dialect) -> Result<Test, Pattern
             // The operator that AWS names here is the wrong one, and recorded (content_ip_address_type_EXC).
             let text = string(reader, "prefix match pattern must be a string")?;
             let block = Block::parse(&text).map_err(PatternError::without_place)?;
-            Test::Cidr { text: text.into(), block }
+            Test::Cidr { text: text.into(), block: Box::new(block) }
         }
         _ => return reader.fail(format!("Unrecognized match type {name}")),
     };

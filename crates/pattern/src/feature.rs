@@ -70,7 +70,7 @@ impl Feature {
             Test::Address { block, .. } => {
                 one(Kind::Address, (of_digits(block.first, block.count), block.count as usize))
             }
-            Test::Cidr { block, .. } => vec![Feature::Cidr(*block)],
+            Test::Cidr { block, .. } => vec![Feature::Cidr(**block)],
             Test::Range { lowest, highest, .. } => vec![Feature::Range(*lowest, *highest)],
             Test::Prefix(text) if !text.is_empty() => one(Kind::Prefix, Growing::of(text.bytes())),
             Test::Suffix(text) if !text.is_empty() => one(Kind::Suffix, Growing::of(text.bytes().rev())),

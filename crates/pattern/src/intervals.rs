@@ -4,6 +4,7 @@
 //! values share. A value passes at most 129 such stations, and at each only intervals that hold it are touched.
 
 use std::collections::BTreeSet;
+use std::collections::hash_map::Entry;
 
 use crate::hash::{self, HashedMap};
 
@@ -17,10 +18,50 @@ pub(crate) struct Intervals {
 }
 
 /// Intervals that agree in their leading bits and differ in the next one, so that all hold its turning point.
+#[derive(Debug, Clone)]
+enum Station {
+    /// So few that all are looked at.
+    Few(Vec<Interval>),
+    Many(Box<Sorted>),
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Interval {
+    lowest: u128,
+    highest: u128,
+    id: u32,
+}
+
+/// Many intervals by their ends.
 #[derive(Debug, Clone, Default)]
-struct Station {
+struct Sorted {
     by_lowest: BTreeSet<(u128, u32)>,
     by_highest: BTreeSet<(u128, u32)>,
+}
+
+/// Intervals of a station that are looked at one by one.
+const FEW_MAX: usize = 8;
+
+impl Station {
+    fn insert(&mut self, interval: Interval) {
+        match self {
+            Station::Few(few) if few.len() < FEW_MAX => few.push(interval),
+            Station::Few(few) => {
+                let mut sorted = Sorted::default();
+                few.iter().for_each(|&interval| sorted.insert(interval));
+                sorted.insert(interval);
+                *self = Station::Many(Box::new(sorted));
+            }
+            Station::Many(sorted) => sorted.insert(interval),
+        }
+    }
+}
+
+impl Sorted {
+    fn insert(&mut self, Interval { lowest, highest, id }: Interval) {
+        self.by_lowest.insert((lowest, id));
+        self.by_highest.insert((highest, id));
+    }
 }
 
 impl Intervals {
@@ -30,21 +71,39 @@ impl Intervals {
         if let Err(at) = self.lengths.binary_search(&length) {
             self.lengths.insert(at, length);
         }
-        let station = self.stations.entry(key(lowest, length)).or_default();
-        station.by_lowest.insert((lowest, id));
-        station.by_highest.insert((highest, id));
+        let interval = Interval { lowest, highest, id };
+        match self.stations.entry(key(lowest, length)) {
+            Entry::Occupied(mut station) => station.get_mut().insert(interval),
+            // Most stations have one.
+            Entry::Vacant(vacant) => {
+                let mut few = Vec::with_capacity(1);
+                few.push(interval);
+                vacant.insert(Station::Few(few));
+            }
+        }
         self.count += 1;
     }
 
     /// Appends the intervals that hold `value`.
     pub(crate) fn collect(&self, value: u128, found: &mut Vec<u32>) {
         for &length in &self.lengths {
-            let Some(station) = self.stations.get(&key(value, length)) else { continue };
-            let below_turning_point = length == u128::BITS || value >> (u128::BITS - 1 - length) & 1 == 0;
-            if below_turning_point {
-                found.extend(station.by_lowest.range(..=(value, u32::MAX)).map(|&(_, id)| id));
-            } else {
-                found.extend(station.by_highest.range((value, 0)..).map(|&(_, id)| id));
+            match self.stations.get(&key(value, length)) {
+                None => {}
+                Some(Station::Few(few)) => found.extend(
+                    few.iter()
+                        .filter(|interval| (interval.lowest..=interval.highest).contains(&value))
+                        .map(|interval| interval.id),
+                ),
+                Some(Station::Many(sorted)) => {
+                    let below = length == u128::BITS || value >> (u128::BITS - 1 - length) & 1 == 0;
+                    if below {
+                        let holding = sorted.by_lowest.range(..=(value, u32::MAX));
+                        found.extend(holding.map(|&(_, id)| id));
+                    } else {
+                        let holding = sorted.by_highest.range((value, 0)..);
+                        found.extend(holding.map(|&(_, id)| id));
+                    }
+                }
             }
         }
     }

@@ -20,7 +20,7 @@ pub(crate) enum Test {
     /// A string that is an IP address: matches the address however it is spelled.
     Address {
         text: Box<str>,
-        block: Block,
+        block: Box<Block>,
     },
     Number {
         text: Box<str>,
@@ -42,7 +42,7 @@ pub(crate) enum Test {
     },
     Cidr {
         text: Box<str>,
-        block: Block,
+        block: Box<Block>,
     },
     Exists(bool),
     AnythingBut(AnythingBut),
