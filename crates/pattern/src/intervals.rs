@@ -76,9 +76,7 @@ impl Intervals {
             Entry::Occupied(mut station) => station.get_mut().insert(interval),
             // Most stations have one.
             Entry::Vacant(vacant) => {
-                let mut few = Vec::with_capacity(1);
-                few.push(interval);
-                vacant.insert(Station::Few(few));
+                vacant.insert(Station::Few(vec![interval]));
             }
         }
         self.count += 1;
