@@ -11,13 +11,21 @@
 //! let mut rules = RuleSet::new();
 //! rules.insert("created", &created);
 //! assert_eq!(rules.matches(&event), [&"created"]);
+//! assert_eq!(rules.matches_json(br#"{"detail-type": "OrderCreated", "detail": {"amount": 11}}"#)?, [&"created"]);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
 //! Semantics and messages follow the EventBridge user guide ("Event patterns", "Content filtering") and, beyond what
 //! it says, recordings of the service and the verdicts of AWS's open matcher; both are replayed in the tests. A
 //! [`RuleSet`] holds many patterns and finds the matching ones without trying each; [`Pattern::explain`] says of
-//! each condition what it expected and what it saw.
+//! each condition what it expected and what it saw. [`Pattern::never_matches`], [`Pattern::covers`] and [`Pattern::excludes`]
+//! need no event.
+//!
+//! How it is fast: a set knows the paths that its patterns ask for, and reads only these from an event's text, checking and
+//! passing over the rest (`scan`, `path`, `selection`). Each conjunction is filed under a feature of the condition that tells most
+//! apart, such as a text, the beginning of one or an interval, and where many meet, under features of further conditions
+//! (`feature`, `index`). What an event's features lead to is then held against its whole pattern (`pattern`), so that features
+//! need only promise too much, never too little.
 //!
 //! The crate needs nothing of Pontoon and can be used alone. SNS filter policies are patterns in
 //! another [`Dialect`]; over attributes they can use [`Event::flat`].
@@ -26,6 +34,7 @@
 //! - No input panics or overflows the stack: nesting is bounded by [`NESTING_MAX`], patterns by
 //!   [`PATTERN_BYTES_MAX`] and [`COMBINATIONS_MAX`].
 //! - A rule set and a pattern on its own always give the same verdict.
+//! - A clone of a rule set never changes: whoever matches with one sees all of a change or nothing of it.
 
 mod analysis;
 mod case;
