@@ -85,13 +85,19 @@ impl Violations {
         self.found.truncate(mark);
     }
 
-    /// Drops what was found wrong with the empty values that stand for missing members: what is not there has no further fault.
+    /// Drops what was found wrong with, and within, the empty values that stand for missing members: what is not there has no further fault.
     pub fn forget_faults_of_missing(&mut self) {
         let is_missing = |found: &Violated| matches!(found.violation, Violation::Missing);
         let missing: Vec<String> =
             self.found.iter().filter(|f| is_missing(f)).map(|f| f.path.clone()).collect();
         if !missing.is_empty() {
-            self.found.retain(|found| is_missing(found) || !missing.contains(&found.path));
+            let is_within = |path: &str, missing: &String| {
+                path.strip_prefix(missing.as_str())
+                    .is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+            };
+            self.found.retain(|found| {
+                is_missing(found) || !missing.iter().any(|missing| is_within(&found.path, missing))
+            });
         }
     }
 
@@ -216,4 +222,26 @@ fn demands(of: &Member) -> String {
         all.push("Member must not be null".to_owned());
     }
     all.join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_missing_has_no_other_fault_and_nothing_within_it_has() {
+        let mut violations = Violations::new();
+        for (violation, path) in [
+            (Violation::Missing, "destination"),
+            (Violation::TooShort(1), "destination"),
+            (Violation::TooShort(1), "destination.arn"),
+            (Violation::TooShort(1), "destinationName"),
+        ] {
+            violations.add(violation, String::new);
+            violations.found.last_mut().unwrap().path = path.to_owned();
+        }
+        violations.forget_faults_of_missing();
+        let paths: Vec<&str> = violations.found().iter().map(|found| found.path.as_str()).collect();
+        assert_eq!(paths, ["destination", "destinationName"]);
+    }
 }
