@@ -37,7 +37,7 @@ pub async fn run(settings: &Settings, messages: u64) -> Result<Vec<Figure>, Stri
     let mut figures = Vec::new();
     let server = Server::pontoon(&settings.pontoon, &arguments).await?;
     backlog(&server, messages, &mut figures).await?;
-    drop(server);
+    server.kill().await?;
     let begun = Instant::now();
     let server = Server::pontoon(&settings.pontoon, &arguments).await?;
     restart(&server, messages, begun, &mut figures).await?;

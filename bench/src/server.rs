@@ -69,6 +69,14 @@ impl Server {
         Ok(Self { child, address })
     }
 
+    /// Ends the process as a crash does, and waits for its end: its data directory is free then.
+    ///
+    /// # Errors
+    /// If it cannot be ended.
+    pub async fn kill(mut self) -> Result<(), String> {
+        self.child.kill().await.map_err(|e| e.to_string())
+    }
+
     /// Resident memory, bytes, where the system tells.
     pub fn resident_bytes(&self) -> Option<u64> {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()?)).ok()?;
