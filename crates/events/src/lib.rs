@@ -118,6 +118,22 @@ impl Events {
         Ok((scope, name, found))
     }
 
+    /// The bus of a rule that need not exist, after the caller's right to `action` on the rule was checked.
+    fn open_for_rule(
+        &mut self,
+        step: &mut Step<'_>,
+        bus: Option<&str>,
+        rule: &str,
+        action: &'static str,
+    ) -> Result<(Scope, String, &mut Bus), Error> {
+        let (scope, name) = Self::locate(step, bus)?;
+        let bus = self.bus_mut(step.now, scope, &name).ok_or_else(|| Error::NoBus(name.clone()))?;
+        let (arn, policy) = (state::bus::rule_arn(scope, &name, rule), bus.policy.as_ref());
+        let access = Access { action, resource: &arn, policy, context: &[] };
+        step.authorize(&access).map_err(|denial| Error::AccessDenied(denial.message))?;
+        Ok((scope, name, bus))
+    }
+
     /// A rule of a bus, after the caller's right to `action` on it was checked.
     fn open_rule(
         &mut self,
@@ -126,11 +142,7 @@ impl Events {
         rule: &str,
         action: &'static str,
     ) -> Result<(Scope, String, &mut Rule), Error> {
-        let (scope, name) = Self::locate(step, bus)?;
-        let bus = self.bus_mut(step.now, scope, &name).ok_or_else(|| Error::NoBus(name.clone()))?;
-        let (arn, policy) = (state::bus::rule_arn(scope, &name, rule), bus.policy.as_ref());
-        let access = Access { action, resource: &arn, policy, context: &[] };
-        step.authorize(&access).map_err(|denial| Error::AccessDenied(denial.message))?;
+        let (scope, name, bus) = self.open_for_rule(step, bus, rule, action)?;
         match bus.rules.get_mut(rule) {
             Some(rule) => Ok((scope, name, rule)),
             None => Err(Error::NoRule { rule: rule.to_owned(), bus: name }),

@@ -597,6 +597,13 @@ fn a_bus_policy_refuses_whom_it_does_not_allow() {
     let describe = || Request::DescribeEventBus(DescribeEventBusInput { name: None });
     let error = bench.call_as(scope(), &stranger, describe()).unwrap_err();
     assert_eq!(error.code, "AccessDeniedException");
+    let pattern = Some(r#"{"source":["s"]}"#.to_owned());
+    let put = PutRuleInput { name: "r".into(), event_pattern: pattern, ..Default::default() };
+    let error = bench.call_as(scope(), &stranger, Request::PutRule(put)).unwrap_err();
+    assert!(
+        error.message.contains("events:PutRule on resource: arn:aws:events:us-east-1:000000000000:rule/r"),
+        "{error:?}"
+    );
     bench.settings.policies = PolicyMode::Warn;
     bench.call_as(scope(), &stranger, describe()).unwrap();
 }

@@ -19,7 +19,8 @@ pub const RULES_MAX: usize = 100_000;
 pub fn put(events: &mut Events, step: &mut Step<'_>, input: PutRuleInput) -> Answer<PutRuleOutput> {
     let now = step.now;
     let created_by = step.caller.account.to_string();
-    let (scope, bus_name, bus) = events.open(step, input.event_bus_name.as_deref(), "events:PutRule")?;
+    let bus = input.event_bus_name.as_deref();
+    let (scope, bus_name, bus) = events.open_for_rule(step, bus, &input.name, "events:PutRule")?;
     let managed_by = managing_service(step.caller);
     refuse_managed(bus.rules.get(input.name.as_str()), &input.name, insists(step.caller, None))?;
     if input.event_pattern.is_none() && input.schedule_expression.is_none() {
