@@ -24,7 +24,8 @@ pub struct Limits {
 impl Default for Limits {
     fn default() -> Self {
         Self {
-            connections_max: 4096,
+            // Ten thousand long polls may wait at once, each on a connection of its own.
+            connections_max: 16_384,
             head_timeout: Duration::from_secs(60),
             body_piece_timeout: Duration::from_secs(20),
             body_timeout: Duration::from_secs(300),
