@@ -153,14 +153,16 @@ impl TestEnv {
         None
     }
 
-    /// Python with boto3, and the AWS CLI on its path.
+    /// Python with boto3 and `tests/e2e/pontoon_e2e`, and the AWS CLI on its path.
     pub fn python(&self) -> Command {
         let bin = self.root.join("venv/bin");
         let path = std::env::var_os("PATH").unwrap_or_default();
         let path =
             std::env::join_paths(std::iter::once(bin.clone()).chain(std::env::split_paths(&path))).unwrap();
         let mut command = Command::new(bin.join("python3"));
-        command.env("PATH", path).stdin(Stdio::null());
+        command.env("PATH", path).env("PYTHONPATH", repository().join("tests/e2e")).stdin(Stdio::null());
+        // Nothing is written into the repository.
+        command.env("PYTHONDONTWRITEBYTECODE", "1");
         command
     }
 }

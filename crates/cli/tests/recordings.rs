@@ -1,0 +1,42 @@
+//! What the real AWS was recorded to answer (`tests/recordings/`), against the calls of `tests/e2e/recordings/`.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod support;
+
+use support::{Pontoon, TestEnv};
+
+/// A test for each script, which has a server of its own.
+macro_rules! replays {
+    ($($script:ident),* $(,)?) => {
+        $(#[test]
+        fn $script() {
+            replay(stringify!($script));
+        })*
+
+        #[test]
+        fn every_script_is_a_test() {
+            let scripts = std::fs::read_dir(support::repository().join("tests/e2e/recordings")).unwrap();
+            let mut scripts: Vec<_> = scripts
+                .map(|entry| entry.unwrap().path())
+                .filter(|path| path.extension().is_some_and(|extension| extension == "py"))
+                .map(|path| path.file_stem().unwrap().to_string_lossy().into_owned())
+                .collect();
+            scripts.sort();
+            assert_eq!(scripts, [$(stringify!($script)),*]);
+        }
+    };
+}
+
+replays! {
+    events_tags,
+}
+
+fn replay(script: &str) {
+    let Some(env) = TestEnv::find() else { return };
+    let pontoon = Pontoon::start(&["--memory", "--virtual-clock"]);
+    let script = support::repository().join(format!("tests/e2e/recordings/{script}.py"));
+    let done = env.python().arg(script).arg(&pontoon.endpoint).output().unwrap();
+    let (out, err) = (String::from_utf8_lossy(&done.stdout), String::from_utf8_lossy(&done.stderr));
+    assert!(done.status.success(), "{out}\n{err}");
+}

@@ -1,0 +1,1 @@
+"""What the scripts that drive Pontoon with boto3 share."""

@@ -1,0 +1,217 @@
+"""Replays what the real AWS was recorded to answer (`tests/recordings/`): a scenario makes the calls, and each answer is compared.
+
+    @scenario("events/test_events", "TestEvents::test_put_events_without_source")
+    def _(aws):
+        aws.check("put-events", aws.events.put_events(Entries=[...]))
+
+Every answer of a scenario must be compared, every scenario of a recording that is replayed at all must be written or be named in
+`not_replayed` with its reason, and a difference that is meant must be named with its reason and must still be there.
+"""
+
+import datetime
+import json
+import pathlib
+import re
+import sys
+import traceback
+
+from botocore.exceptions import ClientError
+
+from .session import Session
+
+RECORDINGS = pathlib.Path(__file__).parents[2] / "recordings"
+ACCOUNT_RECORDED = "111111111111"
+# What an instant is recorded as.
+INSTANTS = {"datetime", "timestamp", "date", "<datetime>", "<timestamp>", "<date>"}
+TOKEN = re.compile(r"<[A-Za-z][^<>]*>")
+ANY = object()
+
+_scenarios = {}
+_not_replayed = {}
+
+
+class Difference(Exception):
+    """What was answered is not what was recorded."""
+
+
+def scenario(recording, *names):
+    """Marks the calls of one scenario, or of several that differ in their parameter (`...::test_x[a]`), which they are then given."""
+
+    def mark(calls):
+        for name in names:
+            _scenarios[recording, name] = calls
+        return calls
+
+    return mark
+
+
+def not_replayed(recording, reason, *names):
+    """Names scenarios that are not replayed, and why: what they need that Pontoon does not have."""
+    for name in names:
+        _not_replayed[recording, name] = reason
+
+
+class Aws(Session):
+    """The clients that a scenario calls, and the answers that it is compared with."""
+
+    def __init__(self, endpoint, name, recorded):
+        super().__init__(endpoint)
+        self.name, self.recorded = name, recorded
+        self.parameter = name[name.index("[") + 1 : -1] if name.endswith("]") else None
+        self.bound = {"<region>": self.region, "<partition>": "aws", "<account-id>": self.account}
+        self.compared = set()
+
+    def check(self, label, answer, differs=None, unordered=False):
+        """Compares an answer with the one recorded as `label`.
+
+        `differs` maps the path of a difference that is meant (`Rules[0].Arn`) to its reason; `unordered` compares lists without their order.
+        """
+        if label not in self.recorded:
+            raise Difference(f"nothing is recorded as {label!r}; there is {sorted(self.recorded)}")
+        self.compared.add(label)
+        found = list(self._differences("", self.recorded[label], answer, unordered))
+        meant = set(differs or {})
+        unmeant = [f"{label}: {path}: {what}" for path, what in found if path not in meant]
+        if unmeant:
+            raise Difference("\n  ".join(unmeant))
+        if gone := meant - {path for path, _ in found}:
+            raise Difference(f"{label}: no longer different: {sorted(gone)}")
+        return answer
+
+    def fails(self, label, call, differs=None, **arguments):
+        """Compares the error that a call is answered with."""
+        try:
+            answer = call(**arguments)
+        except ClientError as error:
+            self.check(label, error.response, differs)
+            return error.response
+        raise Difference(f"{label}: answered without an error: {answer}")
+
+    def skip(self, label, reason):
+        """Leaves an answer uncompared, and says why."""
+        assert reason and label in self.recorded, label
+        self.compared.add(label)
+
+    def _differences(self, path, recorded, answer, unordered):
+        if isinstance(recorded, (dict, list)) and isinstance(answer, (str, bytes)):
+            # Documents in strings were recorded parsed.
+            try:
+                answer = json.loads(answer)
+            except ValueError:
+                pass
+        if isinstance(recorded, dict):
+            yield from self._differences_of_maps(path, recorded, answer, unordered)
+        elif isinstance(recorded, list):
+            yield from self._differences_of_lists(path, recorded, answer, unordered)
+        elif recorded in INSTANTS if isinstance(recorded, str) else False:
+            if not isinstance(answer, (datetime.datetime, str, int, float)):
+                yield path, f"{answer!r} instead of an instant"
+        elif isinstance(recorded, str) and (TOKEN.search(recorded) or ACCOUNT_RECORDED in recorded):
+            if isinstance(answer, bytes):
+                answer = answer.decode()
+            if not self._binds(recorded, str(answer)):
+                yield path, f"{answer!r} instead of {self._known(recorded)!r}"
+        elif recorded != answer or isinstance(recorded, bool) != isinstance(answer, bool):
+            yield path, f"{answer!r} instead of {recorded!r}"
+
+    def _differences_of_maps(self, path, recorded, answer, unordered):
+        if not isinstance(answer, dict):
+            yield path, f"{answer!r} instead of a structure"
+            return
+        for key in sorted(recorded.keys() | answer.keys()):
+            inner = f"{path}.{key}" if path else key
+            if key == "ResponseMetadata" and not path:
+                if key in recorded and recorded[key]["HTTPStatusCode"] != answer[key]["HTTPStatusCode"]:
+                    yield inner, f"status {answer[key]['HTTPStatusCode']} instead of {recorded[key]['HTTPStatusCode']}"
+            elif key not in recorded:
+                # Keys may be names of the scenario's own.
+                if not any(TOKEN.search(name) and self._binds(name, key) for name in recorded):
+                    yield inner, f"{answer[key]!r} instead of nothing"
+            elif key in answer:
+                yield from self._differences(inner, recorded[key], answer[key], unordered)
+            elif not TOKEN.search(key):
+                yield inner, f"nothing instead of {self._known(json.dumps(recorded[key]))}"
+
+    def _differences_of_lists(self, path, recorded, answer, unordered):
+        if not isinstance(answer, (list, tuple)):
+            yield path, f"{answer!r} instead of a list"
+            return
+        if len(recorded) != len(answer):
+            yield path, f"{len(answer)} instead of {len(recorded)} entries: {answer!r} instead of {recorded!r}"
+            return
+        if not unordered:
+            for index, (one, other) in enumerate(zip(recorded, answer)):
+                yield from self._differences(f"{path}[{index}]", one, other, unordered)
+            return
+        left = list(answer)
+        for index, one in enumerate(recorded):
+            for other in left:
+                bound = dict(self.bound)
+                if not list(self._differences("", one, other, unordered)):
+                    left.remove(other)
+                    break
+                self.bound = bound
+            else:
+                yield f"{path}[{index}]", f"none of {left!r} is {one!r}"
+
+    def _known(self, recorded):
+        return TOKEN.sub(lambda token: self.bound.get(token[0], token[0]), recorded).replace(ACCOUNT_RECORDED, self.account)
+
+    def _binds(self, recorded, answer):
+        """Whether an answer is what was recorded, with the same value for the same placeholder throughout the scenario."""
+        pattern, groups, at = "", {}, 0
+        recorded = recorded.replace(ACCOUNT_RECORDED, self.account)
+        for token in TOKEN.finditer(recorded):
+            pattern += re.escape(recorded[at : token.start()])
+            name, at = token[0], token.end()
+            if name in self.bound:
+                pattern += re.escape(self.bound[name])
+            elif name in groups:
+                pattern += f"(?P={groups[name]})"
+            elif re.search(r":\d+>$", name):
+                groups[name] = f"g{len(groups)}"
+                pattern += f"(?P<{groups[name]}>.+?)"
+            else:
+                pattern += ".*?"
+        matched = re.fullmatch(pattern + re.escape(recorded[at:]), answer, re.DOTALL)
+        if matched:
+            self.bound.update({name: matched[group] for name, group in groups.items()})
+        return bool(matched)
+
+
+def run():
+    """Replays the scenarios of the script that calls it: `SCRIPT ENDPOINT [PART-OF-A-NAME]`; ends with 1 when any differs."""
+    endpoint, part = sys.argv[1], (sys.argv[2:] or [""])[0]
+    differ, replayed = [], 0
+    for recording in sorted({recording for recording, _ in _scenarios | _not_replayed}):
+        contents = json.loads((RECORDINGS / f"{recording}.snapshot.json").read_text())
+        for key, content in contents.items():
+            name = key.partition("::")[2]
+            if part not in name:
+                continue
+            if calls := _scenarios.get((recording, name)):
+                replayed += 1
+                if difference := _replay(Aws(endpoint, name, content["recorded-content"]), calls):
+                    differ.append(f"{recording} {name}\n  {difference}")
+            elif (recording, name) not in _not_replayed:
+                differ.append(f"{recording} {name}\n  neither replayed nor named with a reason")
+        known = {key.partition("::")[2] for key in contents}
+        for marked, name in _scenarios | _not_replayed:
+            if marked == recording and name not in known:
+                differ.append(f"{recording} {name}\n  nothing of that name is recorded")
+    print("\n".join(differ))
+    print(f"{replayed} scenarios replayed, {len(differ)} differ, {len(_not_replayed)} not replayed")
+    sys.exit(1 if differ or not replayed else 0)
+
+
+def _replay(aws, calls):
+    """What differs, if anything."""
+    try:
+        calls(aws)
+    except Difference as difference:
+        return str(difference)
+    except Exception:  # Any other end of a scenario is a difference too, told with its place.
+        return traceback.format_exc(limit=-3).strip().replace("\n", "\n  ")
+    if missed := aws.recorded.keys() - aws.compared:
+        return f"not compared: {sorted(missed)}"
+    return None
