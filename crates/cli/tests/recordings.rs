@@ -32,6 +32,14 @@ replays! {
     events_tags,
 }
 
+#[test]
+fn every_scenario_is_replayed_or_named_with_its_reason() {
+    let Some(env) = TestEnv::find() else { return };
+    let done = env.python().args(["-m", "pontoon_e2e.coverage"]).output().unwrap();
+    let (out, err) = (String::from_utf8_lossy(&done.stdout), String::from_utf8_lossy(&done.stderr));
+    assert!(done.status.success(), "{out}\n{err}");
+}
+
 fn replay(script: &str) {
     let Some(env) = TestEnv::find() else { return };
     let pontoon = Pontoon::start(&["--memory", "--virtual-clock"]);
