@@ -38,6 +38,7 @@ fn main() -> ExitCode {
     {
         return function();
     }
+    pontoon_host::descriptors::raise_limit();
     pontoon_host::functions::launcher::install();
     let cli = Cli::parse();
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {

@@ -12,11 +12,12 @@ use pontoon_identity::Directory;
 use pontoon_sns::Certificates;
 use pontoon_store::StoreConfig;
 use pontoon_wire::Limits;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use crate::admin::Admin;
+use crate::descriptors::connections_max;
 use crate::dispatch::Dispatcher;
 use crate::front::{Access, Front};
 use crate::functions::{Executor, FunctionPool, PoolConfig};
@@ -121,7 +122,7 @@ impl Server {
     /// If the address or the data directory cannot be used, or listening there would let anyone in from outside.
     pub async fn start(config: Config) -> Result<Self, StartError> {
         check_exposure(&config)?;
-        let listener = TcpListener::bind(config.listen).await.map_err(|error| {
+        let listener = listen(config.listen).map_err(|error| {
             StartError::new(format!("cannot listen on {} (--listen): {error}", config.listen))
         })?;
         let address = listener.local_addr().map_err(|error| StartError::new(error.to_string()))?;
@@ -172,7 +173,9 @@ impl Server {
                 // An error means that the server was dropped, which stops it too.
                 let _ = stopping.wait_for(|stop| *stop).await;
             };
-            pontoon_wire::serve(listener, front, shutdown, Limits::default()).await;
+            let limits = Limits::default();
+            let limits = Limits { connections_max: connections_max(limits.connections_max), ..limits };
+            pontoon_wire::serve(listener, front, shutdown, limits).await;
         });
         Ok(Self { host, address, stop, front, scratch: None })
     }
@@ -214,6 +217,15 @@ impl Server {
             let _ = std::fs::remove_dir_all(scratch);
         }
     }
+}
+
+/// Listens with room for thousands of clients that connect at once: who finds none tries again only after a second.
+fn listen(address: SocketAddr) -> std::io::Result<TcpListener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+    // A server that was just stopped is followed at once.
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(4_096)
 }
 
 /// The URL by which functions and people on this machine reach `address`.
