@@ -29,6 +29,7 @@ macro_rules! replays {
 }
 
 replays! {
+    cloudwatch,
     events_tags,
 }
 

@@ -36,16 +36,16 @@ pub fn encode(operation: &'static OperationSchema, output: &dyn Output) -> Answe
     answer(operation.status, body)
 }
 
-/// Shapes an error: a map with `__type` and `message`.
+/// Shapes an error: a map with `__type`, named as in JSON, and `message` unless that is empty.
 #[must_use]
 pub fn error(failed: &Failed<'_>, error: &ApiError) -> Answer {
     let mut body = vec![writer::MAP_START];
     write_text(&mut body, "__type");
-    let prefix = failed.service.map_or("", |service| service.error_prefix);
-    let separator = if prefix.is_empty() { "" } else { "#" };
-    write_text(&mut body, &format!("{prefix}{separator}{}", error.code));
-    write_text(&mut body, "message");
-    write_text(&mut body, &error.message);
+    write_text(&mut body, &super::json::error_type(failed, error));
+    if !error.message.is_empty() {
+        write_text(&mut body, "message");
+        write_text(&mut body, &error.message);
+    }
     if let Some(detail) = &error.detail {
         let mut members = Vec::new();
         detail.encode(&mut CborWriter::new(&mut members));

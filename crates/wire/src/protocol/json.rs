@@ -79,7 +79,7 @@ pub(super) fn write_message_and_detail(body: &mut Vec<u8>, message_key: &str, er
 }
 
 /// `com.amazonaws.sqs#QueueDoesNotExist`: errors that the service does not declare come from the framework it is built on, whose prefix they have.
-fn error_type(failed: &Failed<'_>, error: &ApiError) -> String {
+pub(super) fn error_type(failed: &Failed<'_>, error: &ApiError) -> String {
     let prefix = failed.service.map_or("com.amazon.coral.service", |service| service.error_prefix);
     let code = &error.code;
     if prefix.is_empty() {
