@@ -14,6 +14,10 @@
 
 pub mod check;
 mod codec;
+#[cfg(any(feature = "events", feature = "schemas"))]
+mod internal;
+#[cfg(feature = "events")]
+pub mod invocation;
 #[cfg(feature = "schemas")]
 pub mod validation;
 

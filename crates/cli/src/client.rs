@@ -37,7 +37,7 @@ impl Client {
     /// A client of the server at `target`.
     pub fn new(target: &Target) -> Self {
         let endpoint = target.endpoint.trim_end_matches('/').to_owned();
-        Self { http: HttpClient::new().with_answer_bytes_max(ANSWER_BYTES_MAX), endpoint }
+        Self { http: HttpClient::new(), endpoint }
     }
 
     /// `GET /_pontoon/{path}`.
@@ -58,7 +58,14 @@ impl Client {
 
     async fn ask(&self, method: &'static str, path: &str, timeout: Duration) -> Result<Value, String> {
         let url = format!("{}/_pontoon/{path}", self.endpoint);
-        let call = HttpCall { method, url, headers: Vec::new(), body: Vec::new().into(), timeout };
+        let call = HttpCall {
+            method,
+            url,
+            headers: Vec::new(),
+            body: Vec::new().into(),
+            timeout,
+            answer_bytes_max: ANSWER_BYTES_MAX,
+        };
         let (status, body) = self.http.send(call).await.answer.map_err(|reason| {
             format!("no Pontoon answers at {} ({reason}); start one with `pontoon serve`, or name it with --endpoint", self.endpoint)
         })?;

@@ -116,6 +116,9 @@ pub struct LogLine {
     pub text: String,
 }
 
+/// How much of an answer is read where only its status decides and its beginning is quoted, bytes.
+pub const QUOTED_ANSWER_BYTES_MAX: usize = 64 * 1024;
+
 /// One HTTP request.
 #[derive(Debug, Clone)]
 pub struct HttpCall {
@@ -129,13 +132,18 @@ pub struct HttpCall {
     pub body: Bytes,
     /// How long it may take in all.
     pub timeout: Duration,
+    /// How much of the answer's body is read, bytes.
+    pub answer_bytes_max: usize,
 }
 
 /// How an HTTP request ended: an answer, or why there is none.
 #[derive(Debug, Clone)]
 pub struct HttpResult {
-    /// Status and at most the first 64 KiB of the body, or the reason in words (`connection refused`, `timed out`).
+    /// Status and the body's first [`HttpCall::answer_bytes_max`] bytes, or the reason in words (`connection refused`, `timed out`). A body that came
+    /// compressed (`gzip`, `deflate`) is there as it was before.
     pub answer: Result<(u16, Bytes), String>,
+    /// Whether that is the whole body: not a longer one's beginning, and not what could be read of one that broke off.
+    pub is_whole: bool,
     /// The `Retry-After` header of the answer, if it has one.
     pub retry_after: Option<String>,
     /// Milliseconds that it took.

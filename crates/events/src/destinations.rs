@@ -14,7 +14,7 @@ use pontoon_core::{
 
 use crate::deliver::Delivery;
 use crate::metrics::{Count, Measure};
-use crate::state::api_destination::{self, ApiDestinationRecord, RetryAfter, Turns};
+use crate::state::api_destination::{self, ApiDestinationRecord, HttpTarget, RetryAfter, Turns};
 use crate::state::connection::{Authorization, ConnectionRecord, ConnectionState, Token};
 use crate::state::target::Destination;
 use crate::{Events, records};
@@ -23,8 +23,46 @@ use crate::{Events, records};
 const UNDER_WAY_MAX: usize = 256;
 /// How much of an answer's body a reason quotes, characters.
 const QUOTED_CHARS_MAX: usize = 200;
-/// Marks the work of token requests; the numbers of deliveries never come so far.
+/// Marks the work of token requests; the numbers of deliveries and invocations never come so far.
 const TOKEN_WORK: u64 = 1 << 63;
+/// Marks the work of invocations.
+const INVOCATION_WORK: u64 = 1 << 62;
+
+/// On whose behalf an API destination is called.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Asker {
+    /// A delivery in the outbox, by its number.
+    Delivery(u64),
+    /// Another service, by the number of its invocation.
+    Invocation(u64),
+}
+
+impl Asker {
+    fn work(self) -> u64 {
+        match self {
+            Self::Delivery(id) => id,
+            Self::Invocation(id) => INVOCATION_WORK | id,
+        }
+    }
+
+    fn of_work(work: u64) -> Self {
+        match work & INVOCATION_WORK {
+            0 => Self::Delivery(work),
+            _ => Self::Invocation(work ^ INVOCATION_WORK),
+        }
+    }
+}
+
+/// When a request is made.
+#[derive(Debug)]
+pub(crate) enum Readiness {
+    /// Now.
+    Now(HttpCall),
+    /// When its turn comes.
+    At(Timestamp),
+    /// When there is a token, or fewer requests are under way; its asker is called again then.
+    Later,
+}
 
 /// A connection.
 #[derive(Debug)]
@@ -34,8 +72,8 @@ pub(crate) struct Connection {
     token: Option<Token>,
     /// The work that asks for a token, if one is being asked for.
     asking: Option<u64>,
-    /// Deliveries that wait for the token.
-    waiting: Vec<u64>,
+    /// Who waits for the token.
+    waiting: Vec<Asker>,
 }
 
 /// An API destination.
@@ -52,10 +90,10 @@ pub(crate) struct Destinations {
     connections: HashMap<Scope, BTreeMap<String, Connection>>,
     destinations: HashMap<Scope, BTreeMap<String, ApiDestination>>,
     under_way: usize,
-    /// Deliveries that wait until fewer requests are under way.
-    waiting: VecDeque<u64>,
-    /// Deliveries whose turn at their destination has come, or comes when they are due.
-    has_turn: HashSet<u64>,
+    /// Who waits until fewer requests are under way.
+    waiting: VecDeque<Asker>,
+    /// Whose turn at their destination has come, or comes when they are due.
+    has_turn: HashSet<Asker>,
     /// Token requests under way, by their number.
     asked: HashMap<u64, (Scope, String)>,
     next_ask: u64,
@@ -119,14 +157,14 @@ impl Destinations {
         destinations.map(|(name, destination)| (name, &destination.record))
     }
 
-    /// Puts a connection, in place of what is there under its name, and writes it. A token of before is forgotten. Gives the deliveries that waited for
+    /// Puts a connection, in place of what is there under its name, and writes it. A token of before is forgotten. Gives those who waited for
     /// one and need none now.
     pub(crate) fn put_connection(
         &mut self,
         step: &mut Step<'_>,
         name: &str,
         record: ConnectionRecord,
-    ) -> Vec<u64> {
+    ) -> Vec<Asker> {
         let scope = step.scope;
         step.put(Space::Config, records::connection_key(scope, name), records::to_json(&record));
         let connections = self.connections.entry(scope).or_default();
@@ -143,7 +181,7 @@ impl Destinations {
         Vec::new()
     }
 
-    pub(crate) fn remove_connection(&mut self, step: &mut Step<'_>, name: &str) -> Vec<u64> {
+    pub(crate) fn remove_connection(&mut self, step: &mut Step<'_>, name: &str) -> Vec<Asker> {
         step.delete(Space::Config, records::connection_key(step.scope, name));
         let removed = self.connections.get_mut(&step.scope).and_then(|connections| connections.remove(name));
         removed.map(|connection| connection.waiting).unwrap_or_default()
@@ -206,7 +244,7 @@ impl Destinations {
         step: &mut Step<'_>,
         work: u64,
         result: &HttpResult,
-    ) -> (Vec<u64>, Option<String>) {
+    ) -> (Vec<Asker>, Option<String>) {
         let none = (Vec::new(), None);
         let Some((scope, name)) = self.asked.remove(&work) else { return none };
         step.scope = scope;
@@ -240,56 +278,30 @@ impl Destinations {
     }
 }
 
-impl Events {
-    /// Makes an attempt of a delivery that is in the outbox and was taken from it, or has it wait for its turn.
-    pub(crate) fn call_destination(&mut self, step: &mut Step<'_>, id: u64, delivery: &Delivery) {
-        step.scope = delivery.scope();
-        match self.prepared(step, id, delivery) {
-            Ok(Some(call)) => {
-                let retries = self.outbox.progress(id).map_or(0, |progress| progress.attempts);
-                let counts: &[Count] = match retries {
-                    0 => &[Count::Attempts],
-                    _ => &[Count::Attempts, Count::RetryAttempts],
-                };
-                self.metrics.count(step.now, &delivery.series(), counts);
-                if retries == 0 {
-                    self.took(step.now, delivery, &[Measure::Start]);
-                }
-                self.destinations.under_way += 1;
-                let work = Work::Http(Box::new(call));
-                step.dispatch(Dispatch { owner: ServiceId::Events, scope: step.scope, token: id, work });
-            }
-            Ok(None) => {}
-            Err(error) => self.attempt_failed(step, id, &error, None),
-        }
-    }
-
-    /// The request of a delivery; `None` if it has to wait, and will be taken up again.
-    fn prepared(
+impl Destinations {
+    /// The request that takes `body` to an API destination, if it can be made now. `until` is when its turn must have come.
+    ///
+    /// # Errors
+    /// If the destination or its connection is not there or not authorized, or the turn comes too late.
+    pub(crate) fn prepare(
         &mut self,
         step: &mut Step<'_>,
-        id: u64,
-        delivery: &Delivery,
-    ) -> Result<Option<HttpCall>, ApiError> {
-        self.may_invoke(step, id, delivery)?;
+        asker: Asker,
+        arn: &str,
+        (target, body): (&HttpTarget, &str),
+        until: Option<Timestamp>,
+    ) -> Result<Readiness, ApiError> {
         let missing = |what: String| ApiError::client("ResourceNotFoundException", what);
-        let is_old = self.outbox.progress(id).is_some_and(|progress| {
-            let age = step.now.since(Timestamp::from_millis(progress.created_millis));
-            age.as_millis() > u128::from(progress.policy.age_max_ms)
-        });
-        if is_old {
-            return Err(ApiError::server("TooOld", "The event became too old while it waited for its turn."));
-        }
-        let all = &mut self.destinations;
-        let found = named(&delivery.target.arn, "api-destination").and_then(|(scope, name, own_id)| {
-            all.destinations.get_mut(&scope)?.get_mut(name).filter(|found| found.record.id == own_id)
+        let found = named(arn, "api-destination").and_then(|(scope, name, own_id)| {
+            let found = self.destinations.get_mut(&scope)?.get_mut(name)?;
+            (found.record.id == own_id).then_some(found)
         });
         let Some(destination) = found else {
-            return Err(missing(format!("{} does not exist.", delivery.target.arn)));
+            return Err(missing(format!("{arn} does not exist.")));
         };
         let arn = &destination.record.connection_arn;
         let found = named(arn, "connection").and_then(|(scope, name, own_id)| {
-            let connection = all.connections.get_mut(&scope)?.get_mut(name)?;
+            let connection = self.connections.get_mut(&scope)?.get_mut(name)?;
             (connection.record.id == own_id).then(|| (scope, name.to_owned(), connection))
         });
         let Some((scope, name, connection)) = found else {
@@ -301,34 +313,112 @@ impl Events {
                 format!("The connection {name} is not authorized."),
             ));
         }
-        if !all.has_turn.remove(&id) {
-            let turn = destination.turns.take(step.now, destination.record.rate);
+        if !self.has_turn.remove(&asker) {
+            let mut turns = destination.turns;
+            let turn = turns.take(step.now, destination.record.rate);
+            if until.is_some_and(|until| turn > until) {
+                let message = "The rate of the API destination is exceeded by too much.";
+                return Err(ApiError::client("ThrottlingException", message).with_status(429));
+            }
+            destination.turns = turns;
             if turn > step.now {
-                all.has_turn.insert(id);
-                self.outbox.postpone(id, turn);
-                return Ok(None);
+                self.has_turn.insert(asker);
+                return Ok(Readiness::At(turn));
             }
         }
         let needs_token = matches!(connection.record.authorization, Some(Authorization::OAuth(_)));
         if needs_token && !connection.token.as_ref().is_some_and(|token| token.is_valid(step.now)) {
-            connection.waiting.push(id);
-            all.has_turn.insert(id);
-            all.ask_for_token(step, scope, &name);
-            return Ok(None);
+            connection.waiting.push(asker);
+            self.has_turn.insert(asker);
+            self.ask_for_token(step, scope, &name);
+            return Ok(Readiness::Later);
         }
-        if all.under_way >= UNDER_WAY_MAX {
-            all.waiting.push_back(id);
-            all.has_turn.insert(id);
-            return Ok(None);
+        if self.under_way >= UNDER_WAY_MAX {
+            self.waiting.push_back(asker);
+            self.has_turn.insert(asker);
+            return Ok(Readiness::Later);
         }
         let record = &connection.record;
-        Ok(Some(api_destination::request(
+        Ok(Readiness::Now(api_destination::request(
             &destination.record,
             (record.authorization.as_ref(), connection.token.as_ref()),
             record.invocation.as_ref(),
-            delivery.target.http.as_ref(),
-            (&delivery.event, delivery.input()),
+            target,
+            body,
         )))
+    }
+
+    /// Has a request made, in the step's scope.
+    pub(crate) fn send(&mut self, step: &mut Step<'_>, asker: Asker, call: HttpCall) {
+        self.under_way += 1;
+        let work = Work::Http(Box::new(call));
+        step.dispatch(Dispatch { owner: ServiceId::Events, scope: step.scope, token: asker.work(), work });
+    }
+
+    /// Whoever waits longest until fewer requests are under way, if they are fewer now.
+    fn next_waiting(&mut self) -> Option<Asker> {
+        if self.under_way >= UNDER_WAY_MAX {
+            return None;
+        }
+        self.waiting.pop_front()
+    }
+
+    /// Someone does not ask any more.
+    pub(crate) fn forget(&mut self, asker: Asker) {
+        self.has_turn.remove(&asker);
+    }
+
+    /// The token of an API destination's connection is not accepted any more.
+    pub(crate) fn forget_token(&mut self, arn: &str) {
+        let Some((scope, name, _)) = named(arn, "api-destination") else { return };
+        let Some(destination) = self.destinations.get(&scope).and_then(|of| of.get(name)) else { return };
+        let Some((scope, name, _)) = named(&destination.record.connection_arn, "connection") else { return };
+        if let Some(connection) = self.connections.get_mut(&scope).and_then(|of| of.get_mut(name)) {
+            connection.token = None;
+        }
+    }
+}
+
+impl Events {
+    /// Makes an attempt of a delivery that is in the outbox and was taken from it, or has it wait for its turn.
+    pub(crate) fn call_destination(&mut self, step: &mut Step<'_>, id: u64, delivery: &Delivery) {
+        step.scope = delivery.scope();
+        match self.prepared(step, id, delivery) {
+            Ok(Readiness::Now(call)) => {
+                let retries = self.outbox.progress(id).map_or(0, |progress| progress.attempts);
+                let counts: &[Count] = match retries {
+                    0 => &[Count::Attempts],
+                    _ => &[Count::Attempts, Count::RetryAttempts],
+                };
+                self.metrics.count(step.now, &delivery.series(), counts);
+                if retries == 0 {
+                    self.took(step.now, delivery, &[Measure::Start]);
+                }
+                self.destinations.send(step, Asker::Delivery(id), call);
+            }
+            Ok(Readiness::At(turn)) => self.outbox.postpone(id, turn),
+            Ok(Readiness::Later) => {}
+            Err(error) => self.attempt_failed(step, id, &error, None),
+        }
+    }
+
+    fn prepared(
+        &mut self,
+        step: &mut Step<'_>,
+        id: u64,
+        delivery: &Delivery,
+    ) -> Result<Readiness, ApiError> {
+        self.may_invoke(step, id, delivery)?;
+        let is_old = self.outbox.progress(id).is_some_and(|progress| {
+            let age = step.now.since(Timestamp::from_millis(progress.created_millis));
+            age.as_millis() > u128::from(progress.policy.age_max_ms)
+        });
+        if is_old {
+            return Err(ApiError::server("TooOld", "The event became too old while it waited for its turn."));
+        }
+        let target = delivery.target.http.as_ref().map(|target| target.of_event(&delivery.event));
+        let content = (&target.unwrap_or_default(), delivery.input());
+        self.destinations.prepare(step, Asker::Delivery(id), &delivery.target.arn, content, None)
     }
 
     /// Checks that the target's role may invoke the API destination.
@@ -351,7 +441,7 @@ impl Events {
         Ok(())
     }
 
-    /// A request ended: that of a delivery, or one for a token.
+    /// A request ended: that of a delivery or an invocation, or one for a token.
     pub(crate) fn http_ended(&mut self, step: &mut Step<'_>, work: u64, result: &HttpResult) {
         if work & TOKEN_WORK != 0 {
             let (waiting, fault) = self.destinations.token_answered(step, work, result);
@@ -359,31 +449,39 @@ impl Events {
             return;
         }
         self.destinations.under_way = self.destinations.under_way.saturating_sub(1);
-        self.destination_answered(step, work, result);
-        while self.destinations.under_way < UNDER_WAY_MAX
-            && let Some(id) = self.destinations.waiting.pop_front()
-        {
-            self.call_again(step, id);
+        match Asker::of_work(work) {
+            Asker::Delivery(id) => self.destination_answered(step, id, result),
+            Asker::Invocation(id) => self.invocation_answered(step, id, result),
+        }
+        while let Some(asker) = self.destinations.next_waiting() {
+            self.call_again(step, asker);
         }
     }
 
-    /// Takes up the deliveries that waited for a token.
-    pub(crate) fn token_came(&mut self, step: &mut Step<'_>, waiting: Vec<u64>, fault: Option<String>) {
-        for id in waiting {
-            match &fault {
-                None => self.call_again(step, id),
-                Some(fault) => {
-                    self.destinations.has_turn.remove(&id);
-                    let error = ApiError::server("ConnectionFailure", format!("No token: {fault}."));
-                    self.attempt_failed(step, id, &error, None);
-                }
+    /// Takes up those who waited for a token.
+    pub(crate) fn token_came(&mut self, step: &mut Step<'_>, waiting: Vec<Asker>, fault: Option<String>) {
+        for asker in waiting {
+            let Some(fault) = &fault else {
+                self.call_again(step, asker);
+                continue;
+            };
+            self.destinations.forget(asker);
+            let error = ApiError::server("ConnectionFailure", format!("No token: {fault}."));
+            match asker {
+                Asker::Delivery(id) => self.attempt_failed(step, id, &error, None),
+                Asker::Invocation(id) => self.end_invocation(step, id, Err(error)),
             }
         }
     }
 
-    fn call_again(&mut self, step: &mut Step<'_>, id: u64) {
-        if let Some(delivery) = self.outbox.content(step, id) {
-            self.call_destination(step, id, &delivery);
+    fn call_again(&mut self, step: &mut Step<'_>, asker: Asker) {
+        match asker {
+            Asker::Delivery(id) => {
+                if let Some(delivery) = self.outbox.content(step, id) {
+                    self.call_destination(step, id, &delivery);
+                }
+            }
+            Asker::Invocation(id) => self.invoke_now(step, id),
         }
     }
 
@@ -413,26 +511,15 @@ impl Events {
             return;
         };
         if matches!(result.answer, Ok((401 | 407, _))) {
-            self.forget_token(&delivery);
+            self.destinations.forget_token(&delivery.target.arn);
         }
         let retry_after = result.retry_after.as_deref().and_then(|text| RetryAfter::parse(text, step.now));
         self.attempt_failed(step, id, &error, retry_after);
     }
-
-    /// The token that a delivery was made with is not accepted any more.
-    fn forget_token(&mut self, delivery: &Delivery) {
-        let Ok(Destination::Api(scope, name, _)) = Destination::of(&delivery.target.arn) else { return };
-        let all = &mut self.destinations;
-        let Some(destination) = all.destinations.get(&scope).and_then(|of| of.get(&name)) else { return };
-        let Some((scope, name, _)) = named(&destination.record.connection_arn, "connection") else { return };
-        if let Some(connection) = all.connections.get_mut(&scope).and_then(|of| of.get_mut(name)) {
-            connection.token = None;
-        }
-    }
 }
 
 /// Why a request did not bring its event. Which statuses are tried again is in the user guide, "API destination error codes".
-fn failure_of(result: &HttpResult) -> Option<ApiError> {
+pub(crate) fn failure_of(result: &HttpResult) -> Option<ApiError> {
     let prefix = "Unable to invoke ApiDestination endpoint:";
     match &result.answer {
         Ok((200..=299, _)) => None,

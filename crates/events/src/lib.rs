@@ -3,7 +3,7 @@
 //! What it is: events are matched against all rules of their bus at once ([`pontoon_pattern::RuleSet`]) and delivered to queues, topics, functions, buses
 //! and log groups by the operations that the public API calls, with retries, dead letters and the reasons. Scheduled rules fire by the engine's clock.
 //! Archives keep events in the store, and replays give them to their bus again.
-//! API destinations are called over HTTP, with what their connections authorize them with.
+//! API destinations are called over HTTP, with what their connections authorize them with, for rules and for pipes.
 //! What it is not: partner sources, global endpoints and encryption with own keys are refused.
 //!
 //! Invariant: an event that is acknowledged is at its targets, waits in the outbox, is in a dead-letter queue, or its loss is in its trace.
@@ -16,6 +16,7 @@ mod deliver;
 mod destinations;
 mod error;
 mod explain;
+mod invocations;
 mod metrics;
 mod ops;
 mod publish;
@@ -35,6 +36,7 @@ use pontoon_core::{Access, Arn, HashMap, Outbox, Scope, ServiceId, Space, Step, 
 use crate::archives::Archives;
 use crate::deliver::Delivery;
 use crate::destinations::Destinations;
+use crate::invocations::Invocations;
 use crate::metrics::Metrics;
 use crate::records::BusRecord;
 use crate::replays::Replays;
@@ -61,6 +63,7 @@ pub struct Events {
     archives: Archives,
     replays: Replays,
     destinations: Destinations,
+    invocations: Invocations,
     /// Ids of the requests under way whose events have been validated.
     passing: BTreeSet<Arc<str>>,
 }
@@ -79,6 +82,7 @@ impl Events {
             archives: Archives::default(),
             replays: Replays::default(),
             destinations: Destinations::default(),
+            invocations: Invocations::default(),
             passing: BTreeSet::new(),
         }
     }

@@ -4,6 +4,7 @@ use std::any::Any;
 use std::sync::Arc;
 
 use pontoon_api::events;
+use pontoon_api::invocation::InvokeApiDestinationInput;
 use pontoon_core::shape::Violations;
 use pontoon_core::{
     ApiError, Inspect, LoadError, OperationSchema, Outbox, Output, Reply, Request, Scope, Service, ServiceId,
@@ -64,7 +65,14 @@ impl Service for Events {
         step: &mut Step<'_>,
         request: Box<dyn Request>,
     ) -> Result<Reply<Box<dyn Output>>, ApiError> {
-        events::call(self, step, request.try_into()?)
+        let request = request.into_any();
+        match request.downcast::<InvokeApiDestinationInput>() {
+            Ok(input) => self.invoke_api_destination(step, *input).map(Reply::erase),
+            Err(request) => match request.downcast::<events::Request>() {
+                Ok(request) => events::call(self, step, *request),
+                Err(_) => unreachable!("the engine gives a service the requests of its own APIs"),
+            },
+        }
     }
 
     fn invalid(&self, operation: &'static OperationSchema, violations: &Violations) -> Option<ApiError> {
@@ -79,6 +87,7 @@ impl Service for Events {
             self.metrics.due(),
             self.replays.next_due(),
             self.archives.next_due(),
+            self.invocations.next_due(),
         ];
         all.into_iter().flatten().min()
     }
@@ -97,6 +106,8 @@ impl Service for Events {
             self.replay_due(step);
         } else if self.archives.next_due() == next {
             self.archives.run_due(step);
+        } else if self.invocations.next_due() == next {
+            self.invoke_due(step);
         } else if let Some((at, scope, name)) = self.schedules.pop_first() {
             self.fire(step, at, scope, &name);
         }

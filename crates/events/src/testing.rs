@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
+use pontoon_api::invocation::InvokeApiDestinationInput;
 use pontoon_api::{events, lambda, logs, sns, sqs};
 use pontoon_core::policy::{Document, IdentityPolicies};
 use pontoon_core::step::{Effects, Ground, Settings};
@@ -44,6 +45,8 @@ pub struct Bench {
     pub failures: Failures,
     /// Requests that left EventBridge and have no answer yet.
     pub work: Vec<(Scope, u64, HttpCall)>,
+    /// Answers to calls that were parked.
+    pub unparked: Vec<Settled>,
     /// How many commands were applied, each as one batch.
     pub commands: usize,
     ids: Ids,
@@ -83,6 +86,7 @@ impl Bench {
             metrics: Vec::new(),
             failures: Box::new(|_| None),
             work: Vec::new(),
+            unparked: Vec::new(),
             commands: 0,
             ids: Ids::from_seed(1),
             next_park: 0,
@@ -110,7 +114,7 @@ impl Bench {
     ) -> HttpCall {
         let (scope, token, call) = self.work.remove(0);
         let retry_after = retry_after.map(str::to_owned);
-        let outcome = WorkOutcome::Http(Box::new(HttpResult { answer, retry_after, duration_ms: 1.0 }));
+        let outcome = WorkOutcome::Http(Box::new(HttpResult { answer, is_whole: true, retry_after, duration_ms: 1.0 }));
         let caller = self.caller.clone();
         self.command(scope, &caller, |events, step| events.worked(step, token, outcome));
         call
@@ -133,6 +137,16 @@ impl Bench {
         match answer.unwrap()? {
             Reply::Ready(output) => Ok(output),
             Reply::Parked(_) | Reply::Read(_) => panic!("every operation answers at once"),
+        }
+    }
+
+    /// Has an API destination invoked, as another service does; its answer is among [`Bench::unparked`] once it is there.
+    pub fn invoke(&mut self, caller: &Caller, input: InvokeApiDestinationInput) -> Result<(), ApiError> {
+        let mut answer = None;
+        self.command(scope(), caller, |events, step| answer = Some(events.call(step, Box::new(input))));
+        match answer.unwrap()? {
+            Reply::Parked(_) => Ok(()),
+            Reply::Ready(_) | Reply::Read(_) => panic!("an invocation answers later"),
         }
     }
 
@@ -180,6 +194,7 @@ impl Bench {
             Work::Http(call) => (dispatch.scope, dispatch.token, *call),
             Work::Function(_) => panic!("EventBridge invokes functions by hops"),
         }));
+        self.unparked.extend(effects.unparked.into_iter().map(|(_, outcome)| outcome));
         self.metrics.extend(effects.metrics);
         self.notes.extend(effects.notes.into_iter().map(|note| note.record));
     }

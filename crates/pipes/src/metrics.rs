@@ -1,8 +1,7 @@
 //! What Pipes tells CloudWatch, by the minute, of each pipe.
 //!
-//! <https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-pipes-monitoring.html>. What counts failures is told as zero too. `ExecutionThrottled` and
-//! `ExecutionTimeout` are never published: nothing throttles pipes here, and functions have timeouts of their own. What the running minute has counted is
-//! lost in a crash: metrics are observations, not acknowledged writes.
+//! <https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-pipes-monitoring.html>. What counts failures is told as zero too. Executions that were
+//! throttled or timed out have failed as well. What the running minute has counted is lost in a crash: metrics are observations, not acknowledged writes.
 
 use pontoon_core::{Timestamp, Unit};
 
@@ -23,6 +22,10 @@ pub enum Metric {
     ExecutionFailed,
     /// Whether a part of an execution failed.
     ExecutionPartiallyFailed,
+    /// Whether an execution failed because a stage takes no more for now.
+    ExecutionThrottled,
+    /// Whether an execution failed because a stage did not answer in time.
+    ExecutionTimeout,
     /// How long the enrichment took.
     EnrichmentStageDuration,
     /// Whether the enrichment failed.
@@ -46,6 +49,8 @@ impl Metric {
             Self::Duration => ("Duration", Unit::Milliseconds),
             Self::ExecutionFailed => ("ExecutionFailed", Unit::None),
             Self::ExecutionPartiallyFailed => ("ExecutionPartiallyFailed", Unit::None),
+            Self::ExecutionThrottled => ("ExecutionThrottled", Unit::None),
+            Self::ExecutionTimeout => ("ExecutionTimeout", Unit::None),
             Self::EnrichmentStageDuration => ("EnrichmentStageDuration", Unit::Milliseconds),
             Self::EnrichmentStageFailed => ("EnrichmentStageFailed", Unit::None),
             Self::TargetStageDuration => ("TargetStageDuration", Unit::Milliseconds),

@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
+use pontoon_api::invocation::InvokeApiDestinationInput;
 use pontoon_api::{events, lambda, logs, pipes, sns, sqs};
 use pontoon_core::policy::{Document, IdentityPolicies, ServiceRole, ServiceRoles};
 use pontoon_core::step::{Effects, Ground, Settings};
@@ -215,6 +216,15 @@ fn contents_of(request: &dyn std::any::Any) -> Vec<String> {
             }
             _ => Vec::new(),
         };
+    }
+    if let Some(InvokeApiDestinationInput { arn, parameters, body }) = request.downcast_ref() {
+        let path = parameters.path_parameter_values.iter().flatten().map(String::as_str);
+        let pair = |(name, value): (&String, &String)| format!("{name}={value}");
+        let headers: Vec<String> = parameters.header_parameters.iter().flatten().map(pair).collect();
+        let query: Vec<String> = parameters.query_string_parameters.iter().flatten().map(pair).collect();
+        let name = arn.rsplit('/').nth(1).unwrap_or_default();
+        let path = path.collect::<Vec<_>>().join("/");
+        return vec![format!("{name}/{path}?{} {} {body}", query.join("&"), headers.join(","))];
     }
     if let Some(lambda::Request::Invoke(input)) = request.downcast_ref() {
         return vec![format!(

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use pontoon_api::invocation::InvokeApiDestinationOutput;
 use pontoon_api::pipes::*;
 use pontoon_api::{events, lambda, sqs};
 use pontoon_core::{ApiError, PolicyMode, Principal};
@@ -11,6 +12,7 @@ use crate::testing::{Bench, ROLE};
 const SOURCE: &str = "arn:aws:sqs:us-east-1:000000000000:source";
 const QUEUE: &str = "arn:aws:sqs:us-east-1:000000000000:q";
 const FUNCTION: &str = "arn:aws:lambda:us-east-1:000000000000:function:f";
+const API: &str = "arn:aws:events:us-east-1:000000000000:api-destination/d/1";
 
 fn pipe(target: &str, parameters: PipeTargetParameters) -> CreatePipeInput {
     CreatePipeInput {
@@ -209,6 +211,124 @@ fn an_enrichment_replaces_the_events() {
     assert_eq!(bench.metric("EnrichmentStageFailed"), 1.0);
     assert_eq!(bench.metric("TargetStageSkipped"), 5.0);
     assert_eq!(bench.metric("ExecutionFailed"), 2.0);
+}
+
+fn strings(pairs: &[(&str, &str)]) -> Option<std::collections::BTreeMap<String, String>> {
+    Some(pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect())
+}
+
+fn answers(body: &str) -> InvokeApiDestinationOutput {
+    InvokeApiDestinationOutput { status: 200, body: body.to_owned().into() }
+}
+
+#[test]
+fn an_api_destination_gets_one_event_at_a_time() {
+    let parameters = PipeTargetParameters {
+        http_parameters: Some(PipeTargetHttpParameters {
+            path_parameter_values: Some(vec!["$.body.id".into(), "x".into(), "$.nothing".into()]),
+            header_parameters: strings(&[("X-Id", "$.body.id")]),
+            query_string_parameters: strings(&[("n", "$.body.n"), ("price", "$5.00")]),
+        }),
+        ..with_template(r#"{"id": <$.messageId>}"#)
+    };
+    let mut bench = Bench::with(pipe(API, parameters.clone()));
+    let shown = bench.describe().unwrap();
+    assert_eq!(shown.target_parameters, Some(parameters));
+    assert_eq!(shown.source_parameters.unwrap().sqs_queue_parameters.unwrap().batch_size, Some(1));
+    bench.answers = Box::new(|_| Some(Ok(Box::new(answers("ignored")))));
+    bench.deliver(&[r#"{"id": "a", "n": 1}"#]);
+    bench.deliver(&["text"]);
+    // Headers are no paths, as documented.
+    assert_eq!(
+        bench.told(),
+        [
+            r#"InvokeApiDestination d/a/x/?n=1&price=$5.00 X-Id=$.body.id {"id": "m1"}"#,
+            "DeleteMessageBatch h1",
+            r#"InvokeApiDestination d//x/?n=&price=$5.00 X-Id=$.body.id {"id": "m2"}"#,
+            "DeleteMessageBatch h2",
+        ]
+    );
+    bench.restart();
+    bench.deliver(&[r#"{"id": "b", "n": 2}"#]);
+    assert!(bench.told()[0].starts_with("InvokeApiDestination d/b/x/?n=2"));
+}
+
+#[test]
+fn what_an_api_destination_fails_stays_in_the_queue() {
+    for (error, throttled, timed_out) in [
+        (ApiError::server("ErrorFromTarget", "status 500"), 0.0, 0.0),
+        (ApiError::client("ThrottlingException", "status 429").with_status(429), 1.0, 0.0),
+        (ApiError::server("Timeout", "no answer within 5 s"), 0.0, 1.0),
+        (ApiError::client("AccessDeniedException", "no").with_status(403), 0.0, 0.0),
+    ] {
+        for is_target in [true, false] {
+            let input = pipe(if is_target { API } else { QUEUE }, with_template("1"));
+            let enrichment = (!is_target).then(|| API.to_owned());
+            let mut bench = Bench::with(CreatePipeInput { enrichment, ..input });
+            let answer = error.clone();
+            bench.answers = Box::new(move |_| Some(Err(answer.clone())));
+            bench.deliver(&["a"]);
+            assert_eq!(bench.told().len(), 1, "{error}");
+            bench.advance(Duration::from_secs(120));
+            let stage = if is_target { "TargetStageFailed" } else { "EnrichmentStageFailed" };
+            for (name, expected) in [
+                (stage, 1.0),
+                ("ExecutionFailed", 1.0),
+                ("ExecutionThrottled", throttled),
+                ("ExecutionTimeout", timed_out),
+            ] {
+                assert_eq!(bench.metric(name), expected, "{name}: {error}");
+            }
+        }
+    }
+}
+
+#[test]
+fn the_answer_of_an_api_destination_enriches() {
+    let parameters = PipeEnrichmentParameters {
+        input_template: None,
+        http_parameters: Some(PipeEnrichmentHttpParameters {
+            query_string_parameters: strings(&[("id", "$.messageId")]),
+            ..Default::default()
+        }),
+    };
+    let input = CreatePipeInput {
+        enrichment: Some(API.into()),
+        enrichment_parameters: Some(parameters.clone()),
+        ..pipe(QUEUE, with_template("<$.x>"))
+    };
+    let mut bench = Bench::with(input);
+    assert_eq!(bench.describe().unwrap().enrichment_parameters, Some(parameters));
+    for (answered, sent) in [
+        (r#"{"x":1}"#, Some("1")),
+        (r#"[{"x":1},{"x":2}]"#, Some("1 | 2")),
+        ("plain text", Some("")),
+        ("[{}]", Some("")),
+        ("", None),
+        ("{}", None),
+        ("[]", None),
+        (r#""""#, None),
+        ("null", None),
+    ] {
+        bench.answers = Box::new(move |hop| {
+            let answer = || Ok(Box::new(answers(answered)) as Box<dyn pontoon_core::Output>);
+            (hop.what == "InvokeApiDestination").then(answer)
+        });
+        bench.deliver(&["a"]);
+        let told = bench.told();
+        let id = told[0].strip_prefix("InvokeApiDestination d/?id=m").unwrap();
+        // The event itself, not a list of one.
+        assert!(id.split_once("  {\"attributes\":").is_some(), "{id}");
+        let sends = told.iter().find_map(|told| told.strip_prefix("SendMessageBatch")).map(str::trim_start);
+        assert_eq!(sends, sent, "{answered}");
+        assert!(told.last().unwrap().starts_with("DeleteMessageBatch"), "{answered}");
+    }
+    // A target that takes one event at a time takes no list of two.
+    let to_api = CreatePipeInput { enrichment: Some(FUNCTION.into()), ..pipe(API, with_template("<$.x>")) };
+    let mut bench = Bench::with(to_api);
+    bench.answers = Box::new(|_| Some(Ok(Box::new(returns(r#"[{"x":1},{"x":2}]"#)))));
+    bench.deliver(&["a"]);
+    assert_eq!(bench.told().len(), 1, "only the function was called");
 }
 
 #[test]
@@ -423,8 +543,31 @@ fn what_is_no_pipe_is_refused() {
             unsupported("pipes to the service states"),
         ),
         (
-            to("arn:aws:events:us-east-1:000000000000:api-destination/d/1"),
-            unsupported("API destinations in pipes"),
+            CreatePipeInput { source_parameters: Some(batches(2, 0)), ..to(API) },
+            invalid("BatchSize 2 is more than the 1 that the target takes."),
+        ),
+        (
+            CreatePipeInput {
+                enrichment: Some(API.into()),
+                source_parameters: Some(batches(2, 0)),
+                ..to(QUEUE)
+            },
+            invalid("BatchSize 2 is more than the 1 that the enrichment takes."),
+        ),
+        (
+            CreatePipeInput {
+                enrichment: Some(FUNCTION.into()),
+                enrichment_parameters: Some(PipeEnrichmentParameters {
+                    http_parameters: Some(PipeEnrichmentHttpParameters::default()),
+                    ..Default::default()
+                }),
+                ..to(QUEUE)
+            },
+            invalid(&format!("HttpParameters do not go with the enrichment {FUNCTION}.")),
+        ),
+        (
+            pipe(QUEUE, PipeTargetParameters { http_parameters: Some(Default::default()), ..Default::default() }),
+            invalid(&format!("HttpParameters do not go with the target {QUEUE}.")),
         ),
         (
             CreatePipeInput {

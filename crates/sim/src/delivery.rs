@@ -269,7 +269,7 @@ impl DeliveryRun {
             let (from, until) = (Duration::from_millis(wait / 2), Duration::from_millis(wait));
             Delivery::Waiting { failed: failed + 1, window: Some((now.after(from), now.after(until))) }
         };
-        let result = HttpResult { answer, retry_after: None, duration_ms: 1.0 };
+        let result = HttpResult { answer, is_whole: true, retry_after: None, duration_ms: 1.0 };
         self.world.end_work(at, WorkOutcome::Http(Box::new(result)))
     }
 

@@ -10,7 +10,7 @@ use std::time::Duration;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use pontoon_api::{lambda, sqs};
-use pontoon_core::work::{HttpCall, HttpResult};
+use pontoon_core::work::{HttpCall, HttpResult, QUOTED_ANSWER_BYTES_MAX};
 use pontoon_core::{
     ApiError, Arn, Dispatch, Hop, Request, RetryPolicy, Scope, ServiceId, Step, Ticket, Timestamp, TraceIds,
     TraceNote, TraceOutcome, TraceRecord, Verdict, Work,
@@ -403,6 +403,7 @@ fn http_call(delivery: &Delivery, content_type: &str) -> HttpCall {
         headers: headers.into_iter().map(|(name, value)| (name.to_owned(), value)).collect(),
         body: delivery.body().into(),
         timeout: HTTP_TIMEOUT,
+        answer_bytes_max: QUOTED_ANSWER_BYTES_MAX,
     }
 }
 

@@ -162,6 +162,7 @@ impl Bench {
     pub fn worked(&mut self, scope: Scope, token: u64, status: Result<u16, String>) {
         let result = HttpResult {
             answer: status.map(|status| (status, "answer".into())),
+            is_whole: true,
             retry_after: None,
             duration_ms: 1.0,
         };

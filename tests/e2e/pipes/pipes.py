@@ -1,4 +1,4 @@
-"""Pipes through boto3: from a queue through filters and a function to queues, a bus and a function, with partial failures.
+"""Pipes through boto3: from a queue through filters, a function and a web server to queues, a bus, a function and a web server, with partial failures.
 
 Usage: pipes.py ENDPOINT
 
@@ -8,8 +8,10 @@ Runs on a virtual clock, which it freezes. Every wait is bounded.
 import io
 import json
 import sys
+import threading
 import urllib.request
 import zipfile
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import boto3
 from botocore.config import Config
@@ -125,7 +127,7 @@ def set_up():
     iam.put_role_policy(RoleName="pipes", PolicyName="all", PolicyDocument=json.dumps(may))
     for queue in ("q", "of-bus", "dead"):
         sqs.create_queue(QueueName=queue)
-    for queue in ("in1", "in2", "in3", "in4"):
+    for queue in ("in1", "in2", "in3", "in4", "in5", "in6"):
         redrive = json.dumps({"deadLetterTargetArn": arn("sqs", "dead"), "maxReceiveCount": 2})
         sqs.create_queue(QueueName=queue, Attributes={"VisibilityTimeout": "30", "RedrivePolicy": redrive})
 
@@ -212,6 +214,83 @@ def functions():
     check("and nowhere else", left("in4") == 0)
 
 
+class Web(BaseHTTPRequestHandler):
+    """A web server that keeps what it is asked, and answers by its path."""
+
+    asked = []
+
+    def do_POST(self):
+        body = self.rfile.read(int(self.headers["Content-Length"])).decode()
+        Web.asked.append((self.path, self.headers.get("X-Key"), body))
+        status, answer = 200, ""
+        if self.path.startswith("/enrich/"):
+            answer = json.dumps({"customer": "ada", "order": json.loads(body)["order"]})
+        elif "bad" in body:
+            status, answer = 400, "bad"
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(answer)))
+        self.end_headers()
+        self.wfile.write(answer.encode())
+
+    def log_message(self, *_):
+        pass
+
+
+def api_destinations():
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Web)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    key = {"ApiKeyAuthParameters": {"ApiKeyName": "X-Key", "ApiKeyValue": "secret"}}
+    connection = events.create_connection(Name="c", AuthorizationType="API_KEY", AuthParameters=key)["ConnectionArn"]
+
+    def destination(name, path):
+        made = events.create_api_destination(
+            Name=name,
+            ConnectionArn=connection,
+            HttpMethod="POST",
+            InvocationEndpoint=f"http://127.0.0.1:{server.server_port}/{path}",
+        )
+        return made["ApiDestinationArn"]
+
+    enrich, target = destination("enrich", "enrich/*"), destination("target", "target")
+    create(
+        "asks-the-web",
+        "in5",
+        arn("sqs", "q"),
+        Enrichment=enrich,
+        EnrichmentParameters={
+            "InputTemplate": '{"order": <$.body.order>}',
+            "HttpParameters": {"PathParameterValues": ["$.body.customer"], "QueryStringParameters": {"v": "1"}},
+        },
+        TargetParameters={"InputTemplate": '{"n": <$.order>, "for": <$.customer>}'},
+    )
+    send("in5", {"order": 7, "customer": "a/b"})
+    advance(1)
+    check("a web server is asked", Web.asked == [("/enrich/a%2Fb?v=1", "secret", '{"order": 7}')])
+    check("and its answer enriches", received("q") == ['{"n": 7, "for": "ada"}'])
+
+    Web.asked.clear()
+    create("to-the-web", "in6", target, TargetParameters={"InputTemplate": "<$.body>"})
+    send("in6", "good", "bad")
+    advance(1)
+    check("a web server gets each message", sorted(body for _, _, body in Web.asked) == ["bad", "good"])
+    check("what it refuses stays", left("in6") == 1)
+    advance(120)
+    check("and is tried as often as its queue says", [body for _, _, body in Web.asked].count("bad") == 2)
+    check("before it goes to the dead-letter queue", (received("dead"), left("in6")) == (["bad"], 0))
+
+    may_not = {"Version": "2012-10-17", "Statement": [{"Effect": "Deny", "Action": "events:*", "Resource": target}]}
+    iam.put_role_policy(RoleName="pipes", PolicyName="no-web", PolicyDocument=json.dumps(may_not))
+    Web.asked.clear()
+    send("in6", "good")
+    advance(120)
+    check("a role that may not call it does not", (Web.asked, received("dead")) == ([], ["good"]))
+    iam.delete_role_policy(RoleName="pipes", PolicyName="no-web")
+    for name in ("asks-the-web", "to-the-web"):
+        pipes.delete_pipe(Name=name)
+    advance(1)
+    server.shutdown()
+
+
 def states():
     pipes.stop_pipe(Name="filtered")
     advance(1)
@@ -292,6 +371,7 @@ set_up()
 filters_and_templates()
 buses()
 functions()
+api_destinations()
 states()
 stacks()
 print("DONE")

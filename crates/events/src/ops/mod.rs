@@ -22,7 +22,7 @@ use crate::{Error, Events};
 type Answer<T> = Result<Reply<T>, Error>;
 
 /// Checks the caller's right to an action on what has no policy of its own.
-fn authorize(step: &mut Step<'_>, action: &'static str, resource: &str) -> Result<(), Error> {
+pub(crate) fn authorize(step: &mut Step<'_>, action: &'static str, resource: &str) -> Result<(), Error> {
     let access = Access { action, resource, policy: None, context: &[] };
     step.authorize(&access).map_err(|denial| Error::AccessDenied(denial.message))
 }

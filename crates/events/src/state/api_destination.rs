@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use pontoon_core::Timestamp;
-use pontoon_core::work::HttpCall;
+use pontoon_core::work::{HttpCall, QUOTED_ANSWER_BYTES_MAX};
 use serde::{Deserialize, Serialize};
 
 use super::connection::{Authorization, OAuth, Parameter, Parameters, Token};
@@ -53,6 +53,21 @@ pub struct HttpTarget {
     pub query: BTreeMap<String, String>,
 }
 
+impl HttpTarget {
+    /// The same with what its JSON paths lead to in an event.
+    #[must_use]
+    pub fn of_event(&self, event: &str) -> Self {
+        let values = |values: &BTreeMap<String, String>| {
+            values.iter().map(|(name, value)| (name.clone(), value_of(value, event))).collect()
+        };
+        Self {
+            path: self.path.iter().map(|value| value_of(value, event)).collect(),
+            headers: values(&self.headers),
+            query: values(&self.query),
+        }
+    }
+}
+
 /// Turns at a destination that takes so many requests a second: a second's turns at once, further ones in later seconds.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Turns {
@@ -75,22 +90,22 @@ impl Turns {
     }
 }
 
-/// The request that brings `input` to a destination. `event` is what it was made of.
+/// The request that brings `body` to a destination. What `target` adds goes out as it is; see [`HttpTarget::of_event`].
 #[must_use]
 pub fn request(
     destination: &ApiDestinationRecord,
     (authorization, token): (Option<&Authorization>, Option<&Token>),
     invocation: Option<&Parameters>,
-    target: Option<&HttpTarget>,
-    (event, input): (&str, &str),
+    target: &HttpTarget,
+    body: &str,
 ) -> HttpCall {
-    let none = (HttpTarget::default(), Parameters::default());
-    let (target, invocation) = (target.unwrap_or(&none.0), invocation.unwrap_or(&none.1));
-    let mut query = of_event(&target.query, event);
+    let none = Parameters::default();
+    let invocation = invocation.unwrap_or(&none);
+    let mut query: Vec<(String, String)> = target.query.clone().into_iter().collect();
     put_all(&mut query, invocation.query.as_deref());
     let mut headers = vec![("Content-Type".to_owned(), "application/json; charset=utf-8".to_owned())];
-    for (name, value) in of_event(&target.headers, event) {
-        put_header(&mut headers, &name, value);
+    for (name, value) in &target.headers {
+        put_header(&mut headers, name, value.clone());
     }
     for parameter in invocation.headers.iter().flatten() {
         put_header(&mut headers, &parameter.key, parameter.value.clone());
@@ -100,14 +115,14 @@ pub fn request(
     }
     headers.retain(|(name, _)| !OWN_HEADERS.contains(&name.to_ascii_lowercase().as_str()));
     headers.extend(own_headers());
-    let path = target.path.iter().map(|value| value_of(value, event));
-    let body = json::with_fields(input, pairs(invocation.body.as_deref()));
+    let body = json::with_fields(body, pairs(invocation.body.as_deref()));
     HttpCall {
         method: method(&destination.method),
-        url: with_query(&filled(&destination.endpoint, path), &query),
+        url: with_query(&filled(&destination.endpoint, target.path.iter()), &query),
         headers,
         body: body.into(),
         timeout: TIMEOUT,
+        answer_bytes_max: QUOTED_ANSWER_BYTES_MAX,
     }
 }
 
@@ -142,6 +157,7 @@ pub fn token_request(oauth: &OAuth) -> HttpCall {
         headers,
         body: body.into(),
         timeout: TIMEOUT,
+        answer_bytes_max: QUOTED_ANSWER_BYTES_MAX,
     }
 }
 
@@ -184,10 +200,6 @@ fn put_header(headers: &mut Vec<(String, String)>, name: &str, value: String) {
     headers.push((name.to_owned(), value));
 }
 
-fn of_event(values: &BTreeMap<String, String>, event: &str) -> Vec<(String, String)> {
-    values.iter().map(|(name, value)| (name.clone(), value_of(value, event))).collect()
-}
-
 /// A parameter's value: what it leads to if it is a JSON path as a whole (user guide, "Target parameters"), else itself.
 fn value_of(value: &str, event: &str) -> String {
     let Some(path) = value.starts_with("$.").then(|| JsonPath::parse(value).ok()).flatten() else {
@@ -198,7 +210,7 @@ fn value_of(value: &str, event: &str) -> String {
 }
 
 /// The endpoint with the wildcards of its path filled in. Wildcards beyond the values stay.
-fn filled(endpoint: &str, values: impl Iterator<Item = String>) -> String {
+fn filled(endpoint: &str, values: std::slice::Iter<'_, String>) -> String {
     let (path, query) = match endpoint.split_once('?') {
         Some((path, query)) => (path, Some(query)),
         None => (endpoint, None),
@@ -208,7 +220,7 @@ fn filled(endpoint: &str, values: impl Iterator<Item = String>) -> String {
     let mut out = pieces.next().unwrap_or_default().to_owned();
     for piece in pieces {
         match values.next() {
-            Some(value) => out.push_str(&percent_encoded(&value)),
+            Some(value) => out.push_str(&percent_encoded(value)),
             None => out.push('*'),
         }
         out.push_str(piece);
@@ -337,8 +349,8 @@ mod tests {
             &destination("https://example.com/a/*/b/*/*?q=*"),
             (Some(&key), None),
             Some(&invocation),
-            Some(&target),
-            (EVENT, EVENT),
+            &target.of_event(EVENT),
+            EVENT,
         );
         assert_eq!((call.method, call.timeout), ("PUT", Duration::from_secs(5)));
         assert_eq!(
@@ -360,11 +372,11 @@ mod tests {
 
     #[test]
     fn a_request_without_parameters_is_the_input_as_json() {
-        let call = request(&destination("http://h/"), (None, None), None, None, (EVENT, "\"text\""));
+        let call = request(&destination("http://h/"), (None, None), None, &HttpTarget::default(), "\"text\"");
         assert_eq!((call.url.as_str(), &call.body[..]), ("http://h/", &b"\"text\""[..]));
         assert_eq!(header(&call, "Content-Type"), ["application/json; charset=utf-8"]);
         let invocation = Parameters { body: list(&[("a", "b")]), ..Default::default() };
-        let call = request(&destination("http://h/"), (None, None), Some(&invocation), None, (EVENT, "[1]"));
+        let call = request(&destination("http://h/"), (None, None), Some(&invocation), &HttpTarget::default(), "[1]");
         assert_eq!(&call.body[..], b"[1]", "only objects have fields");
     }
 

@@ -1,6 +1,8 @@
 //! Connections and API destinations.
 
 use super::*;
+use pontoon_api::invocation::{InvokeApiDestinationInput, InvokeApiDestinationOutput};
+use pontoon_core::Caller;
 use pontoon_core::work::HttpCall;
 
 const ROLE: &str = "arn:aws:iam::000000000000:role/invoke";
@@ -552,4 +554,142 @@ fn a_role_that_may_not_invoke_a_destination_does_not() {
     assert_eq!(bench.work.len(), 1);
     let told = bench.notes.last().and_then(|note| note.reason.clone()).unwrap();
     assert!(told.contains("events:InvokeApiDestination"), "{told}");
+}
+
+impl Bench {
+    /// Has the API destination called with `body`, in the role of this name.
+    fn invoke_as(&mut self, role: &str, body: &str) -> Result<(), ApiError> {
+        let arn = self.destination().api_destination_arn.unwrap();
+        let parameters = HttpParameters {
+            query_string_parameters: Some([("q".to_owned(), "$.literal".to_owned())].into()),
+            ..Default::default()
+        };
+        let role = format!("arn:aws:iam::000000000000:role/{role}");
+        let caller = Caller {
+            identity: (self.events.roles)(&role),
+            principal: Principal::Role { arn: role.into(), session: "p".into() },
+            ..self.caller.clone()
+        };
+        self.invoke(&caller, InvokeApiDestinationInput { arn, parameters, body: body.into() })
+    }
+
+    /// What the invocations that ended meanwhile came to.
+    fn ended(&mut self) -> Vec<String> {
+        let told = |outcome: Result<Box<dyn Output>, ApiError>| match outcome {
+            Ok(output) => {
+                let output: InvokeApiDestinationOutput = *output.into_any().downcast().unwrap();
+                format!("{} {}", output.status, String::from_utf8_lossy(&output.body))
+            }
+            Err(error) => error.to_string(),
+        };
+        std::mem::take(&mut self.unparked).into_iter().map(told).collect()
+    }
+}
+
+#[test]
+fn another_service_gets_the_answer_of_an_api_destination() {
+    let mut bench = Bench::with_destination("BASIC", basic(), None);
+    for (answer, expected) in [
+        (Ok((200, "{}".into())), "200 {}"),
+        (Ok((204, "".into())), "204 "),
+        (
+            Ok((404, "no".into())),
+            "SdkClientError: Unable to invoke ApiDestination endpoint: status 404: no",
+        ),
+        (
+            Ok((500, "".into())),
+            "ErrorFromTarget: Unable to invoke ApiDestination endpoint: status 500",
+        ),
+        (
+            Ok((429, "".into())),
+            "ThrottlingException: Unable to invoke ApiDestination endpoint: status 429",
+        ),
+        (
+            Err("no answer within 5 s".to_owned()),
+            "Timeout: Unable to invoke ApiDestination endpoint: no answer within 5 s",
+        ),
+        (
+            Err("connection refused".to_owned()),
+            "ConnectionFailure: Unable to invoke ApiDestination endpoint: connection refused",
+        ),
+        (
+            Ok((200, vec![b'a'; 6 * 1024 * 1024 + 1].into())),
+            "SdkClientError: The answer of the API destination is longer than 6291456 bytes, or broke off.",
+        ),
+    ] {
+        bench.invoke_as("invoke", "[1]").unwrap();
+        let call = bench.answer_with(answer, None);
+        assert_eq!(bench.ended(), [expected]);
+        assert_eq!((call.method, call.url.as_str()), ("POST", "https://example.com/api?q=%24.literal"));
+        assert_eq!(header(&call, "Authorization"), Some("Basic dXNlcjpwYXNz"));
+        assert_eq!((&call.body[..], call.answer_bytes_max), (&b"[1]"[..], 6 * 1024 * 1024 + 1));
+    }
+    // Nothing is tried again, and nothing goes to a dead-letter queue.
+    bench.advance(Duration::from_secs(3600));
+    assert_eq!((bench.work.len(), bench.sent.len()), (0, 0));
+}
+
+#[test]
+fn an_invocation_needs_the_right_to_it_and_a_destination() {
+    let mut bench = Bench::with_destination("BASIC", basic(), None);
+    let denied = message(bench.invoke_as("idle", "").map(|()| Box::new(PutRuleOutput::default()) as _));
+    assert!(denied.starts_with("AccessDeniedException: User: "), "{denied}");
+    let arn = bench.destination().api_destination_arn.unwrap();
+    bench.call(Request::DeleteApiDestination(DeleteApiDestinationInput { name: "d".into() })).unwrap();
+    let caller = bench.caller.clone();
+    let gone =
+        bench.invoke(&caller, InvokeApiDestinationInput { arn: arn.clone(), ..Default::default() }).unwrap_err();
+    assert_eq!(gone.to_string(), format!("ResourceNotFoundException: {arn} does not exist."));
+    assert!(bench.work.is_empty());
+}
+
+#[test]
+fn invocations_take_turns_with_rules_and_none_waits_for_long() {
+    let mut bench = Bench::with_destination("BASIC", basic(), Some(1));
+    bench.emit("{}");
+    for body in 1..=20 {
+        bench.invoke_as("invoke", &body.to_string()).unwrap();
+    }
+    let refused = bench.invoke_as("invoke", "21").unwrap_err();
+    assert_eq!((refused.status, refused.code.as_ref()), (429, "ThrottlingException"));
+    assert_eq!(bench.work.len(), 1, "the rule's event had the first turn");
+    bench.answer(200, "");
+    bench.emit("{}");
+    for body in 1..=20 {
+        bench.advance(Duration::from_millis(999));
+        assert_eq!(bench.work.len(), 0);
+        bench.advance(Duration::from_millis(1));
+        assert_eq!(&bench.answer(200, "").body[..], body.to_string().as_bytes());
+        assert_eq!(bench.ended(), ["200 "]);
+    }
+    bench.advance(Duration::from_secs(1));
+    assert_eq!(bench.work.len(), 1, "the rule's second event had the turn after them");
+    bench.answer(200, "");
+    bench.invoke_as("invoke", "22").unwrap();
+    bench.advance(Duration::from_secs(1));
+    assert_eq!(&bench.answer(200, "").body[..], b"22");
+}
+
+#[test]
+fn an_invocation_waits_for_the_token() {
+    let mut bench = Bench::with_destination("OAUTH_CLIENT_CREDENTIALS", oauth(), None);
+    bench.invoke_as("invoke", "1").unwrap();
+    bench.invoke_as("invoke", "2").unwrap();
+    assert_eq!(bench.answer(200, r#"{"access_token":"t"}"#).url, "https://example.com/oauth");
+    assert_eq!(bench.work.len(), 2);
+    assert_eq!(header(&bench.answer(200, "a"), "Authorization"), Some("Bearer t"));
+    // A token that is not taken any more is asked for anew the next time.
+    bench.answer(401, "");
+    assert_eq!(
+        bench.ended(),
+        ["200 a", "NotAuthorized: Unable to invoke ApiDestination endpoint: status 401"]
+    );
+    bench.invoke_as("invoke", "3").unwrap();
+    assert_eq!(bench.answer(500, "").url, "https://example.com/oauth");
+    let why = "ConnectionFailure: No token: the authorization endpoint answered with status 500.";
+    assert_eq!(bench.ended(), [why]);
+    // Whoever waited is gone after a restart, and with it what it waited for.
+    bench.invoke_as("invoke", "4").unwrap();
+    bench.restart();
+    assert!(bench.work.is_empty() && bench.events.next_due().is_none());
 }

@@ -4,9 +4,9 @@ use pontoon_api::pipes as api;
 use pontoon_core::Arn;
 
 use crate::Error;
-use crate::state::pipe::{BATCH_DEFAULT, Pipe, PipeRecord, Unreadable};
+use crate::state::pipe::{Pipe, PipeRecord, Unreadable};
 use crate::state::target::{
-    BusParameters, Destination, LogParameters, NoDestination, QueueParameters, TargetRecord,
+    BusParameters, Destination, HttpRecord, LogParameters, NoDestination, QueueParameters, TargetRecord,
 };
 
 /// The largest batch without a batching window.
@@ -91,11 +91,11 @@ pub fn of_update(given: api::UpdatePipeSourceParameters) -> Result<api::PipeSour
 /// Sets the enrichment: none for an empty ARN.
 pub fn enrichment(record: &mut PipeRecord, arn: String) -> Result<(), Error> {
     if arn.is_empty() {
-        (record.enrichment, record.enrichment_template) = (None, None);
+        (record.enrichment, record.enrichment_template, record.enrichment_http) = (None, None, None);
         return Ok(());
     }
     match Destination::of(&arn) {
-        Ok(Destination::Function(..)) => {
+        Ok(Destination::Function(..) | Destination::Api(_)) => {
             record.enrichment = Some(arn);
             Ok(())
         }
@@ -106,13 +106,13 @@ pub fn enrichment(record: &mut PipeRecord, arn: String) -> Result<(), Error> {
 }
 
 /// Sets the parameters of the enrichment.
-pub fn enrichment_parameters(
-    record: &mut PipeRecord,
-    given: api::PipeEnrichmentParameters,
-) -> Result<(), Error> {
-    refuse("enrichments", &[("HttpParameters", given.http_parameters.is_some())])?;
+pub fn enrichment_parameters(record: &mut PipeRecord, given: api::PipeEnrichmentParameters) {
     record.enrichment_template = given.input_template.filter(|template| !template.is_empty());
-    Ok(())
+    record.enrichment_http = given.http_parameters.map(|http| HttpRecord {
+        path: http.path_parameter_values,
+        headers: http.header_parameters,
+        query: http.query_string_parameters,
+    });
 }
 
 /// A target with its parameters.
@@ -128,7 +128,6 @@ pub fn target(arn: String, given: api::PipeTargetParameters) -> Result<TargetRec
             ("KinesisStreamParameters", given.kinesis_stream_parameters.is_some()),
             ("EcsTaskParameters", given.ecs_task_parameters.is_some()),
             ("BatchJobParameters", given.batch_job_parameters.is_some()),
-            ("HttpParameters", given.http_parameters.is_some()),
             ("RedshiftDataParameters", given.redshift_data_parameters.is_some()),
             ("SageMakerPipelineParameters", given.sage_maker_pipeline_parameters.is_some()),
             ("TimestreamParameters", given.timestream_parameters.is_some()),
@@ -138,11 +137,13 @@ pub fn target(arn: String, given: api::PipeTargetParameters) -> Result<TargetRec
     let queue = matches!(destination, Destination::Queue(..));
     let bus = matches!(destination, Destination::Bus(_));
     let log = matches!(destination, Destination::LogGroup(..));
+    let api = matches!(destination, Destination::Api(_));
     for (name, was_given, fits) in [
         ("LambdaFunctionParameters", given.lambda_function_parameters.is_some(), function),
         ("SqsQueueParameters", given.sqs_queue_parameters.is_some(), queue),
         ("EventBridgeEventBusParameters", given.event_bridge_event_bus_parameters.is_some(), bus),
         ("CloudWatchLogsParameters", given.cloud_watch_logs_parameters.is_some(), log),
+        ("HttpParameters", given.http_parameters.is_some(), api),
     ] {
         if was_given && !fits {
             return Err(Error::validation(format!("{name} do not go with the target {arn}.")));
@@ -171,6 +172,11 @@ pub fn target(arn: String, given: api::PipeTargetParameters) -> Result<TargetRec
             time: bus.time,
         }),
         log: log.map(|log| LogParameters { stream: log.log_stream_name, timestamp: log.timestamp }),
+        http: given.http_parameters.map(|http| HttpRecord {
+            path: http.path_parameter_values,
+            headers: http.header_parameters,
+            query: http.query_string_parameters,
+        }),
     })
 }
 
@@ -189,17 +195,24 @@ pub fn settings(log: Option<&api::PipeLogConfigurationParameters>, key: Option<&
 
 /// A pipe whose parts fit together.
 pub fn pipe(record: PipeRecord) -> Result<Pipe, Error> {
-    let size = record.batch_size.unwrap_or(BATCH_DEFAULT);
+    let size = record.batch_size();
     if size > BATCH_WITHOUT_WINDOW_MAX && record.window_secs.unwrap_or(0) == 0 {
         return Err(Error::validation(format!(
             "MaximumBatchingWindowInSeconds must be at least 1 when BatchSize is greater than {BATCH_WITHOUT_WINDOW_MAX}."
         )));
     }
-    let takes = Destination::of(&record.target.arn).ok().and_then(|destination| destination.batch_max());
-    if let Some(max) = takes.filter(|max| size as usize > *max) {
-        return Err(Error::validation(format!(
-            "BatchSize {size} is more than the {max} that the target takes."
-        )));
+    for (what, arn) in [("enrichment", record.enrichment.as_deref()), ("target", Some(&*record.target.arn))] {
+        let stage = arn.and_then(|arn| Destination::of(arn).ok());
+        let takes = stage.and_then(|destination| destination.batch_max());
+        if let Some(max) = takes.filter(|max| size as usize > *max) {
+            return Err(Error::validation(format!(
+                "BatchSize {size} is more than the {max} that the {what} takes."
+            )));
+        }
+    }
+    let enriches = record.enrichment.as_deref().unwrap_or_default();
+    if record.enrichment_http.is_some() && !matches!(Destination::of(enriches), Ok(Destination::Api(_))) {
+        return Err(Error::validation(format!("HttpParameters do not go with the enrichment {enriches}.")));
     }
     Pipe::new(record).map_err(|why| {
         Error::Validation(match why {

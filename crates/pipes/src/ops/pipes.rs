@@ -5,7 +5,7 @@ use pontoon_core::{Step, Timestamp};
 
 use super::states::{desired, shown};
 use super::{Answer, authorize, check, tags};
-use crate::state::pipe::{BATCH_DEFAULT, PipeRecord, State};
+use crate::state::pipe::{PipeRecord, State};
 use crate::state::target::TargetRecord;
 use crate::{Error, Pipes};
 
@@ -33,6 +33,7 @@ pub fn create(pipes: &mut Pipes, step: &mut Step<'_>, input: CreatePipeInput) ->
         filters: None,
         enrichment: None,
         enrichment_template: None,
+        enrichment_http: None,
         target: check::target(input.target, input.target_parameters.unwrap_or_default())?,
         role_arn: input.role_arn,
         tags,
@@ -41,7 +42,7 @@ pub fn create(pipes: &mut Pipes, step: &mut Step<'_>, input: CreatePipeInput) ->
     };
     check::source_parameters(&mut record, input.source_parameters.unwrap_or_default())?;
     check::enrichment(&mut record, input.enrichment.unwrap_or_default())?;
-    check::enrichment_parameters(&mut record, input.enrichment_parameters.unwrap_or_default())?;
+    check::enrichment_parameters(&mut record, input.enrichment_parameters.unwrap_or_default());
     let pipe = check::pipe(record)?;
     if pipes.pipes.contains_key(&key) {
         return Err(Error::Exists(key.1));
@@ -83,7 +84,7 @@ pub fn update(pipes: &mut Pipes, step: &mut Step<'_>, input: UpdatePipeInput) ->
         check::enrichment(&mut record, arn)?;
     }
     if let Some(given) = input.enrichment_parameters {
-        check::enrichment_parameters(&mut record, given)?;
+        check::enrichment_parameters(&mut record, given);
     }
     record.target = match (input.target, input.target_parameters) {
         (None, None) => record.target,
@@ -125,10 +126,7 @@ pub fn describe(
         source: Some(record.source.clone()),
         source_parameters: Some(source_parameters(record)),
         enrichment: record.enrichment.clone(),
-        enrichment_parameters: record.enrichment_template.clone().map(|template| PipeEnrichmentParameters {
-            input_template: Some(template),
-            http_parameters: None,
-        }),
+        enrichment_parameters: enrichment_parameters(record),
         target: Some(record.target.arn.clone()),
         target_parameters: target_parameters(&record.target),
         role_arn: Some(record.role_arn.clone()),
@@ -151,11 +149,23 @@ fn source_parameters(record: &PipeRecord) -> PipeSourceParameters {
             .as_ref()
             .map(|filters| FilterCriteria { filters: Some(filters.iter().map(filter).collect()) }),
         sqs_queue_parameters: Some(PipeSourceSqsQueueParameters {
-            batch_size: number(record.batch_size.unwrap_or(BATCH_DEFAULT)),
+            batch_size: number(record.batch_size()),
             maximum_batching_window_in_seconds: record.window_secs.and_then(number),
         }),
         ..Default::default()
     }
+}
+
+fn enrichment_parameters(record: &PipeRecord) -> Option<PipeEnrichmentParameters> {
+    let parameters = PipeEnrichmentParameters {
+        input_template: record.enrichment_template.clone(),
+        http_parameters: record.enrichment_http.clone().map(|http| PipeEnrichmentHttpParameters {
+            path_parameter_values: http.path,
+            header_parameters: http.headers,
+            query_string_parameters: http.query,
+        }),
+    };
+    (parameters != PipeEnrichmentParameters::default()).then_some(parameters)
 }
 
 fn target_parameters(target: &TargetRecord) -> Option<PipeTargetParameters> {
@@ -180,6 +190,11 @@ fn target_parameters(target: &TargetRecord) -> Option<PipeTargetParameters> {
         cloud_watch_logs_parameters: target.log.clone().map(|log| PipeTargetCloudWatchLogsParameters {
             log_stream_name: log.stream,
             timestamp: log.timestamp,
+        }),
+        http_parameters: target.http.clone().map(|http| PipeTargetHttpParameters {
+            path_parameter_values: http.path,
+            header_parameters: http.headers,
+            query_string_parameters: http.query,
         }),
         ..Default::default()
     };

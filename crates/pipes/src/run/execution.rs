@@ -2,14 +2,17 @@
 
 use std::collections::HashSet;
 
+use pontoon_api::invocation::InvokeApiDestinationOutput;
 use pontoon_api::lambda;
-use pontoon_core::{ApiError, Settled, Step, Timestamp, TraceIds, TraceNote, TraceOutcome, TraceRecord};
+use pontoon_core::shape::{Output, Request};
+use pontoon_core::{ApiError, Scope, Settled, Step, Timestamp, TraceIds, TraceNote, TraceOutcome, TraceRecord};
 use pontoon_source::{Held, traces_of_all};
 
-use super::target::{Failed, failed_in};
+use super::target::{Failed, destination_of, failed_in, function_error, invocation};
 use super::{Call, Token};
 use crate::metrics::Metric;
 use crate::state::event::Event;
+use crate::state::pipe::PipeRecord;
 use crate::state::target::Destination;
 use crate::state::template::Context;
 use crate::{Key, Pipes};
@@ -77,21 +80,14 @@ impl Pipes {
     fn enrich(&mut self, step: &mut Step<'_>, id: u64) {
         let Some(execution) = self.executions.get(&id) else { return };
         let Some(pipe) = self.pipes.get(&execution.key) else { return };
-        let arn = pipe.record.enrichment.clone().unwrap_or_default();
-        let Ok(Destination::Function(to, function_name, qualifier)) = Destination::of(&arn) else {
-            unreachable!("only functions enrich");
-        };
-        let payload = format!("[{}]", self.inputs(step, execution, false).join(","));
-        let request = lambda::Request::Invoke(lambda::InvokeInput {
-            function_name,
-            qualifier,
-            payload: Some(payload.into()),
-            ..Default::default()
-        });
+        let resource = pipe.record.enrichment.as_deref().unwrap_or_default().into();
+        let request = enrichment(&pipe.record, &execution.events, self.inputs(step, execution, false));
         let (key, role, traces) = (execution.key.clone(), pipe.record.role_arn.clone(), execution.traces());
-        let (request, resource, token) = (Box::new(request), arn.into(), Some(Token::Enriched(id)));
-        let call = Call { to, request, resource, traces, traced: true, token };
-        if let Err(error) = self.hop(step, &key, &role, call) {
+        let asked = request.and_then(|(to, request)| {
+            let token = Some(Token::Enriched(id));
+            self.hop(step, &key, &role, Call { to, request, resource, traces, traced: true, token })
+        });
+        if let Err(error) = asked {
             self.enriched(step, id, Err(error));
         }
     }
@@ -101,19 +97,14 @@ impl Pipes {
         let Some(execution) = self.executions.get_mut(&id) else { return };
         let took = step.now.since(std::mem::replace(&mut execution.stage_begun, step.now)).as_secs_f64();
         let key = execution.key.clone();
-        let events = outcome.and_then(|output| {
-            let any: Box<dyn std::any::Any> = output.into_any();
-            let output = any.downcast::<lambda::InvokeOutput>().map(|output| *output).unwrap_or_default();
-            let payload = output.payload.unwrap_or_default();
-            match output.function_error {
-                Some(kind) => Err(ApiError::server(kind, String::from_utf8_lossy(&payload).into_owned())),
-                None => Ok(Event::of_enrichment(&payload)),
-            }
-        });
+        let events = outcome.and_then(|output| enriched_to(output.as_ref()));
         self.tell(step.now, &key, Metric::EnrichmentStageDuration, took * 1000.0);
         self.tell(step.now, &key, Metric::EnrichmentStageFailed, f64::from(u8::from(events.is_err())));
         match events {
-            Err(error) => self.end(step, id, Failed::All(format!("The enrichment failed: {error}"))),
+            Err(error) => {
+                let message = format!("The enrichment failed: {}", error.message);
+                self.end(step, id, Failed::All(ApiError { message, ..error }));
+            }
             Ok(events) if events.is_empty() => {
                 self.tell(step.now, &key, Metric::TargetStageSkipped, 1.0);
                 self.end(step, id, Failed::None);
@@ -149,7 +140,7 @@ impl Pipes {
         let key = execution.key.clone();
         let failed = match outcome {
             Ok(output) => failed_in(output, &execution.messages, execution.is_enriched),
-            Err(error) => Failed::All(error.to_string()),
+            Err(error) => Failed::All(error),
         };
         let took = step.now.since(execution.stage_begun).as_secs_f64() * 1000.0;
         let flag = |is: bool| f64::from(u8::from(is));
@@ -168,10 +159,12 @@ impl Pipes {
         self.tell(step.now, &key, Metric::Duration, step.now.since(begun).as_secs_f64() * 1000.0);
         self.tell(step.now, &key, Metric::ExecutionFailed, flag(matches!(failed, Failed::All(_))));
         self.tell(step.now, &key, Metric::ExecutionPartiallyFailed, flag(matches!(failed, Failed::Some(..))));
-        let (lost, why): (HashSet<usize>, &str) = match &failed {
-            Failed::None => (HashSet::new(), ""),
-            Failed::All(why) => ((0..messages.len()).collect(), why),
-            Failed::Some(positions, why) => (positions.iter().copied().collect(), why),
+        self.tell(step.now, &key, Metric::ExecutionThrottled, flag(failed.why_all().is_some_and(is_throttled)));
+        self.tell(step.now, &key, Metric::ExecutionTimeout, flag(failed.why_all().is_some_and(is_timeout)));
+        let (lost, why): (HashSet<usize>, String) = match &failed {
+            Failed::None => (HashSet::new(), String::new()),
+            Failed::All(why) => ((0..messages.len()).collect(), why.to_string()),
+            Failed::Some(positions, why) => (positions.iter().copied().collect(), why.to_string()),
         };
         let note = |step: &mut Step<'_>, held: &Held| {
             let why = format!("{why}; the message shows up again in its queue");
@@ -192,4 +185,52 @@ impl Pipes {
         self.delete_messages(step, &key, (&source, &role), &succeeded);
         self.go_on(step, &key);
     }
+}
+
+/// The one call that takes all events to the enrichment.
+fn enrichment(
+    pipe: &PipeRecord,
+    events: &[Event],
+    inputs: Vec<String>,
+) -> Result<(Scope, Box<dyn Request>), ApiError> {
+    let arn = pipe.enrichment.as_deref().unwrap_or_default();
+    match destination_of(arn, inputs.len())? {
+        Destination::Function(to, function_name, qualifier) => {
+            let request = lambda::Request::Invoke(lambda::InvokeInput {
+                function_name,
+                qualifier,
+                payload: Some(format!("[{}]", inputs.join(",")).into()),
+                ..Default::default()
+            });
+            Ok((to, Box::new(request)))
+        }
+        Destination::Api(to) => {
+            Ok((to, Box::new(invocation(arn, pipe.enrichment_http.as_ref(), events, inputs))))
+        }
+        _ => unreachable!("only functions and API destinations enrich"),
+    }
+}
+
+/// What an enrichment answered.
+fn enriched_to(output: &dyn Output) -> Result<Vec<Event>, ApiError> {
+    let any = output.as_any();
+    if let Some(output) = any.downcast_ref::<InvokeApiDestinationOutput>() {
+        return Ok(Event::of_enrichment(&output.body));
+    }
+    let output = any.downcast_ref::<lambda::InvokeOutput>();
+    let payload = output.and_then(|output| output.payload.as_deref()).unwrap_or_default();
+    match output.and_then(|output| output.function_error.as_deref()) {
+        Some(kind) => Err(function_error(kind, payload)),
+        None => Ok(Event::of_enrichment(payload)),
+    }
+}
+
+/// Whether something was called more often than it takes.
+fn is_throttled(error: &ApiError) -> bool {
+    error.status == 429 || error.code.contains("Throttl") || error.code.contains("TooManyRequests")
+}
+
+/// Whether something did not answer in time.
+fn is_timeout(error: &ApiError) -> bool {
+    error.code == "Timeout"
 }

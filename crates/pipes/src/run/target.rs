@@ -2,6 +2,7 @@
 
 use std::any::Any;
 
+use pontoon_api::invocation::InvokeApiDestinationInput;
 use pontoon_api::{events, lambda, logs, sns, sqs};
 use pontoon_core::shape::{Output, Request};
 use pontoon_core::{ApiError, Scope, Step, Timestamp};
@@ -11,17 +12,24 @@ use serde_json::Value;
 use crate::Key;
 use crate::state::event::Event;
 use crate::state::pipe::PipeRecord;
-use crate::state::target::{BusParameters, Destination, LogParameters, TargetRecord};
+use crate::state::target::{BusParameters, Destination, HttpRecord, LogParameters, TargetRecord};
 
 /// Which messages of a batch failed, and why.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub(super) enum Failed {
     /// None.
     None,
     /// These, by their places in the batch.
-    Some(Vec<usize>, String),
+    Some(Vec<usize>, ApiError),
     /// All.
-    All(String),
+    All(ApiError),
+}
+
+impl Failed {
+    /// Why all failed.
+    pub(super) fn why_all(&self) -> Option<&ApiError> {
+        if let Self::All(why) = self { Some(why) } else { None }
+    }
 }
 
 /// The one call that takes all events to the target.
@@ -33,15 +41,7 @@ pub(super) fn request(
     inputs: Vec<String>,
 ) -> Result<(Scope, Box<dyn Request>), ApiError> {
     let target = &pipe.target;
-    let Ok(destination) = Destination::of(&target.arn) else {
-        unreachable!("only targets with a destination are put");
-    };
-    if destination.batch_max().is_some_and(|max| inputs.len() > max) {
-        let message =
-            format!("The target takes fewer events at once than the {} of the enrichment.", inputs.len());
-        return Err(ApiError::client("ValidationException", message));
-    }
-    Ok(match destination {
+    Ok(match destination_of(&target.arn, inputs.len())? {
         Destination::Queue(to, name) => {
             let queue_url = format!("{}/{}/{name}", step.settings().endpoint, to.account);
             let entries = events.iter().zip(inputs).enumerate();
@@ -86,11 +86,53 @@ pub(super) fn request(
                 })),
             )
         }
+        Destination::Api(to) => {
+            (to, Box::new(invocation(&target.arn, target.http.as_ref(), events, inputs)))
+        }
         Destination::LogGroup(to, log_group_name) => {
             let parameters = target.log.clone().unwrap_or_default();
             (to, Box::new(log_request(step.now, log_group_name, &parameters, events, inputs)?))
         }
     })
+}
+
+/// Where a stage leads that takes so many events at once.
+pub(super) fn destination_of(arn: &str, events: usize) -> Result<Destination, ApiError> {
+    let Ok(destination) = Destination::of(arn) else {
+        unreachable!("only stages with a destination are put");
+    };
+    match destination.batch_max().filter(|max| events > *max) {
+        Some(max) => {
+            let message = format!("{arn} takes {max} at once and not {events} events.");
+            Err(ApiError::client("ValidationException", message))
+        }
+        None => Ok(destination),
+    }
+}
+
+/// The call of an API destination with a batch, which has one event.
+pub(super) fn invocation(
+    arn: &str,
+    http: Option<&HttpRecord>,
+    events: &[Event],
+    inputs: Vec<String>,
+) -> InvokeApiDestinationInput {
+    let value = |value: &String| {
+        events.first().and_then(|event| event.parameter(value)).unwrap_or_default()
+    };
+    let parameters = http.map(|http| events::HttpParameters {
+        path_parameter_values: http.path.as_ref().map(|path| path.iter().map(value).collect()),
+        header_parameters: http.headers.clone(),
+        query_string_parameters: http
+            .query
+            .as_ref()
+            .map(|query| query.iter().map(|(name, text)| (name.clone(), value(text))).collect()),
+    });
+    InvokeApiDestinationInput {
+        arn: arn.to_owned(),
+        parameters: parameters.unwrap_or_default(),
+        body: inputs.into_iter().next().unwrap_or_default(),
+    }
 }
 
 fn queue_entry(
@@ -177,53 +219,46 @@ pub(super) fn failed_in(output: Box<dyn Output>, messages: &[Held], is_enriched:
         Ok(output) => return failed_by_function(&output, messages),
         Err(any) => any,
     };
-    let (places, why) = places_in(any.as_ref());
-    match places.len() {
-        0 => Failed::None,
-        count if is_enriched || count >= messages.len() => Failed::All(why),
-        _ => Failed::Some(places, why),
+    let failed = places_in(any.as_ref());
+    let places: Vec<usize> = failed.iter().map(|(at, _)| *at).collect();
+    match failed.into_iter().next() {
+        None => Failed::None,
+        Some((_, why)) if is_enriched || places.len() >= messages.len() => Failed::All(why),
+        Some((_, why)) => Failed::Some(places, why),
     }
 }
 
-/// The places of the events that a batch operation failed, and why the first was.
-fn places_in(output: &dyn Any) -> (Vec<usize>, String) {
+/// The places of the events that a batch operation failed, and why.
+fn places_in(output: &dyn Any) -> Vec<(usize, ApiError)> {
+    let failed = |id: &str, code: &str, message: Option<&str>| {
+        Some((id.parse().ok()?, ApiError::client(code.to_owned(), message.unwrap_or_default())))
+    };
     if let Some(output) = output.downcast_ref::<sqs::SendMessageBatchOutput>() {
-        let why = |entry: &sqs::BatchResultErrorEntry| {
-            format!("{}: {}", entry.code, entry.message.as_deref().unwrap_or_default())
-        };
-        return of(output.failed.iter().map(|entry| (entry.id.as_str(), why(entry))));
+        let entries = output.failed.iter();
+        return entries.filter_map(|entry| failed(&entry.id, &entry.code, entry.message.as_deref())).collect();
     }
     if let Some(output) = output.downcast_ref::<sns::PublishBatchOutput>() {
-        let why = |entry: &sns::BatchResultErrorEntry| {
-            format!("{}: {}", entry.code, entry.message.as_deref().unwrap_or_default())
-        };
-        let failed = output.failed.as_deref().unwrap_or_default();
-        return of(failed.iter().map(|entry| (entry.id.as_str(), why(entry))));
+        let entries = output.failed.iter().flatten();
+        return entries.filter_map(|entry| failed(&entry.id, &entry.code, entry.message.as_deref())).collect();
     }
     if let Some(output) = output.downcast_ref::<events::PutEventsOutput>() {
-        let entries = output.entries.as_deref().unwrap_or_default().iter().enumerate();
-        let failed = entries.filter_map(|(at, entry)| {
-            let message = entry.error_message.as_deref().unwrap_or_default();
-            Some((at, format!("{}: {message}", entry.error_code.as_ref()?)))
-        });
-        let (places, whys): (Vec<usize>, Vec<String>) = failed.unzip();
-        return (places, whys.into_iter().next().unwrap_or_default());
+        let entries = output.entries.iter().flatten().enumerate();
+        return entries
+            .filter_map(|(at, entry)| {
+                let message = entry.error_message.clone().unwrap_or_default();
+                Some((at, ApiError::client(entry.error_code.clone()?, message)))
+            })
+            .collect();
     }
     // Events that are too old or too new for a log group would not be taken another time either.
-    (Vec::new(), String::new())
-}
-
-fn of<'e>(failed: impl Iterator<Item = (&'e str, String)>) -> (Vec<usize>, String) {
-    let (places, whys): (Vec<usize>, Vec<String>) =
-        failed.filter_map(|(id, why)| Some((id.parse::<usize>().ok()?, why))).unzip();
-    (places, whys.into_iter().next().unwrap_or_default())
+    Vec::new()
 }
 
 /// A function fails all if it fails, and those that it names as `batchItemFailures`; what else it returns means nothing.
 fn failed_by_function(output: &lambda::InvokeOutput, messages: &[Held]) -> Failed {
     let payload = output.payload.as_deref().unwrap_or_default();
     if let Some(kind) = &output.function_error {
-        return Failed::All(format!("{kind}: {}", String::from_utf8_lossy(payload)));
+        return Failed::All(function_error(kind, payload));
     }
     let reports = serde_json::from_slice::<Value>(payload)
         .is_ok_and(|response| response.get("batchItemFailures").is_some());
@@ -231,13 +266,24 @@ fn failed_by_function(output: &lambda::InvokeOutput, messages: &[Held]) -> Faile
         return Failed::None;
     }
     let Some(ids) = reported(messages, payload) else {
-        return Failed::All("The target's batchItemFailures are malformed".to_owned());
+        let message = "The batchItemFailures that the target returned are malformed.";
+        return Failed::All(ApiError::client("ValidationException", message));
     };
     let places: Vec<usize> =
         (0..messages.len()).filter(|at| ids.contains(messages[*at].message_id.as_str())).collect();
     match places.len() {
         0 => Failed::None,
-        count if count == messages.len() => Failed::All("The target failed every event".to_owned()),
-        _ => Failed::Some(places, "The target failed the event".to_owned()),
+        count if count == messages.len() => Failed::All(by_name("The target failed every event.")),
+        _ => Failed::Some(places, by_name("The target failed the event.")),
     }
+}
+
+/// Of what a function names in `batchItemFailures` it does not say why.
+fn by_name(message: &str) -> ApiError {
+    ApiError::client("BatchItemFailure", message)
+}
+
+/// The error that a function answered with.
+pub(super) fn function_error(kind: &str, payload: &[u8]) -> ApiError {
+    ApiError::server(kind.to_owned(), String::from_utf8_lossy(payload).into_owned())
 }

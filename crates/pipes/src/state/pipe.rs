@@ -6,7 +6,7 @@ use pontoon_core::{Arn, Scope, Timestamp};
 use pontoon_source::{Filters, Pace, Poller};
 use serde::{Deserialize, Serialize};
 
-use super::target::TargetRecord;
+use super::target::{Destination, HttpRecord, TargetRecord};
 use super::template::Template;
 
 /// Messages of a batch, unless the pipe says otherwise.
@@ -97,10 +97,13 @@ pub struct PipeRecord {
     pub window_secs: Option<u32>,
     /// Patterns; `None` if filters were never given.
     pub filters: Option<Vec<String>>,
-    /// ARN of the function that enriches.
+    /// ARN of the function or API destination that enriches.
     pub enrichment: Option<String>,
     /// What that is given, if not the events.
     pub enrichment_template: Option<String>,
+    /// What is added to its requests, if it is an API destination.
+    #[serde(default)]
+    pub enrichment_http: Option<HttpRecord>,
     /// Where it leads.
     pub target: TargetRecord,
     /// Role in which it acts.
@@ -111,6 +114,20 @@ pub struct PipeRecord {
     pub created_millis: i64,
     /// Changed, milliseconds.
     pub modified_millis: i64,
+}
+
+impl PipeRecord {
+    /// Events of a batch. Where a stage takes only one at a time there are no batches unless they are asked for, which is refused.
+    #[must_use]
+    pub fn batch_size(&self) -> u32 {
+        let takes_one = |arn: &str| Destination::of(arn).is_ok_and(|stage| stage.batch_max() == Some(1));
+        let stages = [self.enrichment.as_deref(), Some(self.target.arn.as_str())];
+        match self.batch_size {
+            Some(size) => size,
+            None if stages.into_iter().flatten().any(takes_one) => 1,
+            None => BATCH_DEFAULT,
+        }
+    }
 }
 
 /// A pipe with what it has under way.
@@ -168,7 +185,7 @@ impl Pipe {
     pub fn pace(&self) -> Pace {
         Pace {
             enabled: self.record.state == State::Running,
-            batch_size: self.record.batch_size.unwrap_or(BATCH_DEFAULT) as usize,
+            batch_size: self.record.batch_size() as usize,
             window_secs: self.record.window_secs.unwrap_or(0),
             concurrency: CONCURRENCY,
         }

@@ -1,5 +1,7 @@
 //! Where pipes lead.
 
+use std::collections::BTreeMap;
+
 use pontoon_core::{Arn, Scope};
 use serde::{Deserialize, Serialize};
 
@@ -18,6 +20,21 @@ pub struct TargetRecord {
     pub bus: Option<BusParameters>,
     /// Log groups.
     pub log: Option<LogParameters>,
+    /// API destinations.
+    #[serde(default)]
+    pub http: Option<HttpRecord>,
+}
+
+/// What is added to the requests of an API destination. Headers go out as they are; of the others JSON paths stand for what they lead to in each event
+/// ("Dynamic path parameters" in the user guide).
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HttpRecord {
+    /// Values of the wildcards in the URL's path, in order.
+    pub path: Option<Vec<String>>,
+    /// Headers.
+    pub headers: Option<BTreeMap<String, String>>,
+    /// Query parameters.
+    pub query: Option<BTreeMap<String, String>>,
 }
 
 /// Parameters of a queue.
@@ -64,6 +81,8 @@ pub enum Destination {
     Bus(Scope),
     /// A log group by name.
     LogGroup(Scope, String),
+    /// An API destination.
+    Api(Scope),
 }
 
 /// Why an ARN is not a destination.
@@ -91,9 +110,7 @@ impl Destination {
                 Ok(Self::Function(scope()?, name.to_owned(), qualifier.map(str::to_owned)))
             }
             "events" if resource.starts_with("event-bus/") => scope().map(Self::Bus),
-            "events" if resource.starts_with("api-destination/") => {
-                Err(NoDestination::Unsupported("API destinations in pipes".to_owned()))
-            }
+            "events" if resource.starts_with("api-destination/") => scope().map(Self::Api),
             "logs" => {
                 let name = arn.log_group().ok_or(NoDestination::Malformed)?;
                 Ok(Self::LogGroup(scope()?, name.to_owned()))
@@ -108,6 +125,7 @@ impl Destination {
         match self {
             Self::Queue(..) | Self::Topic(_) | Self::Bus(_) => Some(10),
             Self::LogGroup(..) => Some(10_000),
+            Self::Api(_) => Some(1),
             Self::Function(..) => None,
         }
     }
