@@ -3,8 +3,10 @@
 //! Everything here is synchronous and deterministic: no I/O beyond the store, no clock reads, no randomness that is not handed in.
 
 pub mod delivery;
+pub mod destination;
 pub mod error;
 pub mod ids;
+pub mod json;
 pub mod metric;
 pub mod policy;
 pub mod records;
@@ -21,6 +23,7 @@ pub mod work;
 pub type HashMap<K, V> = std::collections::HashMap<K, V, foldhash::fast::RandomState>;
 
 pub use delivery::{GivenUp, Outbox, RetryPolicy, Verdict};
+pub use destination::{Destination, NoDestination};
 pub use error::{ApiError, Fault};
 pub use ids::Ids;
 pub use metric::{Datum, MetricBook, Unit};

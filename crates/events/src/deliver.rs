@@ -9,20 +9,20 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use pontoon_api::{events, lambda, logs, schemas, sns, sqs};
+use pontoon_core::json::{JsonPath, unquoted};
 use pontoon_core::policy::IdentityPolicies;
 use pontoon_core::shape::Request;
 use pontoon_core::trace::one;
 use pontoon_core::{
-    ApiError, Arn, Caller, Fault, GivenUp, Hop, Principal, Scope, ServiceId, Settled, Step, Ticket,
-    Timestamp, TraceId, TraceNote, TraceOutcome, TraceRecord, Verdict,
+    ApiError, Arn, Caller, Destination, Fault, GivenUp, Hop, Principal, Scope, ServiceId, Settled, Step,
+    Ticket, Timestamp, TraceId, TraceNote, TraceOutcome, TraceRecord, Verdict,
 };
 use serde::{Deserialize, Serialize};
 
 use crate::metrics::{Count, Measure, Series};
 use crate::ops::put_events::Relayed;
 use crate::state::api_destination::RetryAfter;
-use crate::state::json::JsonPath;
-use crate::state::target::{Destination, TargetRecord};
+use crate::state::target::TargetRecord;
 use crate::{Events, PRINCIPAL, Roles};
 
 /// Deliveries that may wait to be tried again; what fails beyond them is given up at once, so that memory has a bound.
@@ -194,13 +194,11 @@ impl Delivery {
     fn log_event(&self) -> (i64, String) {
         let part = |name: &str| JsonPath::parse(name).ok()?.value(self.input.as_deref()?);
         let timestamp = part("$.timestamp").and_then(|value| {
-            let text = crate::state::json::unquoted(&value).unwrap_or(value);
+            let text = unquoted(&value).unwrap_or(value);
             text.parse().ok().or_else(|| Timestamp::parse_iso(&text).map(Timestamp::millis))
         });
         match (timestamp, part("$.message")) {
-            (Some(timestamp), Some(message)) => {
-                (timestamp, crate::state::json::unquoted(&message).unwrap_or(message))
-            }
+            (Some(timestamp), Some(message)) => (timestamp, unquoted(&message).unwrap_or(message)),
             _ => (self.accepted_millis, self.input().to_owned()),
         }
     }

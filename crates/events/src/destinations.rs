@@ -8,15 +8,14 @@ use bytes::Bytes;
 use pontoon_core::trace::one;
 use pontoon_core::work::{HttpCall, HttpResult};
 use pontoon_core::{
-    Access, ApiError, Arn, Dispatch, HashMap, PolicyMode, Scope, ServiceId, Space, Step, Timestamp, TraceId,
-    TraceNote, TraceOutcome, TraceRecord, Work,
+    Access, ApiError, Arn, Destination, Dispatch, HashMap, PolicyMode, Scope, ServiceId, Space, Step,
+    Timestamp, TraceId, TraceNote, TraceOutcome, TraceRecord, Work,
 };
 
 use crate::deliver::Delivery;
 use crate::metrics::{Count, Measure};
 use crate::state::api_destination::{self, ApiDestinationRecord, HttpTarget, RetryAfter, Turns};
 use crate::state::connection::{Authorization, ConnectionRecord, ConnectionState, Token};
-use crate::state::target::Destination;
 use crate::{Events, records};
 
 /// Requests that are under way at once; further ones wait for one of them to end.
@@ -402,12 +401,7 @@ impl Events {
         }
     }
 
-    fn prepared(
-        &mut self,
-        step: &mut Step<'_>,
-        id: u64,
-        delivery: &Delivery,
-    ) -> Result<Readiness, ApiError> {
+    fn prepared(&mut self, step: &mut Step<'_>, id: u64, delivery: &Delivery) -> Result<Readiness, ApiError> {
         self.may_invoke(step, id, delivery)?;
         let is_old = self.outbox.progress(id).is_some_and(|progress| {
             let age = step.now.since(Timestamp::from_millis(progress.created_millis));

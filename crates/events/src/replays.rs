@@ -10,9 +10,9 @@ use pontoon_pattern::Event;
 
 use crate::publish::Published;
 use crate::state::archive::{self, Place};
-use crate::state::json::{JsonPath, unquoted};
 use crate::state::replay::{ReplayRecord, ReplayState};
 use crate::{Events, records};
+use pontoon_core::json::{JsonPath, unquoted};
 
 /// Events of one turn.
 const BATCH_MAX: usize = 500;

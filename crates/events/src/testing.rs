@@ -114,7 +114,8 @@ impl Bench {
     ) -> HttpCall {
         let (scope, token, call) = self.work.remove(0);
         let retry_after = retry_after.map(str::to_owned);
-        let outcome = WorkOutcome::Http(Box::new(HttpResult { answer, is_whole: true, retry_after, duration_ms: 1.0 }));
+        let outcome =
+            WorkOutcome::Http(Box::new(HttpResult { answer, is_whole: true, retry_after, duration_ms: 1.0 }));
         let caller = self.caller.clone();
         self.command(scope, &caller, |events, step| events.worked(step, token, outcome));
         call

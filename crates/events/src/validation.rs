@@ -21,8 +21,8 @@ use crate::metrics::{Count, Series};
 use crate::publish::Published;
 use crate::state::bus::VALIDATE_TAG;
 use crate::state::envelope::Envelope;
-use crate::state::json;
 use crate::{Error, Events, PRINCIPAL};
+use pontoon_core::json;
 
 /// The tag that names the registry, if it is not that of discovered schemas.
 const REGISTRY: &str = "pontoon:registry";

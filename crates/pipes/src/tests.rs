@@ -566,7 +566,10 @@ fn what_is_no_pipe_is_refused() {
             invalid(&format!("HttpParameters do not go with the enrichment {FUNCTION}.")),
         ),
         (
-            pipe(QUEUE, PipeTargetParameters { http_parameters: Some(Default::default()), ..Default::default() }),
+            pipe(
+                QUEUE,
+                PipeTargetParameters { http_parameters: Some(Default::default()), ..Default::default() },
+            ),
             invalid(&format!("HttpParameters do not go with the target {QUEUE}.")),
         ),
         (

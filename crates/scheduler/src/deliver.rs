@@ -13,8 +13,8 @@ use pontoon_core::policy::{Assuming, Denial};
 use pontoon_core::shape::Request;
 use pontoon_core::trace::one;
 use pontoon_core::{
-    ApiError, Arn, Caller, GivenUp, Hop, OperationSchema, PolicyMode, Scope, ServiceId, Settled, Step,
-    Ticket, Timestamp, TraceId, TraceNote, TraceOutcome, TraceRecord, Verdict,
+    ApiError, Arn, Caller, Destination as Named, GivenUp, Hop, OperationSchema, PolicyMode, Scope, ServiceId,
+    Settled, Step, Ticket, Timestamp, TraceId, TraceNote, TraceOutcome, TraceRecord, Verdict,
 };
 use serde::{Deserialize, Serialize};
 
@@ -98,8 +98,12 @@ impl Delivery {
     /// The call of an attempt: to whom, and with what.
     fn request(&self, endpoint: &str, attempt: u32) -> Result<(Scope, Box<dyn Request>), ApiError> {
         let (target, input) = (&self.target, self.input(attempt));
-        Ok(match target.destination() {
-            Destination::Queue(scope, name) => {
+        let named = match target.destination() {
+            Destination::Resource(named) => named,
+            Destination::Operation(operation) => return Ok((self.scope(), universal(operation, &input)?)),
+        };
+        Ok(match named {
+            Named::Queue(scope, name) => {
                 let request = sqs::SendMessageInput {
                     queue_url: format!("{endpoint}/{}/{name}", scope.account),
                     message_body: input,
@@ -108,12 +112,12 @@ impl Delivery {
                 };
                 (scope, Box::new(sqs::Request::SendMessage(request)))
             }
-            Destination::Topic(scope) => {
+            Named::Topic(scope) => {
                 let topic_arn = Some(target.arn.clone());
                 let request = sns::PublishInput { topic_arn, message: input, ..Default::default() };
                 (scope, Box::new(sns::Request::Publish(request)))
             }
-            Destination::Function(scope, function_name, qualifier) => {
+            Named::Function(scope, function_name, qualifier) => {
                 let request = lambda::InvokeInput {
                     function_name,
                     qualifier,
@@ -123,7 +127,7 @@ impl Delivery {
                 };
                 (scope, Box::new(lambda::Request::Invoke(request)))
             }
-            Destination::Bus(scope) => {
+            Named::Bus(scope, _) => {
                 let (detail_type, source) = target.event.clone().unzip();
                 let entry = events::PutEventsRequestEntry {
                     event_bus_name: Some(target.arn.clone()),
@@ -135,7 +139,9 @@ impl Delivery {
                 let request = events::PutEventsInput { entries: vec![entry], ..Default::default() };
                 (scope, Box::new(events::Request::PutEvents(request)))
             }
-            Destination::Operation(operation) => (self.scope(), universal(operation, &input)?),
+            Named::LogGroup(..) | Named::Api(..) | Named::Discoverer(_) => {
+                unreachable!("no schedule leads there")
+            }
         })
     }
 }
@@ -303,7 +309,7 @@ impl Scheduler {
         queue: &str,
         (why, retries, error): (GivenUp, u32, &ApiError),
     ) {
-        let Ok(Destination::Queue(to, name)) = Destination::of(queue) else {
+        let Ok(Named::Queue(to, name)) = Named::of(queue) else {
             unreachable!("only queues are put as dead-letter queues");
         };
         let mut body = delivery.input(retries + 1);

@@ -5,8 +5,8 @@ use pontoon_core::Step;
 use pontoon_pattern::{Event, Pattern};
 
 use super::{Answer, authorize};
-use crate::state::json;
 use crate::{Error, Events};
+use pontoon_core::json;
 
 pub fn test(
     _: &mut Events,

@@ -14,8 +14,8 @@ use crate::publish::Published;
 use crate::state::archive;
 use crate::state::bus::DEFAULT;
 use crate::state::envelope::Envelope;
-use crate::state::json::{self, JsonPath};
 use crate::{Error, Events};
+use pontoon_core::json::{self, JsonPath};
 
 /// Bytes of all entries together (since January 2026; the recording of the error is older and of 256 KB).
 const REQUEST_BYTES_MAX: usize = 1_048_576;

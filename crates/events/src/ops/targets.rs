@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use pontoon_api::events::*;
-use pontoon_core::{PolicyMode, Step};
+use pontoon_core::{Destination, NoDestination, PolicyMode, Step};
 
 use super::Answer;
 use super::page::page;
@@ -11,7 +11,7 @@ use super::rules::{insists, refuse_managed};
 use crate::state::api_destination::HttpTarget;
 use crate::state::bus::Rule as BusRule;
 use crate::state::input::InputRecord;
-use crate::state::target::{Destination, NoDestination, Target as BusTarget, TargetRecord};
+use crate::state::target::{Target as BusTarget, TargetRecord};
 use crate::{Error, Events};
 
 /// Targets of a rule (user guide, quotas).
@@ -62,7 +62,8 @@ fn checked(target: Target, is_managed: bool) -> Result<BusTarget, Error> {
         NoDestination::Malformed => Error::Validation(format!(
             "Parameter {arn} is not valid. Reason: Provided Arn is not in correct format."
         )),
-        NoDestination::Unsupported(what) => Error::Unsupported(what),
+        NoDestination::Other("events") => Error::Unsupported(format!("targets of the kind of {arn}")),
+        NoDestination::Other(service) => Error::Unsupported(format!("targets of the service {service}")),
     })?;
     let input = match (input, input_path, input_transformer) {
         (None, None, None) => InputRecord::Whole,

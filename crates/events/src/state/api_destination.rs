@@ -10,7 +10,7 @@ use pontoon_core::work::{HttpCall, QUOTED_ANSWER_BYTES_MAX};
 use serde::{Deserialize, Serialize};
 
 use super::connection::{Authorization, OAuth, Parameter, Parameters, Token};
-use super::json::{self, JsonPath};
+use pontoon_core::json::{self, JsonPath};
 
 /// How long a web server may take to answer.
 const TIMEOUT: Duration = Duration::from_secs(5);
@@ -376,7 +376,13 @@ mod tests {
         assert_eq!((call.url.as_str(), &call.body[..]), ("http://h/", &b"\"text\""[..]));
         assert_eq!(header(&call, "Content-Type"), ["application/json; charset=utf-8"]);
         let invocation = Parameters { body: list(&[("a", "b")]), ..Default::default() };
-        let call = request(&destination("http://h/"), (None, None), Some(&invocation), &HttpTarget::default(), "[1]");
+        let call = request(
+            &destination("http://h/"),
+            (None, None),
+            Some(&invocation),
+            &HttpTarget::default(),
+            "[1]",
+        );
         assert_eq!(&call.body[..], b"[1]", "only objects have fields");
     }
 

@@ -3,7 +3,7 @@
 use pontoon_core::ids::format_uuid;
 use pontoon_core::{Scope, Timestamp};
 
-use super::json::quoted;
+use pontoon_core::json::quoted;
 
 /// What is known of an event beside its detail.
 #[derive(Debug, Clone)]

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::json::{self, JsonPath};
+use pontoon_core::json::{self, JsonPath};
 
 /// Variables that a template may define (user guide).
 pub const VARIABLES_MAX: usize = 100;

@@ -6,7 +6,6 @@ pub mod bus;
 pub mod connection;
 pub mod envelope;
 pub mod input;
-pub mod json;
 pub mod kept;
 pub mod replay;
 pub mod target;

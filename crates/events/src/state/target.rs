@@ -2,12 +2,11 @@
 
 use std::sync::Arc;
 
-use pontoon_core::{Arn, RetryPolicy, Scope};
+use pontoon_core::{Destination, RetryPolicy};
 use serde::{Deserialize, Serialize};
 
 use super::api_destination::HttpTarget;
 use super::input::{Input, InputRecord};
-use crate::destinations::named;
 
 /// Attempts after the first, unless the target says otherwise.
 pub const RETRIES_DEFAULT: u32 = 185;
@@ -49,73 +48,11 @@ pub struct Target {
     pub input: Input,
 }
 
-/// What a target's ARN names.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Destination {
-    /// A queue by name.
-    Queue(Scope, String),
-    /// A topic.
-    Topic(Scope),
-    /// A function by name, and its version or alias.
-    Function(Scope, String, Option<String>),
-    /// An event bus by name.
-    Bus(Scope, String),
-    /// A log group by name.
-    LogGroup(Scope, String),
-    /// An API destination by name and id.
-    Api(Scope, String, String),
-    /// A discoverer of the schema registry, which only that service targets.
-    Discoverer(Scope),
-}
-
-/// Why an ARN is not a destination.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum NoDestination {
-    /// It is no ARN, or lacks a part.
-    Malformed,
-    /// AWS delivers to this, Pontoon does not.
-    Unsupported(String),
-}
-
-impl Destination {
-    /// Reads a target's ARN.
-    ///
-    /// # Errors
-    /// If it is malformed, or names something that Pontoon does not deliver to.
-    pub fn of(text: &str) -> Result<Self, NoDestination> {
-        let arn = Arn::parse(text).ok_or(NoDestination::Malformed)?;
-        let resource = arn.resource;
-        let scope = || arn.scope().ok_or(NoDestination::Malformed);
-        match arn.service {
-            "sqs" => Ok(Self::Queue(scope()?, resource.to_owned())),
-            "sns" => Ok(Self::Topic(scope()?)),
-            "lambda" => {
-                let (name, qualifier) = arn.function().ok_or(NoDestination::Malformed)?;
-                Ok(Self::Function(scope()?, name.to_owned(), qualifier.map(str::to_owned)))
-            }
-            "events" => match resource.strip_prefix("event-bus/") {
-                Some(name) => Ok(Self::Bus(scope()?, name.to_owned())),
-                None if resource.starts_with("api-destination/") => {
-                    let (scope, name, id) = named(text, "api-destination").ok_or(NoDestination::Malformed)?;
-                    Ok(Self::Api(scope, name.to_owned(), id.to_owned()))
-                }
-                None => Err(NoDestination::Unsupported(format!("targets of the kind of {text}"))),
-            },
-            "logs" => {
-                let name = arn.log_group().ok_or(NoDestination::Malformed)?;
-                Ok(Self::LogGroup(scope()?, name.to_owned()))
-            }
-            "schemas" if resource.starts_with("discoverer/") => Ok(Self::Discoverer(scope()?)),
-            service => Err(NoDestination::Unsupported(format!("targets of the service {service}"))),
-        }
-    }
-}
-
 impl TargetRecord {
     /// Whether it is an API destination, which is called over HTTP.
     #[must_use]
     pub fn is_api_destination(&self) -> bool {
-        named(&self.arn, "api-destination").is_some()
+        matches!(Destination::of(&self.arn), Ok(Destination::Api(..)))
     }
 
     /// When delivery is tried again, and for how long: exponential backoff with jitter, at most ten minutes apart.
@@ -130,36 +67,5 @@ impl TargetRecord {
             wait_max_ms: 600_000,
             jitter_percent: 50,
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::{Destination, NoDestination};
-
-    #[test]
-    fn arns_name_destinations() {
-        let scope = pontoon_core::Scope::default();
-        let here = |service: &str, resource: &str| Destination::of(&scope.arn(service, resource));
-        assert_eq!(here("sqs", "q"), Ok(Destination::Queue(scope, "q".into())));
-        assert_eq!(here("sns", "t"), Ok(Destination::Topic(scope)));
-        assert_eq!(
-            here("lambda", "function:f:live"),
-            Ok(Destination::Function(scope, "f".into(), Some("live".into())))
-        );
-        assert_eq!(here("events", "event-bus/b"), Ok(Destination::Bus(scope, "b".into())));
-        assert_eq!(
-            here("logs", "log-group:/aws/events/x:*"),
-            Ok(Destination::LogGroup(scope, "/aws/events/x".into()))
-        );
-        assert!(matches!(here("kinesis", "stream/s"), Err(NoDestination::Unsupported(_))));
-        assert_eq!(
-            here("events", "api-destination/d/1"),
-            Ok(Destination::Api(scope, "d".into(), "1".into()))
-        );
-        assert_eq!(here("events", "api-destination/d"), Err(NoDestination::Malformed));
-        assert!(matches!(here("events", "rule/r"), Err(NoDestination::Unsupported(_))));
-        assert_eq!(Destination::of("arn:aws:sqs:::q"), Err(NoDestination::Malformed));
-        assert_eq!(Destination::of("q"), Err(NoDestination::Malformed));
     }
 }

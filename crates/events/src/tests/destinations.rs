@@ -592,18 +592,9 @@ fn another_service_gets_the_answer_of_an_api_destination() {
     for (answer, expected) in [
         (Ok((200, "{}".into())), "200 {}"),
         (Ok((204, "".into())), "204 "),
-        (
-            Ok((404, "no".into())),
-            "SdkClientError: Unable to invoke ApiDestination endpoint: status 404: no",
-        ),
-        (
-            Ok((500, "".into())),
-            "ErrorFromTarget: Unable to invoke ApiDestination endpoint: status 500",
-        ),
-        (
-            Ok((429, "".into())),
-            "ThrottlingException: Unable to invoke ApiDestination endpoint: status 429",
-        ),
+        (Ok((404, "no".into())), "SdkClientError: Unable to invoke ApiDestination endpoint: status 404: no"),
+        (Ok((500, "".into())), "ErrorFromTarget: Unable to invoke ApiDestination endpoint: status 500"),
+        (Ok((429, "".into())), "ThrottlingException: Unable to invoke ApiDestination endpoint: status 429"),
         (
             Err("no answer within 5 s".to_owned()),
             "Timeout: Unable to invoke ApiDestination endpoint: no answer within 5 s",
@@ -637,8 +628,9 @@ fn an_invocation_needs_the_right_to_it_and_a_destination() {
     let arn = bench.destination().api_destination_arn.unwrap();
     bench.call(Request::DeleteApiDestination(DeleteApiDestinationInput { name: "d".into() })).unwrap();
     let caller = bench.caller.clone();
-    let gone =
-        bench.invoke(&caller, InvokeApiDestinationInput { arn: arn.clone(), ..Default::default() }).unwrap_err();
+    let gone = bench
+        .invoke(&caller, InvokeApiDestinationInput { arn: arn.clone(), ..Default::default() })
+        .unwrap_err();
     assert_eq!(gone.to_string(), format!("ResourceNotFoundException: {arn} does not exist."));
     assert!(bench.work.is_empty());
 }

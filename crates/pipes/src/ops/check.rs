@@ -1,12 +1,12 @@
 //! What pipes are checked for beyond the model. AWS's messages about these are not published; these are in own words, with AWS's code.
 
 use pontoon_api::pipes as api;
-use pontoon_core::Arn;
+use pontoon_core::{Arn, Destination, NoDestination};
 
 use crate::Error;
 use crate::state::pipe::{Pipe, PipeRecord, Unreadable};
 use crate::state::target::{
-    BusParameters, Destination, HttpRecord, LogParameters, NoDestination, QueueParameters, TargetRecord,
+    BusParameters, HttpRecord, LogParameters, QueueParameters, TargetRecord, batch_max, destination,
 };
 
 /// The largest batch without a batching window.
@@ -94,14 +94,16 @@ pub fn enrichment(record: &mut PipeRecord, arn: String) -> Result<(), Error> {
         (record.enrichment, record.enrichment_template, record.enrichment_http) = (None, None, None);
         return Ok(());
     }
-    match Destination::of(&arn) {
-        Ok(Destination::Function(..) | Destination::Api(_)) => {
+    match destination(&arn) {
+        Ok(Destination::Function(..) | Destination::Api(..)) => {
             record.enrichment = Some(arn);
             Ok(())
         }
         Err(NoDestination::Malformed) => Err(Error::validation(format!("Enrichment {arn} is malformed."))),
         Ok(_) => Err(Error::validation(format!("{arn} cannot enrich."))),
-        Err(NoDestination::Unsupported(what)) => Err(unsupported(format!("{what}, as enrichment"))),
+        Err(NoDestination::Other(service)) => {
+            Err(unsupported(format!("pipes to the service {service}, as enrichment")))
+        }
     }
 }
 
@@ -117,9 +119,9 @@ pub fn enrichment_parameters(record: &mut PipeRecord, given: api::PipeEnrichment
 
 /// A target with its parameters.
 pub fn target(arn: String, given: api::PipeTargetParameters) -> Result<TargetRecord, Error> {
-    let destination = Destination::of(&arn).map_err(|why| match why {
+    let destination = destination(&arn).map_err(|why| match why {
         NoDestination::Malformed => Error::validation(format!("Target {arn} is malformed.")),
-        NoDestination::Unsupported(what) => unsupported(what),
+        NoDestination::Other(service) => unsupported(format!("pipes to the service {service}")),
     })?;
     refuse(
         "pipes' targets",
@@ -135,9 +137,9 @@ pub fn target(arn: String, given: api::PipeTargetParameters) -> Result<TargetRec
     )?;
     let function = matches!(destination, Destination::Function(..));
     let queue = matches!(destination, Destination::Queue(..));
-    let bus = matches!(destination, Destination::Bus(_));
+    let bus = matches!(destination, Destination::Bus(..));
     let log = matches!(destination, Destination::LogGroup(..));
-    let api = matches!(destination, Destination::Api(_));
+    let api = matches!(destination, Destination::Api(..));
     for (name, was_given, fits) in [
         ("LambdaFunctionParameters", given.lambda_function_parameters.is_some(), function),
         ("SqsQueueParameters", given.sqs_queue_parameters.is_some(), queue),
@@ -202,8 +204,8 @@ pub fn pipe(record: PipeRecord) -> Result<Pipe, Error> {
         )));
     }
     for (what, arn) in [("enrichment", record.enrichment.as_deref()), ("target", Some(&*record.target.arn))] {
-        let stage = arn.and_then(|arn| Destination::of(arn).ok());
-        let takes = stage.and_then(|destination| destination.batch_max());
+        let stage = arn.and_then(|arn| destination(arn).ok());
+        let takes = stage.as_ref().and_then(batch_max);
         if let Some(max) = takes.filter(|max| size as usize > *max) {
             return Err(Error::validation(format!(
                 "BatchSize {size} is more than the {max} that the {what} takes."
@@ -211,7 +213,7 @@ pub fn pipe(record: PipeRecord) -> Result<Pipe, Error> {
         }
     }
     let enriches = record.enrichment.as_deref().unwrap_or_default();
-    if record.enrichment_http.is_some() && !matches!(Destination::of(enriches), Ok(Destination::Api(_))) {
+    if record.enrichment_http.is_some() && !matches!(destination(enriches), Ok(Destination::Api(..))) {
         return Err(Error::validation(format!("HttpParameters do not go with the enrichment {enriches}.")));
     }
     Pipe::new(record).map_err(|why| {

@@ -5,7 +5,9 @@ use std::collections::HashSet;
 use pontoon_api::invocation::InvokeApiDestinationOutput;
 use pontoon_api::lambda;
 use pontoon_core::shape::{Output, Request};
-use pontoon_core::{ApiError, Scope, Settled, Step, Timestamp, TraceIds, TraceNote, TraceOutcome, TraceRecord};
+use pontoon_core::{
+    ApiError, Destination, Scope, Settled, Step, Timestamp, TraceIds, TraceNote, TraceOutcome, TraceRecord,
+};
 use pontoon_source::{Held, traces_of_all};
 
 use super::target::{Failed, destination_of, failed_in, function_error, invocation};
@@ -13,7 +15,6 @@ use super::{Call, Token};
 use crate::metrics::Metric;
 use crate::state::event::Event;
 use crate::state::pipe::PipeRecord;
-use crate::state::target::Destination;
 use crate::state::template::Context;
 use crate::{Key, Pipes};
 
@@ -159,7 +160,12 @@ impl Pipes {
         self.tell(step.now, &key, Metric::Duration, step.now.since(begun).as_secs_f64() * 1000.0);
         self.tell(step.now, &key, Metric::ExecutionFailed, flag(matches!(failed, Failed::All(_))));
         self.tell(step.now, &key, Metric::ExecutionPartiallyFailed, flag(matches!(failed, Failed::Some(..))));
-        self.tell(step.now, &key, Metric::ExecutionThrottled, flag(failed.why_all().is_some_and(is_throttled)));
+        self.tell(
+            step.now,
+            &key,
+            Metric::ExecutionThrottled,
+            flag(failed.why_all().is_some_and(is_throttled)),
+        );
         self.tell(step.now, &key, Metric::ExecutionTimeout, flag(failed.why_all().is_some_and(is_timeout)));
         let (lost, why): (HashSet<usize>, String) = match &failed {
             Failed::None => (HashSet::new(), String::new()),
@@ -204,7 +210,7 @@ fn enrichment(
             });
             Ok((to, Box::new(request)))
         }
-        Destination::Api(to) => {
+        Destination::Api(to, ..) => {
             Ok((to, Box::new(invocation(arn, pipe.enrichment_http.as_ref(), events, inputs))))
         }
         _ => unreachable!("only functions and API destinations enrich"),

@@ -5,14 +5,14 @@ use std::any::Any;
 use pontoon_api::invocation::InvokeApiDestinationInput;
 use pontoon_api::{events, lambda, logs, sns, sqs};
 use pontoon_core::shape::{Output, Request};
-use pontoon_core::{ApiError, Scope, Step, Timestamp};
+use pontoon_core::{ApiError, Destination, Scope, Step, Timestamp};
 use pontoon_source::{Held, reported};
 use serde_json::Value;
 
 use crate::Key;
 use crate::state::event::Event;
 use crate::state::pipe::PipeRecord;
-use crate::state::target::{BusParameters, Destination, HttpRecord, LogParameters, TargetRecord};
+use crate::state::target::{BusParameters, HttpRecord, LogParameters, TargetRecord, batch_max, destination};
 
 /// Which messages of a batch failed, and why.
 #[derive(Debug, Clone)]
@@ -73,7 +73,7 @@ pub(super) fn request(
             };
             (to, Box::new(lambda::Request::Invoke(input)))
         }
-        Destination::Bus(to) => {
+        Destination::Bus(to, _) => {
             let parameters = target.bus.clone().unwrap_or_default();
             let entries = events.iter().zip(inputs);
             let entries =
@@ -86,22 +86,23 @@ pub(super) fn request(
                 })),
             )
         }
-        Destination::Api(to) => {
+        Destination::Api(to, ..) => {
             (to, Box::new(invocation(&target.arn, target.http.as_ref(), events, inputs)))
         }
         Destination::LogGroup(to, log_group_name) => {
             let parameters = target.log.clone().unwrap_or_default();
             (to, Box::new(log_request(step.now, log_group_name, &parameters, events, inputs)?))
         }
+        Destination::Discoverer(_) => unreachable!("no pipe leads there"),
     })
 }
 
 /// Where a stage leads that takes so many events at once.
 pub(super) fn destination_of(arn: &str, events: usize) -> Result<Destination, ApiError> {
-    let Ok(destination) = Destination::of(arn) else {
+    let Ok(destination) = destination(arn) else {
         unreachable!("only stages with a destination are put");
     };
-    match destination.batch_max().filter(|max| events > *max) {
+    match batch_max(&destination).filter(|max| events > *max) {
         Some(max) => {
             let message = format!("{arn} takes {max} at once and not {events} events.");
             Err(ApiError::client("ValidationException", message))
@@ -117,9 +118,7 @@ pub(super) fn invocation(
     events: &[Event],
     inputs: Vec<String>,
 ) -> InvokeApiDestinationInput {
-    let value = |value: &String| {
-        events.first().and_then(|event| event.parameter(value)).unwrap_or_default()
-    };
+    let value = |value: &String| events.first().and_then(|event| event.parameter(value)).unwrap_or_default();
     let parameters = http.map(|http| events::HttpParameters {
         path_parameter_values: http.path.as_ref().map(|path| path.iter().map(value).collect()),
         header_parameters: http.headers.clone(),
@@ -235,11 +234,15 @@ fn places_in(output: &dyn Any) -> Vec<(usize, ApiError)> {
     };
     if let Some(output) = output.downcast_ref::<sqs::SendMessageBatchOutput>() {
         let entries = output.failed.iter();
-        return entries.filter_map(|entry| failed(&entry.id, &entry.code, entry.message.as_deref())).collect();
+        return entries
+            .filter_map(|entry| failed(&entry.id, &entry.code, entry.message.as_deref()))
+            .collect();
     }
     if let Some(output) = output.downcast_ref::<sns::PublishBatchOutput>() {
         let entries = output.failed.iter().flatten();
-        return entries.filter_map(|entry| failed(&entry.id, &entry.code, entry.message.as_deref())).collect();
+        return entries
+            .filter_map(|entry| failed(&entry.id, &entry.code, entry.message.as_deref()))
+            .collect();
     }
     if let Some(output) = output.downcast_ref::<events::PutEventsOutput>() {
         let entries = output.entries.iter().flatten().enumerate();

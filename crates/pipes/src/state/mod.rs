@@ -1,7 +1,6 @@
 //! The nouns: pipes and their states, targets, events on their way, and templates.
 
 pub mod event;
-pub mod path;
 pub mod pipe;
 pub mod target;
 pub mod template;

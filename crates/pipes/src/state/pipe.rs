@@ -6,7 +6,7 @@ use pontoon_core::{Arn, Scope, Timestamp};
 use pontoon_source::{Filters, Pace, Poller};
 use serde::{Deserialize, Serialize};
 
-use super::target::{Destination, HttpRecord, TargetRecord};
+use super::target::{HttpRecord, TargetRecord, batch_max, destination};
 use super::template::Template;
 
 /// Messages of a batch, unless the pipe says otherwise.
@@ -120,7 +120,7 @@ impl PipeRecord {
     /// Events of a batch. Where a stage takes only one at a time there are no batches unless they are asked for, which is refused.
     #[must_use]
     pub fn batch_size(&self) -> u32 {
-        let takes_one = |arn: &str| Destination::of(arn).is_ok_and(|stage| stage.batch_max() == Some(1));
+        let takes_one = |arn: &str| destination(arn).is_ok_and(|stage| batch_max(&stage) == Some(1));
         let stages = [self.enrichment.as_deref(), Some(self.target.arn.as_str())];
         match self.batch_size {
             Some(size) => size,

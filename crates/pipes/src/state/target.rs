@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use pontoon_core::{Arn, Scope};
+use pontoon_core::{Destination, NoDestination};
 use serde::{Deserialize, Serialize};
 
 /// A target as it is kept. Parameters that are JSON paths stand for what they lead to in each event.
@@ -68,65 +68,24 @@ pub struct LogParameters {
     pub timestamp: Option<String>,
 }
 
-/// What a target's ARN names.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Destination {
-    /// A queue by name.
-    Queue(Scope, String),
-    /// A topic.
-    Topic(Scope),
-    /// A function by name, and its version or alias.
-    Function(Scope, String, Option<String>),
-    /// An event bus.
-    Bus(Scope),
-    /// A log group by name.
-    LogGroup(Scope, String),
-    /// An API destination.
-    Api(Scope),
-}
-
-/// Why an ARN is not a destination.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum NoDestination {
-    /// It is no ARN, or lacks a part.
-    Malformed,
-    /// AWS leads there, Pontoon does not.
-    Unsupported(String),
-}
-
-impl Destination {
-    /// Reads a target's ARN.
-    ///
-    /// # Errors
-    /// If it is malformed, or names something that Pontoon does not lead to.
-    pub fn of(text: &str) -> Result<Self, NoDestination> {
-        let arn = Arn::parse(text).ok_or(NoDestination::Malformed)?;
-        let (resource, scope) = (arn.resource, || arn.scope().ok_or(NoDestination::Malformed));
-        match arn.service {
-            "sqs" => Ok(Self::Queue(scope()?, resource.to_owned())),
-            "sns" => Ok(Self::Topic(scope()?)),
-            "lambda" => {
-                let (name, qualifier) = arn.function().ok_or(NoDestination::Malformed)?;
-                Ok(Self::Function(scope()?, name.to_owned(), qualifier.map(str::to_owned)))
-            }
-            "events" if resource.starts_with("event-bus/") => scope().map(Self::Bus),
-            "events" if resource.starts_with("api-destination/") => scope().map(Self::Api),
-            "logs" => {
-                let name = arn.log_group().ok_or(NoDestination::Malformed)?;
-                Ok(Self::LogGroup(scope()?, name.to_owned()))
-            }
-            service => Err(NoDestination::Unsupported(format!("pipes to the service {service}"))),
-        }
+/// Reads the ARN of an enrichment or a target.
+///
+/// # Errors
+/// If it is malformed, or names nothing that pipes lead to.
+pub fn destination(arn: &str) -> Result<Destination, NoDestination<'_>> {
+    match Destination::of(arn)? {
+        Destination::Discoverer(_) => Err(NoDestination::Other("schemas")),
+        destination => Ok(destination),
     }
+}
 
-    /// How many events it takes at once ("Batching and concurrency" in the user guide); `None` for as many as fit.
-    #[must_use]
-    pub fn batch_max(&self) -> Option<usize> {
-        match self {
-            Self::Queue(..) | Self::Topic(_) | Self::Bus(_) => Some(10),
-            Self::LogGroup(..) => Some(10_000),
-            Self::Api(_) => Some(1),
-            Self::Function(..) => None,
-        }
+/// How many events a stage takes at once ("Batching and concurrency" in the user guide); `None` for as many as fit.
+#[must_use]
+pub fn batch_max(destination: &Destination) -> Option<usize> {
+    match destination {
+        Destination::Queue(..) | Destination::Topic(_) | Destination::Bus(..) => Some(10),
+        Destination::LogGroup(..) => Some(10_000),
+        Destination::Api(..) => Some(1),
+        Destination::Function(..) | Destination::Discoverer(_) => None,
     }
 }

@@ -2,10 +2,9 @@
 //!
 //! <https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-pipes-input-transformation.html>
 
-use serde_json::Value;
+use pontoon_core::json::{self, JsonPath};
 
 use super::event::Event;
-use super::path::JsonPath;
 
 /// What the reserved variables stand for.
 #[derive(Debug, Clone, Copy)]
@@ -85,16 +84,17 @@ impl Template {
         for part in &self.0 {
             match part {
                 Part::Text(text) => filled.push_str(text),
-                Part::Variable(variable, true) => match value_of(variable, event, context) {
-                    Some(value) => filled.push_str(&value.to_string()),
-                    None => filled.push_str("\"\""),
-                },
-                Part::Variable(variable, false) => match value_of(variable, event, context) {
-                    Some(Value::String(text)) => filled.push_str(&text),
-                    // Without quotes, so that the string around it stays one.
-                    Some(value) => filled.push_str(&value.to_string().replace('"', "")),
-                    None => {}
-                },
+                Part::Variable(variable, is_of_value) => {
+                    match (value_of(variable, event, context), is_of_value) {
+                        (Some(value), true) => filled.push_str(&value),
+                        (None, true) => filled.push_str("\"\""),
+                        // Without quotes, so that the string around it stays one.
+                        (Some(value), false) => {
+                            filled.push_str(&json::unquoted(&value).unwrap_or_else(|| value.replace('"', "")))
+                        }
+                        (None, false) => {}
+                    }
+                }
             }
         }
         filled
@@ -135,7 +135,7 @@ impl Place {
 
 fn variable(name: &str) -> Option<Variable> {
     if name.starts_with('$') {
-        return JsonPath::parse(name).map(Variable::Path);
+        return JsonPath::parse(name).ok().map(Variable::Path);
     }
     Some(Variable::Reserved(match name.strip_prefix("aws.pipes.")? {
         "pipe-arn" => Reserved::PipeArn,
@@ -150,22 +150,20 @@ fn variable(name: &str) -> Option<Variable> {
     }))
 }
 
-fn value_of(variable: &Variable, event: &Event, context: Context<'_>) -> Option<Value> {
-    let text = |text: &str| Some(Value::from(text));
+/// What a variable stands for, as JSON.
+fn value_of(variable: &Variable, event: &Event, context: Context<'_>) -> Option<String> {
+    let text = |text: &str| Some(json::quoted(text));
     match variable {
-        Variable::Path(path) => path.value(&event.value),
+        Variable::Path(path) => path.value(&event.json),
         Variable::Reserved(Reserved::PipeArn) => text(context.pipe_arn),
         Variable::Reserved(Reserved::PipeName) => text(context.pipe_name),
         Variable::Reserved(Reserved::SourceArn) => text(context.source_arn),
         Variable::Reserved(Reserved::EnrichmentArn) => text(context.enrichment_arn),
         Variable::Reserved(Reserved::TargetArn) => text(context.target_arn),
         Variable::Reserved(Reserved::IngestionTime) => text(context.ingestion_time),
-        Variable::Reserved(Reserved::Event) => {
-            Some(serde_json::from_str(&event.text).unwrap_or_else(|_| Value::from(event.text.as_str())))
-        }
-        Variable::Reserved(Reserved::EventJson) => {
-            serde_json::from_str::<Value>(&event.text).is_ok().then(|| event.value.clone())
-        }
+        Variable::Reserved(Reserved::Event) if json::is_valid(&event.text) => Some(event.text.clone()),
+        Variable::Reserved(Reserved::Event) => text(&event.text),
+        Variable::Reserved(Reserved::EventJson) => json::is_valid(&event.text).then(|| event.json.clone()),
     }
 }
 
@@ -201,6 +199,11 @@ mod tests {
             (r#""Hello, sender""#, "x", r#""Hello, sender""#),
             (r#"{"a": <$.body.key>, "b": "<$.body.key>!"}"#, json, r#"{"a": "value", "b": "value!"}"#),
             (r#"{"a": <$.body.n>, "b": <$.body.list>}"#, json, r#"{"a": 1.5, "b": ["a"]}"#),
+            (
+                "[<$.body>, <$.body.n>]",
+                r#"{"z":1, "n":12345678901234567890.50}"#,
+                r#"[{"z":1,"n":12345678901234567890.50}, 12345678901234567890.50]"#,
+            ),
             (r#"{"a": "Body is <$.body.list>"}"#, json, r#"{"a": "Body is [a]"}"#),
             (r#"["\"<$.messageId>", <$.messageId>]"#, json, r#"["\"m", "m"]"#),
             ("<$.body>", "plain text", "plain text"),

@@ -9,7 +9,7 @@ use std::time::Duration;
 use pontoon_api::scheduler as api;
 use pontoon_core::policy::Assuming;
 use pontoon_core::shape::Violation;
-use pontoon_core::{OperationSchema, PolicyMode, Step, Timestamp};
+use pontoon_core::{Destination as Named, OperationSchema, PolicyMode, Step, Timestamp};
 
 use crate::deliver::group_arn;
 use crate::state::document::{DocumentReader, capitalized};
@@ -130,8 +130,8 @@ fn target(target: api::Target) -> Result<TargetRecord, Error> {
         return Err(Error::Unsupported(format!("schedules' targets with {name}")));
     }
     let destination = destination(&target.arn)?;
-    let is_bus = matches!(destination, Destination::Bus(_));
-    let is_queue = matches!(destination, Destination::Queue(..));
+    let is_bus = matches!(destination, Destination::Resource(Named::Bus(..)));
+    let is_queue = matches!(destination, Destination::Resource(Named::Queue(..)));
     if target.event_bridge_parameters.is_some() != is_bus {
         let verb = if is_bus { "must" } else { "must not" };
         return Err(Error::validation(format!(
@@ -191,8 +191,8 @@ fn input(destination: &Destination, input: Option<&str>) -> Result<(), Error> {
         })
     };
     match (destination, input) {
-        (Destination::Queue(..) | Destination::Topic(_), _) => Ok(()),
-        (Destination::Function(..) | Destination::Bus(_), input) => input.map(json).transpose().map(|_| ()),
+        (Destination::Resource(Named::Queue(..) | Named::Topic(_)), _) => Ok(()),
+        (Destination::Resource(_), input) => input.map(json).transpose().map(|_| ()),
         (Destination::Operation(operation), input) => requestjson(operation, &json(input.unwrap_or("{}"))?),
     }
 }

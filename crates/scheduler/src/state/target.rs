@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use pontoon_api::SERVICES;
-use pontoon_core::{Arn, OperationSchema, RetryPolicy, Scope};
+use pontoon_core::{Arn, Destination as Named, NoDestination as Unnamed, OperationSchema, RetryPolicy};
 use serde::{Deserialize, Serialize};
 
 use super::document::capitalized;
@@ -68,14 +68,8 @@ pub struct TargetRecord {
 /// What a target's ARN names.
 #[derive(Debug, Clone)]
 pub enum Destination {
-    /// A queue by name.
-    Queue(Scope, String),
-    /// A topic.
-    Topic(Scope),
-    /// A function by name, and its version or alias.
-    Function(Scope, String, Option<String>),
-    /// An event bus.
-    Bus(Scope),
+    /// A queue, a topic, a function or a bus: a templated target.
+    Resource(Named),
     /// An operation of a service that Pontoon has: a universal target.
     Operation(&'static OperationSchema),
 }
@@ -110,23 +104,18 @@ impl Destination {
     /// If it is malformed, or names something that cannot be called.
     pub fn of(text: &str) -> Result<Self, NoDestination> {
         let arn = Arn::parse(text).ok_or(NoDestination::Malformed)?;
-        let resource = arn.resource;
-        let scope = || arn.scope().ok_or(NoDestination::Malformed);
-        match arn.service {
-            "sqs" => Ok(Self::Queue(scope()?, resource.to_owned())),
-            "sns" => Ok(Self::Topic(scope()?)),
-            "lambda" => {
-                let (name, qualifier) = arn.function().ok_or(NoDestination::Malformed)?;
-                Ok(Self::Function(scope()?, name.to_owned(), qualifier.map(str::to_owned)))
+        if arn.service == "scheduler" {
+            let operation = arn.resource.strip_prefix("aws-sdk:").and_then(|rest| rest.split_once(':'));
+            let (service, action) = operation.ok_or(NoDestination::Malformed)?;
+            return universal(service, action).map(Self::Operation);
+        }
+        match Named::of(text) {
+            Ok(named @ (Named::Queue(..) | Named::Topic(_) | Named::Function(..) | Named::Bus(..))) => {
+                Ok(Self::Resource(named))
             }
-            "events" if resource.starts_with("event-bus/") => scope().map(Self::Bus),
-            "scheduler" => {
-                let operation = resource.strip_prefix("aws-sdk:").and_then(|rest| rest.split_once(':'));
-                let (service, action) = operation.ok_or(NoDestination::Malformed)?;
-                universal(service, action).map(Self::Operation)
-            }
-            service => {
-                Err(NoDestination::Unsupported(format!("schedules' targets of the service {service}")))
+            Err(Unnamed::Malformed) => Err(NoDestination::Malformed),
+            Ok(_) | Err(Unnamed::Other(_)) => {
+                Err(NoDestination::Unsupported(format!("schedules' targets of the service {}", arn.service)))
             }
         }
     }
@@ -190,10 +179,13 @@ pub fn resource(target: &TargetRecord) -> Arc<str> {
 
 #[cfg(test)]
 mod tests {
+    use pontoon_core::Scope;
+
     use super::*;
 
     fn check(arn: &str, expected: &str) {
         let found = match Destination::of(arn) {
+            Ok(Destination::Resource(named)) => format!("{named:?}"),
             Ok(destination) => format!("{destination:?}"),
             Err(error) => format!("{error:?}"),
         };

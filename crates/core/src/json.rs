@@ -126,7 +126,7 @@ pub fn quoted(text: &str) -> String {
 }
 
 /// The fields of an object, keys in their quotes; none if it is no object.
-fn fields(object: &str) -> impl Iterator<Item = (&str, &str)> {
+pub fn fields(object: &str) -> impl Iterator<Item = (&str, &str)> {
     let mut at = if object.starts_with('{') { 1 } else { object.len() };
     std::iter::from_fn(move || {
         at = skip(object, at, b" \t\r\n,");
@@ -156,8 +156,18 @@ pub fn with_fields<'f>(value: &str, added: impl Iterator<Item = (&'f str, &'f st
     format!("{{{}}}", kept.chain(added).collect::<Vec<String>>().join(","))
 }
 
+/// An object with `json` in place of the value of each field of a name; any other value as it is.
+#[must_use]
+pub fn with_value(object: &str, name: &str, json: &str) -> String {
+    if !object.starts_with('{') {
+        return object.to_owned();
+    }
+    let field = |(key, value)| format!("{key}:{}", if is_name(key, name) { json } else { value });
+    format!("{{{}}}", fields(object).map(field).collect::<Vec<String>>().join(","))
+}
+
 /// The elements of an array; none if it is no array.
-fn elements(array: &str) -> impl Iterator<Item = &str> {
+pub fn elements(array: &str) -> impl Iterator<Item = &str> {
     let mut at = if array.starts_with('[') { 1 } else { array.len() };
     std::iter::from_fn(move || {
         at = skip(array, at, b" \t\r\n,");
@@ -250,7 +260,7 @@ pub fn is_valid(text: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{JsonPath, compact, is_valid};
+    use super::{JsonPath, compact, is_valid, with_value};
     use proptest::prelude::*;
     use serde_json::Value;
 
@@ -359,6 +369,18 @@ mod tests {
                 );
             }
             assert!(compact(text).len() <= text.len());
+        }
+    }
+
+    #[test]
+    fn a_value_is_put_in_place_of_another() {
+        for (object, expected) in [
+            (r#"{"a":1, "b":"x","c":[2]}"#, r#"{"a":1,"b":{"n":1},"c":[2]}"#),
+            (r#"{"\u0062":0,"d":{"b":1}}"#, r#"{"\u0062":{"n":1},"d":{"b":1}}"#),
+            ("{}", "{}"),
+            (r#"["b"]"#, r#"["b"]"#),
+        ] {
+            assert_eq!(with_value(object, "b", r#"{"n":1}"#), expected, "{object}");
         }
     }
 
