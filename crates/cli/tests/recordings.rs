@@ -29,8 +29,12 @@ macro_rules! replays {
 }
 
 replays! {
+    cloudformation_change_sets,
+    cloudformation_errors,
+    cloudformation_stacks,
     cloudwatch,
     events_tags,
+    identity,
 }
 
 #[test]

@@ -30,6 +30,10 @@ pub struct ResourceSchema {
     /// Properties that AWS has and Pontoon does not; naming one fails the resource.
     #[serde(default)]
     refused: Vec<String>,
+    /// Whether `Fn::GetAtt` gives every property too, as AWS does for some types (`_all_property_types` of cfn-lint; recordings
+    /// `test_change_set_fn_get_attr`).
+    #[serde(default, rename = "gettableProperties")]
+    gettable_properties: bool,
 }
 
 /// The type of a property.
@@ -77,6 +81,16 @@ impl ResourceSchema {
     /// The properties that AWS's type has and this one refuses.
     pub fn refused(&self) -> &[String] {
         &self.refused
+    }
+
+    /// Whether `Fn::GetAtt` gives this.
+    pub fn has_attribute(&self, name: &str) -> bool {
+        self.attributes.iter().any(|known| known == name) || self.gives_property(name)
+    }
+
+    /// Whether `Fn::GetAtt` gives this property as it was written.
+    pub fn gives_property(&self, name: &str) -> bool {
+        self.gettable_properties && self.has_property(name)
     }
 
     /// Whether the type has a property of this name.

@@ -12,7 +12,14 @@ pub(super) static ALLOWED_VALUES: ListSchema = ListSchema {
 pub(super) static CANCEL_UPDATE_STACK_INPUT: StructSchema = StructSchema {
     name: "CancelUpdateStackInput",
     members: &[
-        Member { name: "StackName", wire: "StackName", query: "StackName", required: true, ..MEMBER },
+        Member {
+            name: "StackName",
+            wire: "StackName",
+            query: "StackName",
+            required: true,
+            constraints: &limits::STACK_NAME,
+            ..MEMBER
+        },
         Member {
             name: "ClientRequestToken",
             wire: "ClientRequestToken",
@@ -60,7 +67,13 @@ pub(super) static CHANGE_SET_SUMMARY: StructSchema = StructSchema {
     name: "ChangeSetSummary",
     members: &[
         Member { name: "StackId", wire: "StackId", query: "StackId", ..MEMBER },
-        Member { name: "StackName", wire: "StackName", query: "StackName", ..MEMBER },
+        Member {
+            name: "StackName",
+            wire: "StackName",
+            query: "StackName",
+            constraints: &limits::STACK_NAME,
+            ..MEMBER
+        },
         Member { name: "ChangeSetId", wire: "ChangeSetId", query: "ChangeSetId", ..MEMBER },
         Member {
             name: "ChangeSetName",
@@ -442,7 +455,14 @@ pub(super) static DELETE_CHANGE_SET_OUTPUT: StructSchema =
 pub(super) static DELETE_STACK_INPUT: StructSchema = StructSchema {
     name: "DeleteStackInput",
     members: &[
-        Member { name: "StackName", wire: "StackName", query: "StackName", required: true, ..MEMBER },
+        Member {
+            name: "StackName",
+            wire: "StackName",
+            query: "StackName",
+            required: true,
+            constraints: &limits::STACK_NAME,
+            ..MEMBER
+        },
         Member { name: "RetainResources", wire: "RetainResources", query: "RetainResources", ..MEMBER },
         Member {
             name: "RoleARN",
@@ -518,7 +538,13 @@ pub(super) static DESCRIBE_CHANGE_SET_OUTPUT: StructSchema = StructSchema {
         },
         Member { name: "ChangeSetId", wire: "ChangeSetId", query: "ChangeSetId", ..MEMBER },
         Member { name: "StackId", wire: "StackId", query: "StackId", ..MEMBER },
-        Member { name: "StackName", wire: "StackName", query: "StackName", ..MEMBER },
+        Member {
+            name: "StackName",
+            wire: "StackName",
+            query: "StackName",
+            constraints: &limits::STACK_NAME,
+            ..MEMBER
+        },
         Member {
             name: "Description",
             wire: "Description",
@@ -598,7 +624,14 @@ pub(super) static DESCRIBE_CHANGE_SET_OUTPUT: StructSchema = StructSchema {
 pub(super) static DESCRIBE_STACK_EVENTS_INPUT: StructSchema = StructSchema {
     name: "DescribeStackEventsInput",
     members: &[
-        Member { name: "StackName", wire: "StackName", query: "StackName", required: true, ..MEMBER },
+        Member {
+            name: "StackName",
+            wire: "StackName",
+            query: "StackName",
+            required: true,
+            constraints: &limits::STACK_NAME,
+            ..MEMBER
+        },
         Member {
             name: "NextToken",
             wire: "NextToken",
@@ -630,7 +663,14 @@ pub(super) static DESCRIBE_STACK_EVENTS_OUTPUT: StructSchema = StructSchema {
 pub(super) static DESCRIBE_STACK_RESOURCE_INPUT: StructSchema = StructSchema {
     name: "DescribeStackResourceInput",
     members: &[
-        Member { name: "StackName", wire: "StackName", query: "StackName", required: true, ..MEMBER },
+        Member {
+            name: "StackName",
+            wire: "StackName",
+            query: "StackName",
+            required: true,
+            constraints: &limits::STACK_NAME,
+            ..MEMBER
+        },
         Member {
             name: "LogicalResourceId",
             wire: "LogicalResourceId",
@@ -658,7 +698,13 @@ pub(super) static DESCRIBE_STACK_RESOURCE_OUTPUT: StructSchema = StructSchema {
 pub(super) static DESCRIBE_STACK_RESOURCES_INPUT: StructSchema = StructSchema {
     name: "DescribeStackResourcesInput",
     members: &[
-        Member { name: "StackName", wire: "StackName", query: "StackName", ..MEMBER },
+        Member {
+            name: "StackName",
+            wire: "StackName",
+            query: "StackName",
+            constraints: &limits::STACK_NAME,
+            ..MEMBER
+        },
         Member { name: "LogicalResourceId", wire: "LogicalResourceId", query: "LogicalResourceId", ..MEMBER },
         Member {
             name: "PhysicalResourceId",
@@ -681,7 +727,13 @@ pub(super) static DESCRIBE_STACK_RESOURCES_OUTPUT: StructSchema = StructSchema {
 pub(super) static DESCRIBE_STACKS_INPUT: StructSchema = StructSchema {
     name: "DescribeStacksInput",
     members: &[
-        Member { name: "StackName", wire: "StackName", query: "StackName", ..MEMBER },
+        Member {
+            name: "StackName",
+            wire: "StackName",
+            query: "StackName",
+            constraints: &limits::STACK_NAME,
+            ..MEMBER
+        },
         Member {
             name: "NextToken",
             wire: "NextToken",
@@ -767,7 +819,14 @@ pub(super) static EXPORTS: ListSchema = ListSchema {
 
 pub(super) static GET_STACK_POLICY_INPUT: StructSchema = StructSchema {
     name: "GetStackPolicyInput",
-    members: &[Member { name: "StackName", wire: "StackName", query: "StackName", required: true, ..MEMBER }],
+    members: &[Member {
+        name: "StackName",
+        wire: "StackName",
+        query: "StackName",
+        required: true,
+        constraints: &limits::STACK_NAME,
+        ..MEMBER
+    }],
     payload: None,
     xml_namespace: None,
 };
@@ -788,7 +847,13 @@ pub(super) static GET_STACK_POLICY_OUTPUT: StructSchema = StructSchema {
 pub(super) static GET_TEMPLATE_INPUT: StructSchema = StructSchema {
     name: "GetTemplateInput",
     members: &[
-        Member { name: "StackName", wire: "StackName", query: "StackName", ..MEMBER },
+        Member {
+            name: "StackName",
+            wire: "StackName",
+            query: "StackName",
+            constraints: &limits::STACK_NAME,
+            ..MEMBER
+        },
         Member {
             name: "ChangeSetName",
             wire: "ChangeSetName",
@@ -919,7 +984,14 @@ pub(super) static GET_TEMPLATE_SUMMARY_OUTPUT: StructSchema = StructSchema {
 };
 
 pub(super) static IMPORTS: ListSchema = ListSchema {
-    member: Member { name: "member", wire: "member", query: "member", required: true, ..MEMBER },
+    member: Member {
+        name: "member",
+        wire: "member",
+        query: "member",
+        required: true,
+        constraints: &limits::STACK_NAME,
+        ..MEMBER
+    },
 };
 
 pub(super) static LAST_OPERATIONS: ListSchema = ListSchema {
@@ -1029,7 +1101,14 @@ pub(super) static LIST_IMPORTS_OUTPUT: StructSchema = StructSchema {
 pub(super) static LIST_STACK_RESOURCES_INPUT: StructSchema = StructSchema {
     name: "ListStackResourcesInput",
     members: &[
-        Member { name: "StackName", wire: "StackName", query: "StackName", required: true, ..MEMBER },
+        Member {
+            name: "StackName",
+            wire: "StackName",
+            query: "StackName",
+            required: true,
+            constraints: &limits::STACK_NAME,
+            ..MEMBER
+        },
         Member {
             name: "NextToken",
             wire: "NextToken",
@@ -1510,7 +1589,14 @@ pub(super) static STACK: StructSchema = StructSchema {
     name: "Stack",
     members: &[
         Member { name: "StackId", wire: "StackId", query: "StackId", ..MEMBER },
-        Member { name: "StackName", wire: "StackName", query: "StackName", required: true, ..MEMBER },
+        Member {
+            name: "StackName",
+            wire: "StackName",
+            query: "StackName",
+            required: true,
+            constraints: &limits::STACK_NAME,
+            ..MEMBER
+        },
         Member { name: "ChangeSetId", wire: "ChangeSetId", query: "ChangeSetId", ..MEMBER },
         Member {
             name: "Description",
@@ -1652,7 +1738,14 @@ pub(super) static STACK_EVENT: StructSchema = StructSchema {
     members: &[
         Member { name: "StackId", wire: "StackId", query: "StackId", required: true, ..MEMBER },
         Member { name: "EventId", wire: "EventId", query: "EventId", required: true, ..MEMBER },
-        Member { name: "StackName", wire: "StackName", query: "StackName", required: true, ..MEMBER },
+        Member {
+            name: "StackName",
+            wire: "StackName",
+            query: "StackName",
+            required: true,
+            constraints: &limits::STACK_NAME,
+            ..MEMBER
+        },
         Member { name: "OperationId", wire: "OperationId", query: "OperationId", ..MEMBER },
         Member { name: "LogicalResourceId", wire: "LogicalResourceId", query: "LogicalResourceId", ..MEMBER },
         Member {
@@ -1713,7 +1806,13 @@ pub(super) static STACK_EVENTS: ListSchema = ListSchema {
 pub(super) static STACK_RESOURCE: StructSchema = StructSchema {
     name: "StackResource",
     members: &[
-        Member { name: "StackName", wire: "StackName", query: "StackName", ..MEMBER },
+        Member {
+            name: "StackName",
+            wire: "StackName",
+            query: "StackName",
+            constraints: &limits::STACK_NAME,
+            ..MEMBER
+        },
         Member { name: "StackId", wire: "StackId", query: "StackId", ..MEMBER },
         Member {
             name: "LogicalResourceId",
@@ -1767,7 +1866,13 @@ pub(super) static STACK_RESOURCE: StructSchema = StructSchema {
 pub(super) static STACK_RESOURCE_DETAIL: StructSchema = StructSchema {
     name: "StackResourceDetail",
     members: &[
-        Member { name: "StackName", wire: "StackName", query: "StackName", ..MEMBER },
+        Member {
+            name: "StackName",
+            wire: "StackName",
+            query: "StackName",
+            constraints: &limits::STACK_NAME,
+            ..MEMBER
+        },
         Member { name: "StackId", wire: "StackId", query: "StackId", ..MEMBER },
         Member {
             name: "LogicalResourceId",
@@ -1945,7 +2050,14 @@ pub(super) static STACK_SUMMARY: StructSchema = StructSchema {
     name: "StackSummary",
     members: &[
         Member { name: "StackId", wire: "StackId", query: "StackId", ..MEMBER },
-        Member { name: "StackName", wire: "StackName", query: "StackName", required: true, ..MEMBER },
+        Member {
+            name: "StackName",
+            wire: "StackName",
+            query: "StackName",
+            required: true,
+            constraints: &limits::STACK_NAME,
+            ..MEMBER
+        },
         Member {
             name: "TemplateDescription",
             wire: "TemplateDescription",
@@ -2070,7 +2182,14 @@ pub(super) static TRANSFORMS_LIST: ListSchema = ListSchema {
 pub(super) static UPDATE_STACK_INPUT: StructSchema = StructSchema {
     name: "UpdateStackInput",
     members: &[
-        Member { name: "StackName", wire: "StackName", query: "StackName", required: true, ..MEMBER },
+        Member {
+            name: "StackName",
+            wire: "StackName",
+            query: "StackName",
+            required: true,
+            constraints: &limits::STACK_NAME,
+            ..MEMBER
+        },
         Member {
             name: "TemplateBody",
             wire: "TemplateBody",
@@ -2296,6 +2415,16 @@ mod limits {
     use pontoon_core::shape::{Bounds, Constraints};
 
     use crate::codec::Pattern;
+
+    pub(super) static STACK_NAME: Constraints = Constraints {
+        pattern: Some("[a-zA-Z][-a-zA-Z0-9]*|arn:[-a-zA-Z0-9:/._+]*"),
+        matches: Some(|text| {
+            static PATTERN: Pattern =
+                Pattern::new("\\A(?:[a-zA-Z][\\-a-zA-Z0-9]*|arn:[\\-a-zA-Z0-9:/._+]*)\\z");
+            PATTERN.matches(text)
+        }),
+        ..Constraints::NONE
+    };
 
     pub(super) static CLIENT_REQUEST_TOKEN: Constraints = Constraints {
         min: Some(1),

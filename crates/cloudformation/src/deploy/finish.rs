@@ -1,5 +1,7 @@
 //! What follows when a phase has ended.
 
+use std::collections::BTreeMap;
+
 use super::start::{delete_tasks, end_operation, replace_tasks, restore_tasks};
 use super::{Deployment, records};
 use crate::state::change_set::ExecutionStatus;
@@ -312,7 +314,13 @@ impl Deployment<'_, '_> {
         } else {
             self.stack.outputs.clear();
             self.stack.imports.clear();
-            for id in std::mem::take(&mut self.stack.change_sets).into_keys() {
+            // Those that were executed can be looked at as long as the stack can (recording `test_name_conflicts` of change sets).
+            let (executed, gone): (BTreeMap<_, _>, BTreeMap<_, _>) =
+                std::mem::take(&mut self.stack.change_sets)
+                    .into_iter()
+                    .partition(|(_, change_set)| change_set.was_executed());
+            self.stack.change_sets = executed;
+            for id in gone.into_keys() {
                 records::delete_change_set(self.step, self.stack, &id);
             }
             self.set_stack_status(StackStatus::DeleteComplete, None);

@@ -26,7 +26,7 @@ use pontoon_core::{Account, Caller, Principal, Scope, Timestamp};
 
 use crate::records::{self, Event};
 use crate::resources::ResourceType;
-use crate::state::operation::{RequesterPrincipal, Task};
+use crate::state::operation::{Phase, RequesterPrincipal, Task};
 use crate::state::stack::Resource;
 use crate::state::{Operation, ResourceStatus, Stack, StackStatus, Stacks};
 use crate::template::resolve::{Pseudo, Resolved, Scope as TemplateScope, Surroundings, no_export};
@@ -217,8 +217,20 @@ impl Deployment<'_, '_> {
         physical_id: Option<&str>,
         properties: Option<Map>,
     ) {
+        // What cleans up after an update tells less (recordings `test_change_set_*`).
+        let deletes = matches!(
+            status,
+            ResourceStatus::DeleteInProgress | ResourceStatus::DeleteComplete | ResourceStatus::DeleteFailed
+        );
+        let cleans_up = deletes && self.operation().phase == Phase::Cleanup;
+        let properties = properties.filter(|_| !cleans_up);
+        let id = if cleans_up {
+            format!("{logical}-{}", self.step.ids.uuid())
+        } else {
+            format!("{logical}-{}-{}", status.name(), self.step.now.iso_millis())
+        };
         let event = Event {
-            id: format!("{logical}-{}-{}", status.name(), self.step.now.iso_millis()),
+            id,
             at: self.step.now,
             logical: logical.to_owned(),
             physical_id: physical_id.unwrap_or_default().to_owned(),

@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use indexmap::IndexMap;
 use pontoon_core::Scope;
 
-use super::preflight::Planned;
-use super::{Prepared, apply::changed_properties, pseudo};
+use super::preflight::{Nothing, Planned};
+use super::{Compiled, Prepared, apply::changed_properties, pseudo};
 use crate::resources::ResourceType;
 use crate::state::change_set::{ChangeAction, ChangeDetail, Replacement, ResourceChange};
 use crate::state::{Instance, Resource, Stack, Stacks};
@@ -17,13 +17,13 @@ use crate::template::{Error, Expression, Map, RemovalPolicy, Value};
 /// What would change.
 #[derive(Debug, Default)]
 pub(crate) struct Plan {
-    /// Resources that would be created, changed or deleted: the template's, in its order, then those that it has dropped.
+    /// Resources that would be created, changed or deleted, by name.
     pub changes: Vec<ResourceChange>,
     /// Whether outputs would change although no resource does.
     pub outputs_change: bool,
 }
 
-/// Works out what bringing a stack to a template would change.
+/// Works out what bringing a stack to a template would change. `compiled` is the stack's template as it is, if it has one.
 ///
 /// # Errors
 /// A function that cannot be resolved with what is there now.
@@ -31,12 +31,14 @@ pub(crate) fn plan(
     scope: Scope,
     stack: &Stack,
     others: &Stacks,
+    compiled: Option<&Compiled>,
     prepared: &Prepared,
     tags: &IndexMap<String, String>,
 ) -> Result<Plan, Error> {
     let planned = Planned::new(scope, stack, others);
     let pseudo = pseudo(scope, stack);
     let template_scope = TemplateScope::new(&prepared.template, &prepared.parameters, &pseudo, &planned)?;
+    let before = |logical: &str| properties_before(stack, compiled?, logical);
     let mut changes = IndexMap::new();
     let mut changed = BTreeSet::new();
     for logical in in_order(prepared) {
@@ -58,19 +60,26 @@ pub(crate) fn plan(
         };
         if let Some(change) = change {
             changed.insert(logical.clone());
-            if change.replacement != Some(Replacement::False) {
+            if change.replacement != Some(Replacement::False) && change.is_certain() {
                 planned.replaced.borrow_mut().insert(logical.clone());
             }
             changes.insert(logical, change);
         }
     }
-    let mut ordered: Vec<ResourceChange> =
-        prepared.template.resources.keys().filter_map(|logical| changes.shift_remove(logical)).collect();
+    let mut ordered: Vec<ResourceChange> = changes.into_values().collect();
     let kept = |logical: &String| prepared.dependencies.contains_key(logical);
     let dropped = stack.resources.iter().filter(|(logical, _)| !kept(logical));
-    ordered.extend(dropped.filter_map(|(logical, resource)| removal(logical, resource)));
+    ordered.extend(dropped.filter_map(|(logical, resource)| removal(logical, resource, before(logical))));
+    ordered.sort_by(|one, other| told_before(&one.logical, &other.logical));
     let outputs_change = outputs_change(&template_scope, stack)?;
     Ok(Plan { changes: ordered, outputs_change })
+}
+
+/// Changes are told in the order of the alphabet, except that a name comes after those that it begins (recording `test_cdk_bootstrap_redeploy`, which has
+/// `StagingBucketPolicy` before `StagingBucket`).
+fn told_before(one: &str, other: &str) -> std::cmp::Ordering {
+    let ended = |name: &str| name.bytes().chain([u8::MAX]).collect::<Vec<u8>>();
+    ended(one).cmp(&ended(other))
 }
 
 /// The active resources, each after those that it needs.
@@ -111,7 +120,18 @@ fn addition(logical: &str, kind: &str, properties: Map) -> ResourceChange {
     }
 }
 
-fn removal(logical: &str, resource: &Resource) -> Option<ResourceChange> {
+/// The properties of a resource that is removed are told as its template wrote them: what came from other resources is not
+/// looked up (recordings `test_resource_deletion`, `test_property_empy_list`).
+fn properties_before(stack: &Stack, compiled: &Compiled, logical: &str) -> Option<Map> {
+    let declared = compiled.template.resources.get(logical)?;
+    let parameters = &stack.settings.parameters;
+    let scope = TemplateScope::new(&compiled.template, parameters, &compiled.pseudo, &Nothing).ok()?;
+    let properties = scope.properties(&declared.properties).ok()?;
+    let schema = &ResourceType::find(&declared.kind)?.schema;
+    Some(schema.conform(&properties).unwrap_or(properties))
+}
+
+fn removal(logical: &str, resource: &Resource, before: Option<Map>) -> Option<ResourceChange> {
     let live = resource.live.as_ref()?;
     let policy = if resource.deletion_policy == RemovalPolicy::Delete { "Delete" } else { "Retain" };
     Some(ResourceChange {
@@ -122,7 +142,7 @@ fn removal(logical: &str, resource: &Resource) -> Option<ResourceChange> {
         policy_action: Some(policy.to_owned()),
         replacement: None,
         details: Vec::new(),
-        before: Some(live.properties.clone()),
+        before: before.or_else(|| Some(live.properties.clone())),
         after: None,
     })
 }
@@ -142,11 +162,13 @@ fn modification(
     let wanted = Instance { properties: wanted, ..Instance::default() };
     let names = changed_properties(live, &wanted);
     let tags_change = live.stack_tags != resource_type.stack_tags(sources.stack, tags, logical);
-    if names.is_empty() && !tags_change {
+    let possible = sources.possible_details(&names, declared, &resource_type.schema.create_only);
+    if names.is_empty() && !tags_change && possible.is_empty() {
         return None;
     }
     let mut details = Vec::new();
-    let mut replacement = Replacement::False;
+    let may_replace = possible.iter().any(|detail| detail.requires_recreation == "Always");
+    let mut replacement = if may_replace { Replacement::Conditional } else { Replacement::False };
     for name in &names {
         let (old, new) = (live.properties.get(name), wanted.properties.get(name));
         let replaces = resource_type.replaces(name, old, new);
@@ -167,6 +189,7 @@ fn modification(
         };
         details.extend(sources.details(name, expression, recreation));
     }
+    details.extend(possible);
     if tags_change {
         details.push(detail("Tags", None, "Never", "Static", "DirectModification", None));
     }
@@ -228,6 +251,30 @@ impl Sources<'_> {
             .collect();
         if with_parameter {
             details.push(detail("Dynamic", "DirectModification", None));
+        }
+        details
+    }
+
+    /// Properties that stay as far as is known, and yet use an attribute of a resource that changes: CloudFormation tells of them
+    /// as of changes (recordings `test_change_set_fn_get_attr`).
+    fn possible_details(
+        &self,
+        certain: &[String],
+        declared: &Expression,
+        create_only: &[String],
+    ) -> Vec<ChangeDetail> {
+        let Expression::Map(members) = declared else { return Vec::new() };
+        let mut details = Vec::new();
+        for (name, expression) in members.iter().filter(|(name, _)| !certain.contains(name)) {
+            let mut found = Vec::new();
+            expression.walk(&mut |inner| self.sources_in(inner, &mut found));
+            found.retain(|(source, ..)| *source == "ResourceAttribute");
+            found.dedup();
+            let recreation = if create_only.contains(name) { "Always" } else { "Never" };
+            details.extend(found.into_iter().map(|(source, evaluation, entity)| ChangeDetail {
+                possible: true,
+                ..detail("Properties", Some(name), recreation, evaluation, source, Some(entity))
+            }));
         }
         details
     }
@@ -297,6 +344,7 @@ fn detail(
         evaluation: evaluation.to_owned(),
         source: source.to_owned(),
         causing_entity: entity,
+        possible: false,
     }
 }
 
@@ -318,4 +366,16 @@ fn outputs_change(template_scope: &TemplateScope<'_>, stack: &Stack) -> Result<b
         }
     }
     Ok(count != stack.outputs.len())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_told_after_those_that_it_begins() {
+        let mut names = ["StagingBucket", "LookupRole", "StagingBucketPolicy", "FilePublishingRole"];
+        names.sort_by(|one, other| told_before(one, other));
+        assert_eq!(names, ["FilePublishingRole", "LookupRole", "StagingBucketPolicy", "StagingBucket"]);
+    }
 }

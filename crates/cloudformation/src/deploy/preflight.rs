@@ -86,8 +86,7 @@ fn attribute_problem(template: &Template) -> Option<String> {
             let Expression::Literal(Value::String(attribute)) = &**attribute else { return };
             let kind = &template.resources[resource].kind;
             let Some(resource_type) = ResourceType::find(kind) else { return };
-            let known = &resource_type.schema.attributes;
-            if problem.is_none() && !known.contains(attribute) {
+            if problem.is_none() && !resource_type.schema.has_attribute(attribute) {
                 problem = Some(format!(
                     "[Error] {path}/Fn::GetAtt: Resource type {kind} does not support attribute {{{attribute}}}"
                 ));
@@ -108,6 +107,23 @@ fn attribute_problem(template: &Template) -> Option<String> {
         look(&format!("/Outputs/{name}/Value"), &output.value);
     }
     problem
+}
+
+/// A stack before any of its resources: whatever comes from one is unknown.
+pub(super) struct Nothing;
+
+impl Surroundings for Nothing {
+    fn reference(&self, _resource: &str) -> Result<Resolved, Error> {
+        Ok(Resolved::Unknown)
+    }
+
+    fn attribute(&self, _resource: &str, _attribute: &str) -> Result<Resolved, Error> {
+        Ok(Resolved::Unknown)
+    }
+
+    fn import(&self, _name: &str) -> Result<Resolved, Error> {
+        Ok(Resolved::Unknown)
+    }
 }
 
 /// The exports that a stack's template imports.

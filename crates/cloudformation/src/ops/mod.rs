@@ -169,6 +169,11 @@ fn check_rollback_configuration(given: Option<&RollbackConfiguration>) -> Result
         // Recording test_update_with_invalid_rollback_configuration_errors.
         return Err(Error::validation("Rollback Trigger Type not supported"));
     }
+    let names_alarm =
+        |arn: &str| arn.splitn(6, ':').nth(5).is_some_and(|relative| relative.starts_with("alarm:"));
+    if triggers.iter().any(|trigger| !names_alarm(&trigger.arn)) {
+        return Err(Error::validation("RelativeId of a Rollback Trigger's ARN is incorrect"));
+    }
     if !triggers.is_empty() || configuration.monitoring_time_in_minutes.is_some_and(|minutes| minutes > 0) {
         return Err(Error::unsupported("rollback triggers"));
     }

@@ -6,7 +6,8 @@ use pontoon_api::cloudformation::*;
 use pontoon_core::{Scope, Step};
 
 use super::{
-    Answer, capabilities, check_resource_types, check_rollback_configuration, on_failure, source, tags,
+    Answer, capabilities, change_sets, check_resource_types, check_rollback_configuration, on_failure,
+    source, tags,
 };
 use crate::deploy::{self, Prepared};
 use crate::state::operation::{OperationKind, Phase, TaskState};
@@ -65,6 +66,7 @@ pub(super) fn create(
     stack.settings.template = records::put_template(step, &mut stack, &text);
     let caller = cloudformation.caller(step);
     let disable_rollback = on_failure == OnFailure::DoNothing;
+    change_sets::make_obsolete(step, &mut stack);
     deploy::start_create(step, &caller, &mut stack, &prepared, disable_rollback, input.client_request_token);
     let stack_id = Some(stack.id.clone());
     cloudformation.activate(step, &caller, stack);

@@ -3,7 +3,10 @@
 use pontoon_api::cloudformation::*;
 use pontoon_core::Step;
 
-use super::{Answer, capabilities, check_resource_types, check_rollback_configuration, source, stacks, tags};
+use super::{
+    Answer, capabilities, change_sets, check_resource_types, check_rollback_configuration, source, stacks,
+    tags,
+};
 use crate::deploy::{self, plan};
 use crate::state::operation::{OperationKind, Phase};
 use crate::state::stack::Settings;
@@ -52,7 +55,7 @@ pub(super) fn update(
     check_resource_types(&prepared.template, input.resource_types.as_deref())?;
     capabilities::check(&prepared.template, &settings.capabilities)?;
     let others = cloudformation.state.stacks(step.scope);
-    let plan = plan::plan(step.scope, &stack, others, &prepared, &settings.tags)?;
+    let plan = plan::plan(step.scope, &stack, others, None, &prepared, &settings.tags)?;
     let unfinished = matches!(stack.status, StackStatus::CreateFailed | StackStatus::UpdateFailed);
     if plan.changes.is_empty() && !plan.outputs_change && prepared.abort.is_none() && !unfinished {
         return Err(Error::validation("No updates are to be performed."));
@@ -61,6 +64,7 @@ pub(super) fn update(
     if !use_previous {
         settings.template = records::put_template(step, &mut stack, &text);
     }
+    change_sets::make_obsolete(step, &mut stack);
     let caller = cloudformation.caller(step);
     let disable_rollback = input.disable_rollback == Some(true);
     deploy::start_update(

@@ -170,13 +170,15 @@ impl ResourceType {
     /// What `Fn::GetAtt` gives; `None` for an attribute that the type does not have.
     #[must_use]
     pub fn attribute(&self, scope: Scope, instance: &Instance, name: &str) -> Option<Value> {
-        if !self.schema.attributes.iter().any(|known| known == name) {
+        if !self.schema.has_attribute(name) {
             return None;
         }
         let context = Context { scope, instance };
         let learnt = instance.attributes.get(name).cloned();
         // A thing that exists has all its attributes; one that the service left out is empty.
-        learnt.or_else(|| self.lifecycle.attribute(&context, name)).or_else(|| Some(Value::from("")))
+        let written = || instance.properties.get(name).filter(|_| self.schema.gives_property(name)).cloned();
+        let attribute = learnt.or_else(|| self.lifecycle.attribute(&context, name)).or_else(written);
+        attribute.or_else(|| Some(Value::from("")))
     }
 
     /// The name of a thing to be made: the one that the properties give, or one made up from the stack's

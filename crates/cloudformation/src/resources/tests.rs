@@ -296,3 +296,18 @@ fn made_up_names_fit() {
         ResourceType::find("AWS::S3::Bucket").unwrap().name(&Map::new(), "Stack", "Bucket", &mut ids);
     assert!(bucket.starts_with("stack-bucket-") && bucket == bucket.to_lowercase());
 }
+
+#[test]
+fn some_types_give_their_properties_as_attributes() {
+    let attribute = |kind: &str, json: &str, name: &str| {
+        let resource_type = ResourceType::find(kind).unwrap();
+        resource_type.attribute(Scope::default(), &instance(resource_type, json), name)
+    };
+    assert_eq!(
+        attribute("AWS::SNS::Topic", r#"{"DisplayName":"shown"}"#, "DisplayName"),
+        Some("shown".into())
+    );
+    assert_eq!(attribute("AWS::SNS::Topic", "{}", "DisplayName"), Some("".into()));
+    assert_eq!(attribute("AWS::SNS::Topic", "{}", "Invalid"), None);
+    assert_eq!(attribute("AWS::S3::Bucket", r#"{"BucketName":"orders"}"#, "BucketName"), None);
+}

@@ -30,8 +30,24 @@ pub struct ChangeSet {
     pub settings: Settings,
     /// What a failure is to do, if the client said.
     pub on_failure: Option<OnFailure>,
-    /// What would change, in the order of the template.
+    /// What would change, by name.
     pub changes: Vec<ResourceChange>,
+}
+
+impl ResourceChange {
+    /// Whether anything changes for certain, rather than perhaps because of another resource.
+    #[must_use]
+    pub fn is_certain(&self) -> bool {
+        self.action != ChangeAction::Modify || self.details.iter().any(|detail| !detail.possible)
+    }
+}
+
+impl ChangeSet {
+    /// Whether it was executed, to whatever end.
+    #[must_use]
+    pub fn was_executed(&self) -> bool {
+        matches!(self.execution, ExecutionStatus::ExecuteComplete | ExecutionStatus::ExecuteFailed)
+    }
 }
 
 /// Whether a change set was made.
@@ -159,4 +175,7 @@ pub struct ChangeDetail {
     pub source: String,
     /// The parameter or resource that it comes from.
     pub causing_entity: Option<String>,
+    /// Whether it is told only because a resource changes whose attribute is used, though the attribute stays as far as is known.
+    #[serde(default)]
+    pub possible: bool,
 }

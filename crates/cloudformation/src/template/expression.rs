@@ -104,6 +104,20 @@ pub(super) fn get_att_error() -> Error {
     Error::function(GET_ATT)
 }
 
+/// Refuses an index that is written out and is none, or none of a list that is written out (recordings `test_invalid_select_index_type`).
+fn check_written_index(index: &Value, list: &Value) -> Result<()> {
+    let Some(index) = index.scalar_text() else { return Ok(()) };
+    let index: usize = index.trim().parse().map_err(|_| select_error())?;
+    match list {
+        Value::List(items)
+            if items.iter().all(|item| item.scalar_text().is_some()) && index >= items.len() =>
+        {
+            Err(select_error())
+        }
+        _ => Ok(()),
+    }
+}
+
 impl Expression {
     /// Recognises the functions in a value. `path` is where the value stands, for messages about nulls.
     ///
@@ -164,6 +178,7 @@ impl Expression {
                 if matches!(list, Value::String(_) | Value::Bool(_) | Value::Number(_)) {
                     return Err(select_error());
                 }
+                check_written_index(index, list)?;
                 Ok(Self::Select(Box::new(Self::parse(index, path)?), Box::new(Self::parse(list, path)?)))
             }
             "Fn::Split" => {

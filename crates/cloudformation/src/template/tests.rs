@@ -131,11 +131,11 @@ fn what_cannot_be_resolved_says_why() {
             "Template error: Mapping named 'X' is not present in the 'Mappings' section of template.",
         ),
         (
-            r#"{"Fn::Select":[3,["a"]]}"#,
+            r#"{"Fn::Select":[3,[{"Ref":"Name"}]]}"#,
             "Template error: Fn::Select cannot select nonexistent value at index 3",
         ),
         (
-            r#"{"Fn::Select":["x",["a"]]}"#,
+            r#"{"Fn::Select":[{"Ref":"Name"},["a"]]}"#,
             "Template error: Fn::Select requires a list argument with a valid index value as its first element",
         ),
         (
