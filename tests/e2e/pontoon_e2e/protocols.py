@@ -1,6 +1,7 @@
 """Clients that speak a named protocol of a service that has several, where botocore would choose its own."""
 
 import copy
+import functools
 
 import boto3
 import botocore.loaders
@@ -15,6 +16,7 @@ class _Loader(botocore.loaders.Loader):
         super().__init__(**options)
         self.protocol, self.query_mode = protocol, query_mode
 
+    @functools.cache
     def load_service_model(self, service_name, type_name, api_version=None):
         model = super().load_service_model(service_name, type_name, api_version)
         if type_name == "service-2":
@@ -25,12 +27,18 @@ class _Loader(botocore.loaders.Loader):
         return model
 
 
-def client(session, service, protocol, query_mode=True):
-    """A client like `session.client(service)`; `query_mode` is whether it asks for the error codes of the query protocol."""
+@functools.cache
+def _session(protocol, query_mode):
+    """Loading a model takes long, so clients of one protocol share it."""
     loader = _Loader(protocol, query_mode, extra_search_paths=[botocore.loaders.Loader.BUILTIN_DATA_PATH])
     core = botocore.session.Session()
     core.register_component("data_loader", loader)
-    return boto3.session.Session(botocore_session=core).client(
+    return boto3.session.Session(botocore_session=core)
+
+
+def client(session, service, protocol, query_mode=True):
+    """A client like `session.client(service)`; `query_mode` is whether it asks for the error codes of the query protocol."""
+    return _session(protocol, query_mode).client(
         service,
         endpoint_url=session.endpoint,
         region_name=session.region,
