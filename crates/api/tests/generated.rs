@@ -205,7 +205,7 @@ fn structures_in_messages_are_printed_as_java_does() {
     let entry = json!({"Source": "a", "Detail": "{}"});
     let message = complaint(&events::operations::PUT_EVENTS, &json!({"Entries": vec![entry; 11]}));
     let first = "Value '[PutEventsRequestEntry(time=null, source=a, resources=null, detailType=null, detail={}, \
-                 eventBusName=null, traceHeader=null), ";
+                 eventBusName=null, traceHeader=null, kmsKeyIdentifier=null, internalMetadata=null), ";
     assert!(message.contains(first), "{message}");
 }
 

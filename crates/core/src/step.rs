@@ -159,6 +159,8 @@ pub struct Origin {
     pub source_ip: IpAddr,
     /// `aws:UserAgent`: the header, if there is one and it is text.
     pub user_agent: Option<Arc<str>>,
+    /// The header `X-Amzn-Trace-Id`.
+    pub trace_header: Option<Arc<str>>,
 }
 
 /// A call from one service to another: exactly the operation that the public API calls.

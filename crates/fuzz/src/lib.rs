@@ -100,7 +100,11 @@ pub fn policy(data: &[u8]) {
             let caller = Caller {
                 principal: principal.clone(),
                 source_arn: Some("arn:aws:events:us-east-1:000000000000:rule/r".into()),
-                origin: Some(Origin { source_ip: [127, 0, 0, 1].into(), user_agent: Some("agent".into()) }),
+                origin: Some(Origin {
+                    source_ip: [127, 0, 0, 1].into(),
+                    user_agent: Some("agent".into()),
+                    trace_header: None,
+                }),
                 ..Caller::of_account(scope.account, "request", "http://127.0.0.1:4566")
             };
             let access = Access {

@@ -125,6 +125,7 @@ impl Backend for Front {
             None => (Principal::Account(scope.account), scope.account, None),
         };
         let continued = trace_header.as_deref().and_then(|header| self.host.dispatcher().continued(header));
+        let source_ip = source_ip.to_canonical();
         let caller = Caller {
             principal,
             account,
@@ -134,7 +135,7 @@ impl Backend for Front {
             endpoint,
             traces: continued.and_then(|continued| continued.traces),
             depth: 0,
-            origin: Some(Origin { source_ip: source_ip.to_canonical(), user_agent }),
+            origin: Some(Origin { source_ip, user_agent, trace_header: trace_header.clone() }),
         };
         let request = match &trace_header {
             Some(header) => pontoon_sqs::with_trace_header(request, header),

@@ -333,10 +333,19 @@ fn hop_to_queue(
     } else {
         BTreeMap::new()
     };
+    let system = notification.trace_header.as_ref().map(|header| {
+        let value = sqs::MessageSystemAttributeValue {
+            data_type: "String".to_owned(),
+            string_value: Some(header.to_string()),
+            ..Default::default()
+        };
+        BTreeMap::from([("AWSTraceHeader".to_owned(), value)])
+    });
     let input = sqs::SendMessageInput {
         queue_url: format!("{}/{account}/{name}", step.settings().endpoint),
         message_body: delivery.body(),
         message_attributes: (!attributes.is_empty()).then_some(attributes),
+        message_system_attributes: system,
         message_group_id: notification.group.as_ref().map(ToString::to_string),
         ..sqs::SendMessageInput::default()
     };

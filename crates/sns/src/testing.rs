@@ -33,6 +33,8 @@ pub struct Sent {
     /// Name and text or `binary` of each message attribute.
     pub attributes: Vec<(String, String)>,
     pub group: Option<String>,
+    /// `AWSTraceHeader`.
+    pub trace_header: Option<String>,
 }
 
 pub struct Bench {
@@ -273,6 +275,7 @@ impl Sent {
             content: String::new(),
             attributes: Vec::new(),
             group: None,
+            trace_header: None,
         };
         let any = request.into_any();
         match any.downcast::<sqs::Request>() {
@@ -280,6 +283,8 @@ impl Sent {
                 let sqs::Request::SendMessage(input) = *request else { panic!("SNS only sends to queues") };
                 sent.content = input.message_body;
                 sent.group = input.message_group_id;
+                let system = input.message_system_attributes.unwrap_or_default();
+                sent.trace_header = system.get("AWSTraceHeader").and_then(|value| value.string_value.clone());
                 let attributes = input.message_attributes.into_iter().flatten();
                 sent.attributes = attributes
                     .map(|(name, value)| (name, value.string_value.unwrap_or_else(|| "binary".to_owned())))

@@ -340,6 +340,7 @@ fn requests_come_from_an_address_and_a_program() {
     let origin = |source_ip: &str, user_agent: Option<&str>| Origin {
         source_ip: source_ip.parse().unwrap(),
         user_agent: user_agent.map(Arc::from),
+        trace_header: None,
     };
     let outside = Caller { origin: Some(origin("198.51.100.7", Some("aws-cli/2.1"))), ..caller(role()) };
     let v6 = Caller { origin: Some(origin("2001:db8::7", None)), ..caller(role()) };

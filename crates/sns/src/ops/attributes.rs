@@ -34,6 +34,10 @@ pub fn set(
     input: &SetTopicAttributesInput,
 ) -> Answer<SetTopicAttributesOutput> {
     let topic = sns.open(step, ("TopicArn", &input.topic_arn), "sns:SetTopicAttributes")?;
+    if input.attribute_name == "FifoTopic" {
+        // A topic is made so (test_topic_get_attributes_with_fifo_false).
+        return Err(Error::invalid("AttributeName"));
+    }
     let mut record = topic.record.clone();
     record.attributes.set(&input.attribute_name, input.attribute_value.as_deref().unwrap_or_default())?;
     topic.set(step, record);

@@ -11,7 +11,8 @@ use crate::state::notification::Kind;
 use crate::state::subscription::Status;
 use crate::{Error, Sns};
 
-/// Fewer hexadecimal digits than this are no token of ours or AWS's (test_sns_confirm_subscription_wrong_token tells the two refusals apart).
+/// Fewer hexadecimal digits than this, or other characters, are no token of ours or AWS's (test_sns_confirm_subscription_wrong_token tells the two refusals
+/// apart).
 const TOKEN_DIGITS_MIN: usize = 5;
 
 /// The token says which subscription is meant; of the topic only the region must agree (test_subscribe_external_http_endpoint).
@@ -29,7 +30,7 @@ pub fn confirm(
     };
     let region = Arn::parse(&input.topic_arn).filter(|arn| arn.service == "sns").and_then(|arn| arn.scope());
     let Some(region) = region.map(|scope| scope.region) else { return Err(Error::invalid("Topic")) };
-    if input.token.len() < TOKEN_DIGITS_MIN {
+    if input.token.len() < TOKEN_DIGITS_MIN || !input.token.bytes().all(|byte| byte.is_ascii_hexdigit()) {
         return Err(Error::InvalidParameter("Invalid token".to_owned()));
     }
     let Some((scope, resource)) = sns.tokens.get(&input.token).cloned() else {

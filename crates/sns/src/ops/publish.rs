@@ -204,6 +204,7 @@ impl Sns {
             self.prepare_signing(step);
         }
         let endpoint = &step.caller.endpoint;
+        let trace_header = step.caller.origin.as_ref().and_then(|origin| origin.trace_header.clone());
         let mut signed: Vec<(Arc<str>, Option<Signature>)> = Vec::new();
         let mut deliveries = Vec::with_capacity(accepted.len());
         for resource in accepted {
@@ -224,6 +225,7 @@ impl Sns {
                 signature: None,
                 attributes: Arc::clone(&message.attributes),
                 group: message.group.clone(),
+                trace_header: trace_header.clone(),
             };
             if !record.settings.raw {
                 let known =

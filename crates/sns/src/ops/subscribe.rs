@@ -218,6 +218,7 @@ pub fn ask_to_confirm(sns: &mut Sns, step: &mut Step<'_>, scope: Scope, resource
         signature: None,
         attributes: Arc::from([]),
         group: None,
+        trace_header: None,
     };
     let version =
         sns.topic_of_subscription(record).and_then(|topic| topic.record.attributes.signature_version);

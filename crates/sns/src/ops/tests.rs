@@ -144,6 +144,11 @@ fn a_topic_tells_its_attributes_and_counts() {
         message_of(bench.call::<SetTopicAttributesOutput>(set("nope", "x"))),
         invalid("AttributeName")
     );
+    // test_topic_get_attributes_with_fifo_false
+    assert_eq!(
+        message_of(bench.call::<SetTopicAttributesOutput>(set("FifoTopic", "false"))),
+        invalid("AttributeName")
+    );
     bench.restart();
     assert_eq!(bench.topic_attributes(&topic).unwrap()["DisplayName"], "shown");
     assert_eq!(bench.topic_attributes(&topic).unwrap()["SubscriptionsDeleted"], "1");
@@ -670,7 +675,9 @@ fn a_web_server_confirms_receives_and_says_goodbye() {
         invalid("Topic")
     );
     assert_eq!(message_of(confirm(&mut bench, &topic, "abc123")), invalid("Token"));
-    assert_eq!(message_of(confirm(&mut bench, &topic, "51b2")), "400 InvalidParameter: Invalid token");
+    for token in ["51b2", "randomtoken"] {
+        assert_eq!(message_of(confirm(&mut bench, &topic, token)), "400 InvalidParameter: Invalid token");
+    }
     bench.restart();
     assert_eq!(
         confirm(&mut bench, "arn:aws:sns:us-east-1:000000000000:other", &token).unwrap(),

@@ -102,11 +102,12 @@ impl Filter {
         if tree.as_object().is_some_and(serde_json::Map::is_empty) {
             return Ok(None);
         }
+        let refused = |error: PatternError| FilterFault::Reason(error.reason_with_place());
+        let pattern = Pattern::parse_in(text, Dialect::Sns).map_err(refused)?;
+        // What is no policy at all is told first (test_validate_policy_string_operators).
         if scope == FilterScope::MessageAttributes && is_nested(&tree) {
             return Err(FilterFault::Nested);
         }
-        let refused = |error: PatternError| FilterFault::Reason(error.reason_with_place());
-        let pattern = Pattern::parse_in(text, Dialect::Sns).map_err(refused)?;
         if tree.as_object().map_or(0, serde_json::Map::len) > KEYS_MAX {
             return Err(FilterFault::Reason(format!("Filter policy can not have more than {KEYS_MAX} keys")));
         }
@@ -295,7 +296,9 @@ mod tests {
             let end = recorded.rfind("\"; line").unwrap();
             let policy = &recorded[source..end];
             let reason = recorded.split_once("FilterPolicy: ").unwrap().1;
-            assert_eq!(refusal(policy, FilterScope::MessageBody), reason, "{policy}");
+            for scope in [FilterScope::MessageBody, FilterScope::MessageAttributes] {
+                assert_eq!(refusal(policy, scope), reason, "{policy}");
+            }
         }
     }
 

@@ -71,6 +71,9 @@ pub struct Notification {
     pub attributes: Arc<[Attribute]>,
     /// The message's group.
     pub group: Option<Arc<str>>,
+    /// The publisher's `X-Amzn-Trace-Id`, which queues are sent (test_publish_sqs_from_sns_with_xray_propagation).
+    #[serde(default)]
+    pub trace_header: Option<Arc<str>>,
 }
 
 impl Notification {
@@ -150,8 +153,9 @@ impl Notification {
             ("Message", quoted(&self.message)),
             ("Timestamp", quoted(&self.timestamp)),
         ];
-        if let Some(Signature { version, value, cert_url }) = &self.signature {
-            fields.push(("SignatureVersion", format!("\"{version}\"")));
+        if let Some(Signature { value, cert_url, .. }) = &self.signature {
+            // Functions are told 1 whichever it is (test_publish_lambda_verify_signature).
+            fields.push(("SignatureVersion", "\"1\"".to_owned()));
             fields.push(("Signature", quoted(value)));
             fields.push(("SigningCertUrl", quoted(cert_url)));
         }
@@ -217,6 +221,7 @@ mod tests {
                 },
             ]),
             group: None,
+            trace_header: None,
         }
     }
 
