@@ -33,8 +33,22 @@ replays! {
     cloudformation_errors,
     cloudformation_stacks,
     cloudwatch,
+    events,
+    events_archives,
+    events_connections,
+    events_inputs,
+    events_patterns,
+    events_schedule,
     events_tags,
+    events_targets,
     identity,
+    logs,
+    scheduler,
+    sns_deliveries,
+    sns_filters,
+    sns_publish,
+    sns_subscriptions,
+    sns_topics,
 }
 
 #[test]

@@ -26,7 +26,7 @@ ACCOUNT_RECORDED = "111111111111"
 # What an instant is recorded as.
 INSTANTS = {"datetime", "timestamp", "date", "<datetime>", "<timestamp>", "<date>"}
 # A placeholder; instants in the reasons of alarms have one of their own.
-TOKEN = re.compile(r"<[A-Za-z][^<>]*>|MM/DD/YY HH:MM:SS")
+TOKEN = re.compile(r"<<[a-z-]+>:\d+>|<[A-Za-z][^<>]*>|MM/DD/YY HH:MM:SS")
 ANY = object()
 
 _scenarios = {}
@@ -122,8 +122,9 @@ class Aws(Session):
         self.compared.add(label)
 
     def _differences(self, path, recorded, answer, unordered):
-        if isinstance(recorded, str) and recorded in self.stand_ins:
-            recorded = self.stand_ins[recorded]
+        if isinstance(recorded, str):
+            for word, value in self.stand_ins.items():
+                recorded = recorded.replace(word, value)
         if isinstance(recorded, (dict, list)) and isinstance(answer, (str, bytes)):
             # Documents in strings were recorded parsed.
             try:
@@ -141,9 +142,11 @@ class Aws(Session):
                 yield path, f"{answer!r} instead of an instant"
         elif isinstance(recorded, str) and (TOKEN.search(recorded) or ACCOUNT_RECORDED in recorded):
             if isinstance(answer, bytes):
-                answer = answer.decode()
+                answer = answer.decode(errors="replace")
             if not self._binds(recorded, str(answer)):
                 yield path, f"{answer!r} instead of {self._known(recorded)!r}"
+        elif isinstance(answer, bytes) and recorded == str(answer):
+            pass  # Recorded as Python prints it: `b'abc'`.
         elif recorded != answer or isinstance(recorded, bool) != isinstance(answer, bool):
             yield path, f"{answer!r} instead of {recorded!r}"
 

@@ -48,6 +48,10 @@ class Session:
         """Stops the server's clock, which needs `--virtual-clock`."""
         self._clock("POST", "/freeze")
 
+    def resume(self):
+        """Lets the server's clock run on."""
+        self._clock("POST", "/resume")
+
     def now(self):
         """The server's time."""
         return datetime.datetime.fromisoformat(self._clock("GET", "")["now"].replace("Z", "+00:00"))
