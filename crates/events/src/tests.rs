@@ -163,6 +163,24 @@ fn entries_are_refused_one_by_one_as_recorded() {
 }
 
 #[test]
+fn an_event_that_is_tested_has_the_fields_that_all_events_have() {
+    let mut bench = Bench::with_rule(to(queue("q")));
+    let whole = r#"{"id":"1","account":"a","source":"s","time":"t","region":"r","detail-type":"d"}"#;
+    let mut tested = |event: &str| {
+        bench.call(Request::TestEventPattern(TestEventPatternInput {
+            event_pattern: r#"{"source":["s"]}"#.to_owned(),
+            event: event.to_owned(),
+        }))
+    };
+    let TestEventPatternOutput { result } = output(tested(whole));
+    assert_eq!(result, Some(true));
+    for field in ["id", "account", "source", "time", "region", "detail-type"] {
+        let without = whole.replace(&format!("\"{field}\""), "\"another\"");
+        assert_eq!(message(tested(&without)), "ValidationException: Parameter Event is not valid.");
+    }
+}
+
+#[test]
 fn events_for_an_unknown_bus_are_accepted_and_go_nowhere() {
     let mut bench = Bench::with_rule(to(queue("q")));
     assert!(bench.put_event("nowhere", "s", "{}").event_id.is_some());

@@ -58,15 +58,17 @@ def _(aws):
     aws.check("put-events", aws.events.put_events(Entries=[without("DetailType")]))
 
 
-@scenario(EVENTS, *(f"TestEvents::test_put_event_malformed_detail[{kind}]" for kind in ("STRING", "ARRAY", "MALFORMED_JSON", "SERIALIZED_STRING")))
+MALFORMED = {
+    "STRING": "not an object",
+    "ARRAY": '["not", "an", "object"]',
+    "MALFORMED_JSON": '{"not": closed}',
+    "SERIALIZED_STRING": '"{\\"command\\": \\"update-account\\"}"',
+}
+
+
+@scenario(EVENTS, *(f"TestEvents::test_put_event_malformed_detail[{kind}]" for kind in MALFORMED))
 def _(aws):
-    malformed = {
-        "STRING": "not an object",
-        "ARRAY": '["not", "an", "object"]',
-        "MALFORMED_JSON": '{"not": closed}',
-        "SERIALIZED_STRING": '"{\\"command\\": \\"update-account\\"}"',
-    }
-    aws.check("put-events", aws.events.put_events(Entries=[ENTRY | {"Detail": malformed[aws.parameter]}]))
+    aws.check("put-events", aws.events.put_events(Entries=[ENTRY | {"Detail": MALFORMED[aws.parameter]}]))
 
 
 @scenario(EVENTS, "TestEvents::test_put_event_with_too_big_detail")
@@ -78,8 +80,8 @@ def _(aws):
 
 @scenario(EVENTS, *(f"TestEvents::test_put_events_exceed_limit_ten_entries[{name}]" for name in ("custom", "default")))
 def _(aws):
-    entries = [ENTRY | {"EventBusName": bus(aws) if number == 0 else aws.parameter.replace("custom", "bus")} for number in range(11)]
-    aws.fails("put-events-exceed-limit-error", aws.events.put_events, Entries=entries)
+    entry = ENTRY | {"EventBusName": bus(aws)}
+    aws.fails("put-events-exceed-limit-error", aws.events.put_events, Entries=[entry] * 11)
 
 
 @scenario(EVENTS, "TestEvents::test_put_events_time")
@@ -264,7 +266,11 @@ def _(aws):
     aws.check("messages", inbox.messages())
 
 
-not_replayed(EVENTS, "what S3 tells EventBridge of its objects", "TestEventBus::test_put_events_to_default_eventbus_for_custom_eventbus")
+not_replayed(
+    EVENTS,
+    "what S3 tells EventBridge of its objects",
+    "TestEventBus::test_put_events_to_default_eventbus_for_custom_eventbus",
+)
 
 
 @scenario(EVENTS, "TestEventBus::test_put_events_nonexistent_event_bus")

@@ -70,7 +70,7 @@ def _(aws):
     aws.check("messages", inbox.messages())
 
 
-@scenario(TARGETS, *(f"TestEventsTargetSns::test_put_events_with_target_sns[{strategy}]" for strategy in ("standard", "domain", "path")))
+@scenario(TARGETS, *(f"TestEventsTargetSns::test_put_events_with_target_sns[{urls}]" for urls in ("standard", "domain", "path")))
 def _(aws):
     inbox, topic = Inbox(aws), aws.sns.create_topic(Name="topic")["TopicArn"]
     aws.sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=inbox.arn)

@@ -171,7 +171,8 @@ def _(aws):
 @scenario(EVENTS, "TestLogsEvents::test_get_log_events_invalid_token")
 def _(aws):
     group(aws)
-    aws.fails("error-invalid-token", aws.logs.get_log_events, **stream(aws), nextToken="n/00000000000000000000000000000000000000000000000000000000")
+    token = "n/00000000000000000000000000000000000000000000000000000000"
+    aws.fails("error-invalid-token", aws.logs.get_log_events, **stream(aws), nextToken=token)
 
 
 @scenario(EVENTS, "TestLogsEvents::test_get_log_events_limit_validation")

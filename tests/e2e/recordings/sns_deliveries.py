@@ -18,7 +18,8 @@ FIFO = "FIFO topics, which are refused"
 part_of(
     SNS,
     "TestSNSSubscriptionSQSFifo",
-    *(f"{QUEUES}{what}" for what in ("sub", "publish_sqs", "publish_unicode", "publish_message", "attribute_raw", "sqs_topic", "redrive")),
+    *(f"{QUEUES}{what}" for what in ("sub", "attribute_raw", "sqs_topic", "redrive")),
+    *(f"{QUEUES}publish_{what}" for what in ("sqs", "unicode", "message")),
     *(f"{QUEUES}message_{what}" for what in ("attributes_not", "structure")),
     "TestSNSSubscriptionLambda",
     "TestSNSSubscriptionHttp",
@@ -29,7 +30,9 @@ part_of(
 not_replayed(SNS, FIFO, "TestSNSSubscriptionSQSFifo*")
 not_replayed(SNS, "delivery status logging, which is refused", "TestSNSPublishDelivery::test_delivery_lambda")
 not_replayed(
-    SNS, "function URLs, which are refused", "TestSNSSubscriptionHttp::test_subscribe_external_http_endpoint_lambda_url_sig_validation"
+    SNS,
+    "function URLs, which are refused",
+    "TestSNSSubscriptionHttp::test_subscribe_external_http_endpoint_lambda_url_sig_validation",
 )
 
 
@@ -163,7 +166,7 @@ def _(aws):
         aws.check(f"get-msg-json-{label}", delivered(inbox))
 
 
-@scenario(SNS, f"{QUEUES}publish_sqs_verify_signature[1]", f"{QUEUES}publish_sqs_verify_signature[2]", f"{QUEUES}publish_message_group_id")
+@scenario(SNS, *(f"{QUEUES}publish_{what}" for what in ("sqs_verify_signature[1]", "sqs_verify_signature[2]", "message_group_id")))
 def _(aws):
     version = {"SignatureVersion": aws.parameter} if aws.parameter else {}
     group = {} if aws.parameter else {"MessageGroupId": "my-group-id-1"}

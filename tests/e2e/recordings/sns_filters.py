@@ -77,7 +77,10 @@ def _(aws):
 def _(aws):
     policies = {
         "flat": {"source": values(10), "$or": [{"a": values(8)}, {"b": values(8)}]},
-        "nested": {"source": values(5), "$or": [{"a": values(10), "b": values(2)}, {"$or": [{"c": values(6)}, {"d": values(6)}]}]},
+        "nested": {
+            "source": values(5),
+            "$or": [{"a": values(10), "b": values(2)}, {"$or": [{"c": values(6)}, {"d": values(6)}]}],
+        },
     }
     call = {"TopicArn": topic(aws), "Protocol": "sqs", "Endpoint": Inbox(aws).arn}
     for label, policy in policies.items():
@@ -101,8 +104,12 @@ def _(aws):
     made = subscribed(aws, topic(aws), Inbox(aws))
     set_one(aws, made, "FilterPolicyScope", "MessageBody")
     policies = {
-        # 3 × 3 levels, 1 × 2, 1 × 3: more than 150 combinations.
-        "sub-filter-policy-nested-error": {"key_a": {"key_b": {"key_c": values(5)}}, "key_d": {"key_e": values(4)}, "key_f": values(4)},
+        # (3 levels × 5) × (2 levels × 4) × 4 is more than 150.
+        "sub-filter-policy-nested-error": {
+            "key_a": {"key_b": {"key_c": values(5)}},
+            "key_d": {"key_e": values(4)},
+            "key_f": values(4),
+        },
         "sub-filter-policy-max-attr-keys": {f"key_{name}": ["value"] for name in "abcdef"},
         "sub-filter-policy-rule-no-list": {"key_a": "value_one"},
     }
@@ -266,9 +273,8 @@ OR_POLICY = {
 KEY_POLICY = {
     "Records": {"s3": {"object": {"key": [{"prefix": "auto-"}]}}, "eventName": [{"prefix": "ObjectCreated:"}]},
 }
-ADDRESS_POLICY = {
-    "detail": {"$or": [{"sourceIPAddress": [{"cidr": "10.0.0.0/24"}]}, {"sourceIPAddressV6": [{"cidr": "2001:0db8:1234:1a00::/64"}]}]}
-}
+ADDRESSES = ({"sourceIPAddress": [{"cidr": "10.0.0.0/24"}]}, {"sourceIPAddressV6": [{"cidr": "2001:0db8:1234:1a00::/64"}]})
+ADDRESS_POLICY = {"detail": {"$or": ADDRESSES}}
 
 
 def record(name, key, **more):

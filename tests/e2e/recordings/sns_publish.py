@@ -7,7 +7,12 @@ from pontoon_e2e.replay import not_replayed, part_of, run, scenario
 SNS = "sns/test_sns"
 LIMIT = 256 * 1024
 NUMBER = {"attr1": {"DataType": "Number", "StringValue": "99.12"}}
-part_of(SNS, "TestSNSPublishCrud")
+part_of(
+    SNS,
+    "TestSNSPublishCrud",
+    "TestSNSSMS::test_publish_wrong_phone_format",
+    *(f"TestSNSSubscriptionSQS::test_{what}" for what in ("publish_batch_", "empty_or", "message_attributes_prefixes")),
+)
 
 
 @scenario(SNS, "TestSNSPublishCrud::test_publish_by_path_parameters")
@@ -129,7 +134,6 @@ def _(aws):
     aws.fails("error-batch", elsewhere.publish_batch, TopicArn=arn, PublishBatchRequestEntries=entries)
 
 
-part_of(SNS, "TestSNSSubscriptionSQS::test_publish_batch_", "TestSNSSubscriptionSQS::test_empty_or", "TestSNSSubscriptionSQS::test_message_attributes_prefixes")
 not_replayed(SNS, "FIFO topics, which are refused", "TestSNSSubscriptionSQS::test_publish_batch_exceptions")
 
 
@@ -200,6 +204,14 @@ def _(aws):
     aws.fails("publish-error-2", aws.sns.publish, **typed("string.prefixed"))
     aws.check("publish-ok-1", aws.sns.publish(**typed("String.prefixed")))
     aws.check("publish-ok-2", aws.sns.publish(**typed("Number.prefixed")))
+
+
+@scenario(SNS, "TestSNSSMS::test_publish_wrong_phone_format")
+def _(aws):
+    for label, number in (("invalid-number", "+1a234"), ("wrong-format", "NAA+15551234567")):
+        aws.fails(label, aws.sns.publish, PhoneNumber=number, Message="message")
+    call = {"TopicArn": topic(aws), "Protocol": "sms", "Endpoint": "NAA+15551234567"}
+    aws.fails("wrong-endpoint", aws.sns.subscribe, **call)
 
 
 run()

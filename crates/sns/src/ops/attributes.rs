@@ -4,8 +4,8 @@ use pontoon_api::sns::*;
 use pontoon_core::Step;
 
 use super::Answer;
-use crate::Sns;
 use crate::state::subscription::Status;
+use crate::{Error, Sns};
 
 pub fn get(
     sns: &mut Sns,

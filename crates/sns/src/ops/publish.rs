@@ -14,6 +14,7 @@ use crate::metrics::Counted;
 use crate::state::filter::Rejection;
 use crate::state::message::{MESSAGE_BYTES_MAX, Message};
 use crate::state::notification::{Kind, Notification, Signature};
+use crate::state::phone::is_number;
 use crate::state::subscription::Status;
 use crate::{Error, Sns, Subscription};
 
@@ -24,8 +25,13 @@ const ENTRY_ID_MAX: usize = 80;
 
 pub fn publish(sns: &mut Sns, step: &mut Step<'_>, input: PublishInput) -> Answer<PublishOutput> {
     let PublishInput { topic_arn, target_arn, phone_number, .. } = &input;
-    if phone_number.is_some() {
-        return Err(Error::Unsupported("text messages, which PhoneNumber asks for".to_owned()));
+    if let Some(number) = phone_number {
+        // test_publish_wrong_phone_format
+        return Err(if is_number(number) {
+            Error::Unsupported("text messages, which PhoneNumber asks for".to_owned())
+        } else {
+            Error::invalid(format_args!("PhoneNumber Reason: {number} is not valid to publish to"))
+        });
     }
     let (parameter, arn) = match (topic_arn, target_arn) {
         (Some(arn), _) => ("TopicArn", arn.clone()),

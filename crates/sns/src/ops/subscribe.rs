@@ -12,6 +12,7 @@ use crate::deliver::Delivery;
 use crate::records;
 use crate::state::filter::Filter;
 use crate::state::notification::{Kind, Notification, Signature};
+use crate::state::phone::is_number;
 use crate::state::subscription::{Fault, Protocol, ProtocolFault, Settings, Status, SubscriptionRecord};
 use crate::{Error, Sns, Subscription, topic_of};
 
@@ -122,7 +123,12 @@ fn output_of(subscription: &Subscription, asks_arn: bool) -> SubscribeOutput {
 }
 
 fn check_endpoint(protocol: &str, endpoint: Option<String>) -> Result<(Protocol, String), Error> {
+    let named = endpoint.as_deref().unwrap_or_default();
     let parsed = Protocol::parse(protocol).map_err(|fault| match fault {
+        // test_subscribe_invalid_sms
+        ProtocolFault::Unsupported if protocol == "sms" && !is_number(named) => {
+            Error::InvalidParameter(format!("Invalid SMS endpoint: {named}"))
+        }
         ProtocolFault::Unsupported => {
             Error::Unsupported(format!("subscriptions with the protocol {protocol}"))
         }

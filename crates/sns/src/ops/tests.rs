@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use pontoon_api::sns::*;
+use pontoon_core::step::Origin;
 use pontoon_core::{Account, ApiError, Principal, Region, Scope};
 
 use crate::testing::{Bench, strings};
@@ -262,6 +263,14 @@ fn subscriptions_are_refused_as_recorded() {
                 "Attributes Reason: Filter policy scope MessageAttributes does not support nested filter policy",
             ),
         ),
+        ("sms", "+15551234567.", &[], "400 InvalidParameter: Invalid SMS endpoint: +15551234567.".to_owned()),
+        (
+            "sms",
+            "+15551234567",
+            &[],
+            "501 NotSupportedByPontoon: Pontoon does not support subscriptions with the protocol sms."
+                .to_owned(),
+        ),
         (
             "email",
             "a@b",
@@ -438,7 +447,11 @@ fn messages_are_refused_as_recorded() {
             ),
         ),
         (
-            PublishInput { phone_number: Some("+1".to_owned()), ..input("m") },
+            PublishInput { phone_number: Some("+1a234".to_owned()), ..input("m") },
+            invalid("PhoneNumber Reason: +1a234 is not valid to publish to"),
+        ),
+        (
+            PublishInput { phone_number: Some("+15551234567".to_owned()), ..input("m") },
             "501 NotSupportedByPontoon: Pontoon does not support text messages, which PhoneNumber asks for."
                 .to_owned(),
         ),
@@ -495,6 +508,24 @@ fn batches_are_refused_as_recorded() {
     assert_eq!(output.successful.unwrap().len(), 2);
     assert!(output.failed.unwrap().is_empty());
     assert_eq!(bench.sent.iter().map(|sent| sent.content.as_str()).collect::<Vec<_>>(), ["m1", "m2"]);
+}
+
+/// test_publish_sqs_from_sns_with_xray_propagation
+#[test]
+fn queues_get_the_publishers_trace_header() {
+    let header = "Root=1-3152b799-8954dae64eda91bc9a23a7e8;Parent=7fa8c0f79203be72;Sampled=1";
+    let mut bench = Bench::new();
+    let topic = bench.create("t");
+    bench.subscribe(&topic, ("sqs", QUEUE), &[]).unwrap();
+    bench.publish(&topic, "without");
+    bench.caller.origin = Some(Origin {
+        source_ip: [127, 0, 0, 1].into(),
+        user_agent: None,
+        trace_header: Some(header.into()),
+    });
+    bench.publish(&topic, "with");
+    let headers: Vec<_> = bench.sent.iter().map(|sent| sent.trace_header.as_deref()).collect();
+    assert_eq!(headers, [None, Some(header)]);
 }
 
 #[test]

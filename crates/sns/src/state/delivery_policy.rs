@@ -6,6 +6,7 @@
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use super::filter::json_fault;
 use super::schedule::{Backoff, Schedule};
 
 /// The content type of deliveries where no policy names one.
@@ -272,7 +273,9 @@ pub fn to_text(policy: &impl Serialize) -> String {
     text.unwrap_or_default()
 }
 
+/// What is not JSON is refused as it is in the other policies (test_validate_set_sub_attributes).
 fn read<P: DeserializeOwned>(text: &str) -> Result<P, String> {
+    pontoon_pattern::check_json(text).map_err(|error| json_fault(&error))?;
     serde_json::from_str(text).map_err(|error| error.to_string())
 }
 

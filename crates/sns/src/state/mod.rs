@@ -5,6 +5,7 @@ pub mod delivery_policy;
 pub mod filter;
 pub mod message;
 pub mod notification;
+pub mod phone;
 pub mod private_key;
 pub mod schedule;
 pub mod signing;

@@ -229,6 +229,7 @@ fn dead_letter_queue(policy: &str) -> Result<String, String> {
     #[derive(Deserialize)]
     #[serde(rename_all = "camelCase", deny_unknown_fields)]
     struct Redrive {
+        #[serde(default)]
         dead_letter_target_arn: String,
     }
     pontoon_pattern::check_json(policy).map_err(|error| json_fault(&error))?;
@@ -307,14 +308,19 @@ mod tests {
             refusal(sqs, "FilterPolicyScope", "RandomValue"),
             "FilterPolicyScope: Invalid value [RandomValue]. Please use either MessageBody or MessageAttributes"
         );
-        let fake = r#"{"deadLetterTargetArn":"fake-arn"}"#;
-        assert_eq!(
-            refusal(sqs, "RedrivePolicy", fake),
-            "RedrivePolicy: deadLetterTargetArn is an invalid arn"
-        );
+        for fake in [r#"{"deadLetterTargetArn":"fake-arn"}"#, "{}"] {
+            assert_eq!(
+                refusal(sqs, "RedrivePolicy", fake),
+                "RedrivePolicy: deadLetterTargetArn is an invalid arn"
+            );
+        }
         assert_eq!(
             refusal(sqs, "RedrivePolicy", "{invalidjson}"),
             "RedrivePolicy: failed to parse JSON. Unexpected character ('i' (code 105)): was expecting double-quote to start field name\n at [Source: REDACTED (`StreamReadFeature.INCLUDE_SOURCE_IN_LOCATION` disabled); line: 1, column: 2]"
+        );
+        assert!(
+            refusal(Protocol::Http, "DeliveryPolicy", "{invalidjson}")
+                .starts_with("DeliveryPolicy: failed to parse JSON. Unexpected character ('i' (code 105))")
         );
         assert!(refusal(Protocol::Lambda, "RawMessageDelivery", "true").contains("[lambda]"));
         assert!(refusal(sqs, "DeliveryPolicy", "{}").contains("HTTP/S"));
