@@ -1,18 +1,22 @@
 """Connections and API destinations, as EventBridge was recorded to answer."""
 
+import socket
+
 from pontoon_e2e.replay import run, scenario
 
 CONNECTIONS = "events/test_api_destinations_and_connection"
+AUTHORIZATION_ENDPOINT = "https://example.com/oauth"
 BASIC = {"BasicAuthParameters": {"Username": "user", "Password": "pass"}}
 API_KEY = {"ApiKeyAuthParameters": {"ApiKeyName": "ApiKey", "ApiKeyValue": "secret"}}
 OAUTH = {
     "OAuthParameters": {
-        "AuthorizationEndpoint": "https://example.com/oauth",
+        "AuthorizationEndpoint": AUTHORIZATION_ENDPOINT,
         "ClientParameters": {"ClientID": "client_id", "ClientSecret": "client_secret"},
         "HttpMethod": "POST",
     }
 }
-AUTHORIZATIONS = (("BASIC", BASIC), ("API_KEY", API_KEY), ("OAUTH_CLIENT_CREDENTIALS", OAUTH))
+OAUTH_KIND = "OAUTH_CLIENT_CREDENTIALS"
+AUTHORIZATIONS = (("BASIC", BASIC), ("API_KEY", API_KEY), (OAUTH_KIND, OAUTH))
 SECRETS = dict(zip(("basic", "api-key", "oauth"), AUTHORIZATIONS))
 SECRETS_MANAGER = "Secrets Manager, which is not here to be asked"
 
@@ -35,8 +39,14 @@ def _(aws):
 )
 def _(aws):
     kind, parameters = SECRETS.get(aws.parameter) or AUTHORIZATIONS[int(aws.parameter[-1])]
-    aws.check("create-connection-auth", connection(aws, kind, parameters))
-    aws.check("describe-connection-auth", aws.events.describe_connection(Name="connection"))
+    # One that takes its time, so that the connection is being authorized for as long as it is looked at.
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        aws.stand_ins[AUTHORIZATION_ENDPOINT] = f"https://127.0.0.1:{silent.getsockname()[1]}/oauth"
+        if kind == OAUTH_KIND:
+            asked = parameters["OAuthParameters"] | {"AuthorizationEndpoint": aws.stand_ins[AUTHORIZATION_ENDPOINT]}
+            parameters = {"OAuthParameters": asked}
+        aws.check("create-connection-auth", connection(aws, kind, parameters))
+        aws.check("describe-connection-auth", aws.events.describe_connection(Name="connection"))
     if "connection-secret" in aws.recorded:
         aws.skip("connection-secret", SECRETS_MANAGER)
 
