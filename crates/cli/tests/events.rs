@@ -10,9 +10,5 @@ use support::{Pontoon, TestEnv};
 fn boto3_archives_replays_calls_web_servers_and_hears_of_buckets_and_stacks() {
     let Some(env) = TestEnv::find() else { return };
     let pontoon = Pontoon::start(&["--memory", "--virtual-clock"]);
-    let mut python = env.python();
-    python.arg(support::repository().join("tests/e2e/events/events.py")).arg(&pontoon.endpoint);
-    let done = python.output().unwrap();
-    let (out, err) = (String::from_utf8_lossy(&done.stdout), String::from_utf8_lossy(&done.stderr));
-    assert!(done.status.success() && out.trim_end().ends_with("DONE"), "{out}\n{err}\n{}", pontoon.traces());
+    env.run_script("events/events.py", &pontoon, &[]);
 }

@@ -13,14 +13,6 @@ fn schedules_fire_what_they_should_when_they_should_and_once() {
     for mode in ["first", "second"] {
         let data = dir.path().to_str().unwrap();
         let pontoon = Pontoon::start(&["--data", data, "--virtual-clock", "--policies", "enforce"]);
-        let mut python = env.python();
-        python.arg(support::repository().join("tests/e2e/scheduler/scheduler.py"));
-        let done = python.args([&pontoon.endpoint, mode]).output().unwrap();
-        let (out, err) = (String::from_utf8_lossy(&done.stdout), String::from_utf8_lossy(&done.stderr));
-        assert!(
-            done.status.success() && out.trim_end().ends_with("DONE"),
-            "{out}\n{err}\n{}",
-            pontoon.traces()
-        );
+        env.run_script("scheduler/scheduler.py", &pontoon, &[mode]);
     }
 }

@@ -14,15 +14,11 @@ fn run(deployer: &str, clock: &str, policies: &str) {
     }
     let pontoon = Pontoon::start(&args);
     let node_dir = env.node.display().to_string();
-    let mut python = env.python();
-    python.arg(support::repository().join("tests/e2e/seed/seed.py"));
-    python.args([&pontoon.endpoint, &node_dir, deployer, clock]);
+    let mut script_args = vec![&*node_dir, deployer, clock];
     if policies == "enforce" {
-        python.arg("enforce");
+        script_args.push("enforce");
     }
-    let done = python.output().unwrap();
-    let (out, err) = (String::from_utf8_lossy(&done.stdout), String::from_utf8_lossy(&done.stderr));
-    assert!(done.status.success() && out.trim_end().ends_with("DONE"), "{out}\n{err}\n{}", pontoon.traces());
+    env.run_script("seed/seed.py", &pontoon, &script_args);
 }
 
 #[test]

@@ -8,12 +8,7 @@ use support::{Pontoon, TestEnv};
 
 fn run(mode: &str, args: &[&str]) {
     let Some(env) = TestEnv::find() else { return };
-    let pontoon = Pontoon::start(args);
-    let mut python = env.python();
-    python.arg(support::repository().join("tests/e2e/sns/sns.py")).args([&pontoon.endpoint, mode]);
-    let done = python.output().unwrap();
-    let (out, err) = (String::from_utf8_lossy(&done.stdout), String::from_utf8_lossy(&done.stderr));
-    assert!(done.status.success() && out.trim_end().ends_with("DONE"), "{out}\n{err}\n{}", pontoon.traces());
+    env.run_script("sns/sns.py", &Pontoon::start(args), &[mode]);
 }
 
 #[test]

@@ -11,66 +11,14 @@ import http.server
 import json
 import sys
 import threading
-import time
 import urllib.parse
 import urllib.request
 
-import boto3
-from botocore.config import Config
-from botocore.exceptions import ClientError
+from pontoon_e2e.session import ACCOUNT, REGION, Session, check, code_of, eventually
 
 (ENDPOINT,) = sys.argv[1:]
-ACCOUNT, REGION = "000000000000", "us-east-1"
-
-
-def client(service):
-    return boto3.client(
-        service,
-        endpoint_url=ENDPOINT,
-        region_name=REGION,
-        aws_access_key_id=ACCOUNT,
-        aws_secret_access_key="secret",
-        config=Config(
-            read_timeout=20, connect_timeout=5, retries={"max_attempts": 0}, s3={"addressing_style": "path"}
-        ),
-    )
-
-
-events, sqs, s3, cloudformation = client("events"), client("sqs"), client("s3"), client("cloudformation")
-
-
-def check(what, holds):
-    if not holds:
-        sys.exit(f"expected: {what}")
-    print(what)
-
-
-def error_of(call, **arguments):
-    try:
-        call(**arguments)
-    except ClientError as error:
-        return error.response["Error"]["Code"]
-    return None
-
-
-def eventually(what, look, within=20.0):
-    end = time.monotonic() + within
-    while time.monotonic() < end:
-        if found := look():
-            return found
-        time.sleep(0.02)
-    sys.exit(f"not within {within} s: {what}")
-
-
-def advance(seconds):
-    url = f"{ENDPOINT}/_pontoon/clock/advance?millis={int(seconds * 1000)}"
-    with urllib.request.urlopen(urllib.request.Request(url, method="POST"), timeout=20) as answer:
-        answer.read()
-
-
-def now():
-    with urllib.request.urlopen(f"{ENDPOINT}/_pontoon/clock", timeout=10) as answer:
-        return datetime.datetime.fromisoformat(json.load(answer)["now"].replace("Z", "+00:00"))
+aws = Session(ENDPOINT)
+events, sqs, s3, cloudformation = aws.events, aws.sqs, aws.s3, aws.cloudformation
 
 
 class Server(http.server.BaseHTTPRequestHandler):
@@ -143,13 +91,13 @@ def archives_and_replays():
     archive = events.create_archive(
         ArchiveName="orders", EventSourceArn=bus, EventPattern=json.dumps({"source": ["orders"]}), RetentionDays=1
     )["ArchiveArn"]
-    began = now()
+    began = aws.now()
     ids = [put({"number": number}) for number in range(3)]
     bodies(url)
     check("an archive counts its events", events.describe_archive(ArchiveName="orders")["EventCount"] == 3)
     rules = events.list_rules(NamePrefix="Events-Archive-")["Rules"]
     check("its rule is managed", rules[0]["ManagedBy"] == "prod.vhs.events.aws.internal")
-    code = error_of(events.delete_rule, Name="Events-Archive-orders")
+    code = code_of(events.delete_rule, Name="Events-Archive-orders")
     check("and cannot be deleted", code == "ManagedRuleException")
     started = events.start_replay(
         ReplayName="again",
@@ -159,14 +107,14 @@ def archives_and_replays():
         Destination={"Arn": bus, "FilterArns": [rule_arn]},
     )
     check("a replay starts", started["State"] == "STARTING")
-    advance(2)
+    aws.advance(2)
     replay = events.describe_replay(ReplayName="again")
     check("and completes", replay["State"] == "COMPLETED" and "EventLastReplayedTime" in replay)
     again = bodies(url)
     check("its events are the same", [event["id"] for event in again] == ids)
     check("and bear its name", {event["replay-name"] for event in again} == {"again"})
     check("and are not archived again", events.describe_archive(ArchiveName="orders")["EventCount"] == 3)
-    advance(25 * 3600)
+    aws.advance(25 * 3600)
     check("old events go", events.describe_archive(ArchiveName="orders")["EventCount"] == 0)
     events.remove_targets(Rule="replayed", Ids=["1"])
     events.delete_rule(Name="replayed")
@@ -218,10 +166,10 @@ def api_destinations(server):
     Server.got, Server.status, Server.headers_out = [], 503, {"retry-after": "30"}
     put({"id": "2"}, source="web")
     eventually("the first attempt", lambda: len(Server.got) == 1)
-    advance(29)
+    aws.advance(29)
     check("Retry-After is heeded", len(Server.got) == 1)
     Server.headers_out = {}
-    advance(60)
+    aws.advance(60)
     check("then it is tried as often as may be", len(Server.got) == 3)
     (letter,) = received(lost)
     attributes = {name: value["StringValue"] for name, value in letter["MessageAttributes"].items()}
@@ -230,7 +178,7 @@ def api_destinations(server):
     Server.got, Server.status = [], 404
     put({"id": "3"}, source="web")
     eventually("the only attempt", lambda: len(Server.got) == 1)
-    advance(1)
+    aws.advance(1)
     (letter,) = received(lost)
     check("what cannot pass is not tried again", "404" in letter["MessageAttributes"]["ERROR_MESSAGE"]["StringValue"])
     Server.got, Server.status = [], 200
@@ -251,7 +199,7 @@ def tokens(server):
     put({"id": "4"}, source="web")
     _, _, headers, _ = eventually("a request", lambda: Server.got)[0]
     check("it is the header", headers["authorization"] == "Bearer token-1")
-    advance(3600)
+    aws.advance(3600)
     Server.got = []
     put({"id": "5"}, source="web")
     _, _, headers, _ = eventually("a request", lambda: Server.got)[0]
@@ -281,7 +229,7 @@ def events_of_services():
     check("of objects", [event["detail-type"] for event in told] == ["Object Created", "Object Deleted"])
     first = told[0]
     check("and what they are", first["detail"]["object"]["size"] == 5 and first["resources"] == ["arn:aws:s3:::files"])
-    refused = error_of(
+    refused = code_of(
         s3.put_bucket_notification_configuration,
         Bucket="files",
         NotificationConfiguration={"QueueConfigurations": [{"QueueArn": arn, "Events": ["s3:ObjectCreated:*"]}]},
@@ -346,7 +294,7 @@ def templates(server, told):
     )
 
     def done():
-        advance(1)
+        aws.advance(1)
         (stack,) = cloudformation.describe_stacks(StackName="events")["Stacks"]
         return not stack["StackStatus"].endswith("IN_PROGRESS") and stack
 
@@ -370,7 +318,7 @@ def templates(server, told):
     cloudformation.delete_stack(StackName="events")
 
     def gone():
-        advance(1)
+        aws.advance(1)
         stacks = cloudformation.list_stacks(StackStatusFilter=["DELETE_COMPLETE"])["StackSummaries"]
         return any(stack["StackName"] == "events" for stack in stacks)
 
@@ -380,8 +328,8 @@ def templates(server, told):
 
 
 def refusals():
-    check("partner sources are refused", error_of(events.list_event_sources) == "NotSupportedByPontoon")
-    check("global endpoints are refused", error_of(events.list_endpoints) == "NotSupportedByPontoon")
+    check("partner sources are refused", code_of(events.list_event_sources) == "NotSupportedByPontoon")
+    check("global endpoints are refused", code_of(events.list_endpoints) == "NotSupportedByPontoon")
 
 
 server = serve()

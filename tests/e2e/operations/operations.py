@@ -9,9 +9,8 @@ status that is the client's. Operations that are not supported are refused by na
 import json
 import sys
 
-import boto3
-from botocore.config import Config
 from botocore.exceptions import ClientError
+from pontoon_e2e.session import Session
 
 ENDPOINT = sys.argv[1]
 # By the name of boto3, where it is another than Pontoon's.
@@ -78,17 +77,7 @@ def ask(client, method, arguments):
 
 
 def check_service(service):
-    config = Config(
-        retries={"total_max_attempts": 1}, parameter_validation=False, read_timeout=30, s3={"addressing_style": "path"}
-    )
-    client = boto3.client(
-        CLIENTS.get(service["service"], service["service"]),
-        endpoint_url=ENDPOINT,
-        region_name="us-east-1",
-        aws_access_key_id="000000000000",
-        aws_secret_access_key="any",
-        config=config,
-    )
+    client = Session(ENDPOINT).client(CLIENTS.get(service["service"], service["service"]), parameter_validation=False)
     methods = {name: method for method, name in client.meta.method_to_api_mapping.items()}
     supported = set(service["operations"])
     missing = supported - set(methods)

@@ -5,56 +5,20 @@ Usage: pipes.py ENDPOINT
 Runs on a virtual clock, which it freezes. Every wait is bounded.
 """
 
-import io
 import json
 import sys
 import threading
-import urllib.request
-import zipfile
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-import boto3
-from botocore.config import Config
-from botocore.exceptions import ClientError
+from pontoon_e2e.session import ACCOUNT, REGION, Session, check, error_of, zipped
 
 (ENDPOINT,) = sys.argv[1:]
-ACCOUNT, REGION = "000000000000", "us-east-1"
 ROLE = f"arn:aws:iam::{ACCOUNT}:role/pipes"
 
-
-def client(service):
-    return boto3.client(
-        service,
-        endpoint_url=ENDPOINT,
-        region_name=REGION,
-        aws_access_key_id="AKIAEXAMPLE",
-        aws_secret_access_key="secret",
-        config=Config(read_timeout=20, connect_timeout=5, retries={"max_attempts": 0}),
-    )
-
-
+aws = Session(ENDPOINT)
 pipes, sqs, iam, events, awslambda, cloudformation = (
-    client(service) for service in ("pipes", "sqs", "iam", "events", "lambda", "cloudformation")
+    aws.client(service) for service in ("pipes", "sqs", "iam", "events", "lambda", "cloudformation")
 )
-
-
-def check(what, holds):
-    if not holds:
-        sys.exit(f"expected: {what}")
-    print(what)
-
-
-def error_of(call, **arguments):
-    try:
-        call(**arguments)
-    except ClientError as error:
-        return error.response["Error"]["Code"], error.response["Error"]["Message"]
-    return None
-
-
-def advance(seconds):
-    request = urllib.request.Request(f"{ENDPOINT}/_pontoon/clock/advance?millis={seconds * 1000}", method="POST")
-    urllib.request.urlopen(request, timeout=60).read()
 
 
 def url(name):
@@ -89,21 +53,18 @@ def left(queue):
 
 def create(name, source, target, **more):
     pipes.create_pipe(Name=name, Source=arn("sqs", source), Target=target, RoleArn=ROLE, **more)
-    advance(1)
+    aws.advance(1)
     shown = pipes.describe_pipe(Name=name)
     check(f"{name} runs", shown["CurrentState"] == "RUNNING")
 
 
 def function(name, code):
-    archive = io.BytesIO()
-    with zipfile.ZipFile(archive, "w") as files:
-        files.writestr("main.py", code)
     awslambda.create_function(
         FunctionName=name,
         Runtime="python3.13",
         Handler="main.handler",
         Role=ROLE,
-        Code={"ZipFile": archive.getvalue()},
+        Code={"ZipFile": zipped(main_py=code)},
         Timeout=20,
     )
     awslambda.get_waiter("function_active_v2").wait(
@@ -145,7 +106,7 @@ def filters_and_templates():
         Tags={"a": "b"},
     )
     send("in1", {"kind": "order", "n": 1}, {"kind": "other", "n": 2}, "text")
-    advance(1)
+    aws.advance(1)
     check("what passes the filter is transformed", received("q") == ['{"n": 1, "by": "filtered"}'])
     check("what does not is deleted", left("in1") == 0)
     shown = pipes.describe_pipe(Name="filtered")
@@ -179,7 +140,7 @@ def buses():
         },
     )
     send("in2", {"kind": "made", "id": 7})
-    advance(1)
+    aws.advance(1)
     event = json.loads(received("of-bus")[0])
     check("a bus gets an event", (event["source"], event["detail-type"]) == ("shop", "made"))
     check("its detail is the template's", event["detail"] == {"order": {"kind": "made", "id": 7}})
@@ -194,7 +155,7 @@ def functions():
     )
     create("enriched", "in3", arn("sqs", "q"), Enrichment=arn("lambda", "function:enrich"))
     send("in3", {"n": 1}, {"n": 2}, {"n": 3})
-    advance(1)
+    aws.advance(1)
     enriched = sorted(json.loads(body)["n"] for body in received("q"))
     check("an enrichment replaces the events", enriched == [2, 4])
     check("an empty enrichment is the end of it", left("in3") == 0)
@@ -207,9 +168,9 @@ def functions():
     )
     create("partial", "in4", arn("lambda", "function:partly"))
     send("in4", "good", "bad")
-    advance(1)
+    aws.advance(1)
     check("what the target failed stays", left("in4") == 1)
-    advance(120)
+    aws.advance(120)
     check("and goes to the dead-letter queue of its queue in the end", received("dead") == ["bad"])
     check("and nowhere else", left("in4") == 0)
 
@@ -293,21 +254,21 @@ def api_destinations():
 
 def states():
     pipes.stop_pipe(Name="filtered")
-    advance(1)
+    aws.advance(1)
     send("in1", {"kind": "order", "n": 5})
-    advance(30)
+    aws.advance(30)
     check("a stopped pipe takes nothing", (left("in1"), received("q")) == (1, []))
     pipes.update_pipe(Name="filtered", RoleArn=ROLE, TargetParameters={"InputTemplate": "<$.body.n>"})
-    advance(1)
+    aws.advance(1)
     check("an update leaves it stopped", pipes.describe_pipe(Name="filtered")["CurrentState"] == "STOPPED")
     pipes.start_pipe(Name="filtered")
-    advance(1)
+    aws.advance(1)
     check("a started pipe goes on", received("q") == ["5"])
     pages = pipes.get_paginator("list_pipes").paginate(PaginationConfig={"PageSize": 2})
     names = [pipe["Name"] for page in pages for pipe in page["Pipes"]]
     check("pipes are listed in pages", names == ["enriched", "filtered", "partial", "to-bus"])
     pipes.delete_pipe(Name="filtered")
-    advance(1)
+    aws.advance(1)
     gone = error_of(pipes.describe_pipe, Name="filtered")
     check("a deleted pipe is gone", gone == ("NotFoundException", "Pipe filtered does not exist."))
     refusal = error_of(
@@ -353,20 +314,20 @@ Outputs:
 
 def stacks():
     cloudformation.create_stack(StackName="st", TemplateBody=TEMPLATE, Capabilities=["CAPABILITY_IAM"])
-    advance(30)
+    aws.advance(30)
     stack = cloudformation.describe_stacks(StackName="st")["Stacks"][0]
     check("a stack with a pipe is made", stack["StackStatus"] == "CREATE_COMPLETE")
     outputs = {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}
     send(outputs["From"], "hello")
-    advance(1)
+    aws.advance(1)
     check("its pipe runs", received(outputs["To"]) == [f"via {arn('sqs', outputs['From'])}: hello"])
     cloudformation.delete_stack(StackName="st")
-    advance(90)
+    aws.advance(90)
     gone = error_of(pipes.describe_pipe, Name=outputs["Pipe"])
     check("it goes with the stack", gone and gone[0] == "NotFoundException")
 
 
-urllib.request.urlopen(urllib.request.Request(f"{ENDPOINT}/_pontoon/clock/freeze", method="POST"), timeout=60).read()
+aws.freeze()
 set_up()
 filters_and_templates()
 buses()

@@ -10,15 +10,19 @@ import zipfile
 
 import boto3
 from botocore.config import Config
+from botocore.exceptions import ClientError
 
 ACCOUNT, REGION = "000000000000", "us-east-1"
 
 
 class Session:
-    """boto3 against one endpoint: clients by service name (`session.sqs`, `session.client("lambda")`), nothing retried, every call bounded."""
+    """boto3 against one endpoint: clients by service name (`session.sqs`, `session.client("lambda")`), nothing retried, every call bounded.
 
-    def __init__(self, endpoint, account=ACCOUNT, region=REGION):
-        self.endpoint, self.account, self.region = endpoint, account, region
+    The access key names the account unless there is a `key` that the server knows.
+    """
+
+    def __init__(self, endpoint, account=ACCOUNT, region=REGION, key=None):
+        self.endpoint, self.account, self.region, self.key = endpoint, account, region, key
         self._clients = {}
 
     def client(self, service, account=None, region=None, **config):
@@ -31,7 +35,7 @@ class Session:
                 service,
                 endpoint_url=self.endpoint,
                 region_name=region,
-                aws_access_key_id=account,
+                aws_access_key_id=self.key or account,
                 aws_secret_access_key="secret",
                 config=Config(s3={"addressing_style": "path"}, **options),
             )
@@ -60,6 +64,28 @@ class Session:
         request = urllib.request.Request(f"{self.endpoint}/_pontoon/clock{path}", method=method)
         with urllib.request.urlopen(request, timeout=60) as answer:
             return json.loads(answer.read() or b"{}")
+
+
+def check(what, holds):
+    """Ends the script unless it holds."""
+    if not holds:
+        sys.exit(f"expected: {what}")
+    print(what)
+
+
+def error_of(call, **arguments):
+    """The code and the message of the error that a call is answered with, or `None` where there is none."""
+    try:
+        call(**arguments)
+    except ClientError as error:
+        return error.response["Error"]["Code"], error.response["Error"]["Message"]
+    return None
+
+
+def code_of(call, **arguments):
+    """As `error_of`, the code only."""
+    error = error_of(call, **arguments)
+    return error and error[0]
 
 
 def eventually(what, look, within=20.0):

@@ -8,57 +8,16 @@ Usage: scheduler.py ENDPOINT {first|second}
 import datetime
 import json
 import sys
-import urllib.request
 
-import boto3
-from botocore.config import Config
-from botocore.exceptions import ClientError
+from pontoon_e2e.session import ACCOUNT, REGION, Session, check, error_of
 
 ENDPOINT, MODE = sys.argv[1:]
-ACCOUNT, REGION = "000000000000", "us-east-1"
 
 
-def client(service):
-    return boto3.client(
-        service,
-        endpoint_url=ENDPOINT,
-        region_name=REGION,
-        aws_access_key_id="AKIAEXAMPLE",
-        aws_secret_access_key="secret",
-        config=Config(read_timeout=20, connect_timeout=5, retries={"max_attempts": 0}),
-    )
-
-
+aws = Session(ENDPOINT)
 scheduler, sqs, iam, events, logs, cloudwatch, cloudformation = (
-    client(service) for service in ("scheduler", "sqs", "iam", "events", "logs", "cloudwatch", "cloudformation")
+    aws.client(service) for service in ("scheduler", "sqs", "iam", "events", "logs", "cloudwatch", "cloudformation")
 )
-
-
-def check(what, holds):
-    if not holds:
-        sys.exit(f"expected: {what}")
-    print(what)
-
-
-def error_of(call, **arguments):
-    try:
-        call(**arguments)
-    except ClientError as error:
-        return error.response["Error"]["Code"], error.response["Error"]["Message"]
-    return None
-
-
-def clock(path, method="POST"):
-    request = urllib.request.Request(f"{ENDPOINT}/_pontoon/clock{path}", method=method)
-    return json.load(urllib.request.urlopen(request, timeout=60))
-
-
-def now():
-    return datetime.datetime.fromisoformat(clock("", "GET")["now"])
-
-
-def advance(minutes):
-    clock(f"/advance?millis={minutes * 60_000}")
 
 
 def url(name):
@@ -113,7 +72,7 @@ def recurring():
     text = "<aws.scheduler.schedule-arn> <aws.scheduler.attempt-number>"
     made = create("every", "rate(10 minutes)", target(arn("sqs", "q"), Input=text))
     check("the ARN is the schedule's", made["ScheduleArn"] == arn("scheduler", "schedule/default/every"))
-    advance(25)
+    aws.advance(25 * 60)
     bodies = [message["Body"] for message in received("q")]
     check("a rate fires at once and every ten minutes", bodies == [f"{made['ScheduleArn']} 1"] * 3)
     shown = scheduler.get_schedule(Name="every")
@@ -125,15 +84,15 @@ def recurring():
         Target=target(arn("sqs", "q")),
         State="DISABLED",
     )
-    advance(60)
+    aws.advance(60 * 60)
     check("a disabled schedule does not fire", received("q") == [])
 
 
 def once():
-    at = (now() + datetime.timedelta(minutes=90)).strftime("at(%Y-%m-%dT%H:%M:%S)")
+    at = (aws.now() + datetime.timedelta(minutes=90)).strftime("at(%Y-%m-%dT%H:%M:%S)")
     fifo = target(arn("sqs", "q.fifo"), Input="once", SqsParameters={"MessageGroupId": "g"})
     create("once", at, fifo, ActionAfterCompletion="DELETE")
-    advance(91)
+    aws.advance(91 * 60)
     check("a single instant fires into a FIFO queue", [m["Body"] for m in received("q.fifo")] == ["once"])
     gone = error_of(scheduler.get_schedule, Name="once")
     check("it is gone when it is complete", gone == ("ResourceNotFoundException", "Schedule once does not exist."))
@@ -163,7 +122,7 @@ def buses_and_operations():
     create("bus", "rate(1 day)", of_bus)
     log_group = target("arn:aws:scheduler:::aws-sdk:cloudwatchlogs:createLogGroup", Input='{"LogGroupName": "made"}')
     create("operation", "rate(1 day)", log_group)
-    advance(1)
+    aws.advance(1 * 60)
     event = json.loads(received("of-bus")[0]["Body"])
     check("a bus gets an event", (event["detail-type"], event["detail"]) == ("tick", {"n": 1}))
     groups = [group["logGroupName"] for group in logs.describe_log_groups()["logGroups"]]
@@ -175,7 +134,7 @@ def dead_letters():
         arn("sqs", "nowhere"), Input="lost", DeadLetterConfig={"Arn": arn("sqs", "dead")}
     )
     create("lost", "rate(1 day)", nowhere)
-    advance(2)
+    aws.advance(2 * 60)
     dead = received("dead")
     attributes = {name: value["StringValue"] for name, value in dead[0]["MessageAttributes"].items()}
     check("what fails for good is dead-lettered", (len(dead), dead[0]["Body"]) == (1, "lost"))
@@ -185,8 +144,8 @@ def dead_letters():
         Namespace="AWS/Scheduler",
         MetricName="InvocationDroppedCount",
         Dimensions=[{"Name": "ScheduleGroup", "Value": "default"}],
-        StartTime=now() - datetime.timedelta(hours=1),
-        EndTime=now(),
+        StartTime=aws.now() - datetime.timedelta(hours=1),
+        EndTime=aws.now(),
         Period=3600,
         Statistics=["Sum"],
     )
@@ -226,7 +185,7 @@ Outputs:
 
 def stacks():
     cloudformation.create_stack(StackName="st", TemplateBody=TEMPLATE, Capabilities=["CAPABILITY_IAM"])
-    advance(10)
+    aws.advance(10 * 60)
     stack = cloudformation.describe_stacks(StackName="st")["Stacks"][0]
     check("a stack with a schedule is made", stack["StackStatus"] == "CREATE_COMPLETE")
     outputs = {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}
@@ -234,7 +193,7 @@ def stacks():
     names = [schedule["Name"] for schedule in scheduler.list_schedules(GroupName=outputs["Group"])["Schedules"]]
     check("its schedule is in its group", outputs["Schedule"].endswith(f"/{outputs['Group']}/{names[0]}"))
     cloudformation.delete_stack(StackName="st")
-    advance(2)
+    aws.advance(2 * 60)
     gone = error_of(scheduler.get_schedule_group, Name=outputs["Group"])
     check("it goes with the stack", gone and gone[0] == "ResourceNotFoundException")
 
@@ -254,7 +213,7 @@ def groups():
 
 
 def first():
-    clock("/freeze")
+    aws.freeze()
     set_up()
     recurring()
     once()
@@ -263,16 +222,16 @@ def first():
     stacks()
     groups()
     create("hourly", "rate(1 hour)", target(arn("sqs", "q"), Input="<aws.scheduler.scheduled-time>"), GroupName="g")
-    advance(61)
+    aws.advance(61 * 60)
     check("two have fired before the restart", len(received("q")) == 2)
 
 
 def second():
     check("nothing fires again at the restart", received("q") == [])
-    advance(60)
+    aws.advance(60 * 60)
     check("the next fires after it", len(received("q")) == 1)
     scheduler.delete_schedule_group(Name="g")
-    advance(120)
+    aws.advance(120 * 60)
     check("a deleted group fires nothing", received("q") == [])
 
 

@@ -9,35 +9,18 @@ import json
 import sys
 import urllib.request
 
-import boto3
-from botocore.config import Config
 from botocore.exceptions import ClientError
+from pontoon_e2e.session import ACCOUNT, REGION, Session, check
 
 ENDPOINT, MODE = sys.argv[1:]
-ACCOUNT, REGION = "000000000000", "us-east-1"
 
 
-def client(service):
-    return boto3.client(
-        service,
-        endpoint_url=ENDPOINT,
-        region_name=REGION,
-        aws_access_key_id="AKIAEXAMPLE",
-        aws_secret_access_key="secret",
-        config=Config(read_timeout=20, connect_timeout=5, retries={"max_attempts": 0}),
-    )
-
-
-schemas, events, sqs, cloudformation = (client(name) for name in ("schemas", "events", "sqs", "cloudformation"))
-
-
-def check(what, holds):
-    if not holds:
-        sys.exit(f"expected: {what}")
-    print(what)
+aws = Session(ENDPOINT)
+schemas, events, sqs, cloudformation = (aws.client(name) for name in ("schemas", "events", "sqs", "cloudformation"))
 
 
 def error_of(call, **arguments):
+    """The code and the status of the error that a call is answered with."""
     try:
         call(**arguments)
     except ClientError as error:

@@ -5,6 +5,7 @@ Usage: seed.py ENDPOINT NODE_DIR {boto3|cli} {real|virtual} [enforce]
 Every wait is bounded; every failure says what was expected. Under a virtual clock time is advanced instead of waited for.
 """
 
+import datetime
 import io
 import json
 import os
@@ -16,8 +17,7 @@ import time
 import urllib.request
 import zipfile
 
-import boto3
-from botocore.config import Config
+from pontoon_e2e.session import Session
 
 HERE = pathlib.Path(__file__).parent
 ENDPOINT, NODE_DIR, DEPLOYER, CLOCK = sys.argv[1:5]
@@ -41,35 +41,14 @@ ENVIRONMENT = {
 }
 
 
-def client(service):
-    return boto3.client(
-        service,
-        endpoint_url=ENDPOINT,
-        region_name=REGION,
-        aws_access_key_id=ACCOUNT,
-        aws_secret_access_key="any",
-        config=Config(read_timeout=30, connect_timeout=5, retries={"max_attempts": 0}),
-    )
-
-
-sqs, events, sns, dynamodb = client("sqs"), client("events"), client("sns"), client("dynamodb")
-cloudwatch, logs, cloudformation, s3 = client("cloudwatch"), client("logs"), client("cloudformation"), client("s3")
-awslambda = client("lambda")
-
-
-def pontoon(method, path):
-    request = urllib.request.Request(f"{ENDPOINT}/_pontoon/{path}", method=method)
-    with urllib.request.urlopen(request, timeout=120) as answer:
-        return json.load(answer)
-
-
-def now():
-    return pontoon("GET", "clock")["now"]
+aws = Session(ENDPOINT, ACCOUNT, REGION)
+sqs, events, sns, dynamodb, awslambda = aws.sqs, aws.events, aws.sns, aws.dynamodb, aws.lambda_
+cloudwatch, logs, cloudformation, s3 = aws.cloudwatch, aws.logs, aws.cloudformation, aws.s3
 
 
 def pass_time(seconds):
     if VIRTUAL:
-        pontoon("POST", f"clock/advance?millis={int(seconds * 1000)}")
+        aws.advance(seconds)
     else:
         time.sleep(seconds)
 
@@ -116,7 +95,7 @@ def bundle(source, target):
 
 
 def publish(detail, detail_type="OrderCreated"):
-    event = run(["node", f"{BUILD.name}/publisher.mjs", OUT["BusName"], detail_type, json.dumps(detail)], NOW=now())
+    event = run(["node", f"{BUILD.name}/publisher.mjs", OUT["BusName"], detail_type, json.dumps(detail)], NOW=aws.now().isoformat())
     check(f"event of order {detail['orderId']} published", len(event) == 36, event)
     return event
 
@@ -134,15 +113,12 @@ def item(order):
 
 
 def metric(namespace, name, dimension, statistic):
-    end = time.time() if not VIRTUAL else None
-    from datetime import datetime, timedelta
-
-    end = datetime.fromisoformat(now().replace("Z", "+00:00")) + timedelta(minutes=5)
+    end = aws.now() + datetime.timedelta(minutes=5)
     points = cloudwatch.get_metric_statistics(
         Namespace=namespace,
         MetricName=name,
         Dimensions=[{"Name": k, "Value": v} for k, v in dimension.items()],
-        StartTime=end - timedelta(hours=12),
+        StartTime=end - datetime.timedelta(hours=12),
         EndTime=end,
         Period=43200,
         Statistics=[statistic],
@@ -188,7 +164,8 @@ def stack_status():
 
 
 def trace(event):
-    return pontoon("GET", f"traces/{event}")
+    with urllib.request.urlopen(f"{ENDPOINT}/_pontoon/traces/{event}", timeout=120) as answer:
+        return json.load(answer)
 
 
 def good_order():

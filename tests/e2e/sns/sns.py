@@ -7,61 +7,22 @@ Usage: sns.py ENDPOINT {open|guarded}
 
 import base64
 import http.server
-import io
 import json
 import sys
 import threading
-import time
 import urllib.error
 import urllib.request
-import zipfile
 
-import boto3
-from botocore.config import Config
-from botocore.exceptions import ClientError
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding
+from pontoon_e2e.session import ACCOUNT, REGION, Session, check, code_of, eventually, zipped
 
 ENDPOINT, MODE = sys.argv[1:]
-ACCOUNT, REGION = "000000000000", "us-east-1"
 
 
-def client(service):
-    return boto3.client(
-        service,
-        endpoint_url=ENDPOINT,
-        region_name=REGION,
-        aws_access_key_id="AKIAEXAMPLE",
-        aws_secret_access_key="secret",
-        config=Config(read_timeout=20, connect_timeout=5, retries={"max_attempts": 0}),
-    )
-
-
-sns, sqs, awslambda, logs, iam = client("sns"), client("sqs"), client("lambda"), client("logs"), client("iam")
-
-
-def check(what, holds):
-    if not holds:
-        sys.exit(f"expected: {what}")
-    print(what)
-
-
-def refused(code, call, **arguments):
-    try:
-        call(**arguments)
-    except ClientError as error:
-        return error.response["Error"]["Code"] == code
-    return False
-
-
-def eventually(what, look, within=20.0):
-    end = time.monotonic() + within
-    while time.monotonic() < end:
-        if found := look():
-            return found
-        time.sleep(0.02)
-    sys.exit(f"not within {within} s: {what}")
+aws = Session(ENDPOINT, key="AKIAEXAMPLE")
+sns, sqs, awslambda, logs, iam = aws.sns, aws.sqs, aws.lambda_, aws.logs, aws.iam
 
 
 def get(url):
@@ -133,9 +94,7 @@ def received(url):
 
 def function_of(topic):
     """A function that prints its events, and may be called by the topic."""
-    code = io.BytesIO()
-    with zipfile.ZipFile(code, "w") as archive:
-        archive.writestr("handler.py", "import json\n\ndef handle(event, _):\n    print('GOT', json.dumps(event))\n")
+    code = zipped(handler_py="import json\n\ndef handle(event, _):\n    print('GOT', json.dumps(event))\n")
     trust = {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}
     role = iam.create_role(
         RoleName="subscriber",
@@ -148,7 +107,7 @@ def function_of(topic):
         Runtime="python3.13",
         Handler="handler.handle",
         Role=role,
-        Code={"ZipFile": code.getvalue()},
+        Code={"ZipFile": code},
     )["FunctionArn"]
     awslambda.add_permission(
         FunctionName="subscriber",
@@ -236,8 +195,7 @@ def tries_web_servers_again(topic):
     sns.publish(TopicArn=topic, Message="again")
     posted(seen + 1)
     for attempt in range(2, 5):
-        request = urllib.request.Request(f"{ENDPOINT}/_pontoon/clock/advance?millis=20000", method="POST")
-        urllib.request.urlopen(request, timeout=60).read()
+        aws.advance(20)
         _, message = posted(seen + attempt)
         check(f"attempt {attempt} after 20 s", message["Message"] == "again")
     Subscriber.status = 200
@@ -259,9 +217,9 @@ def main():
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Subscriber)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     topic = sns.create_topic(Name="topic")["TopicArn"]
-    check("FIFO topics are refused", refused("NotSupportedByPontoon", sns.create_topic, Name="t.fifo", Attributes={"FifoTopic": "true"}))
-    check("mails are refused", refused("NotSupportedByPontoon", sns.subscribe, TopicArn=topic, Protocol="email", Endpoint="a@b"))
-    check("an empty message is refused", refused("InvalidParameter", sns.publish, TopicArn=topic, Message=""))
+    check("FIFO topics are refused", code_of(sns.create_topic, Name="t.fifo", Attributes={"FifoTopic": "true"}) == "NotSupportedByPontoon")
+    check("mails are refused", code_of(sns.subscribe, TopicArn=topic, Protocol="email", Endpoint="a@b") == "NotSupportedByPontoon")
+    check("an empty message is refused", code_of(sns.publish, TopicArn=topic, Message="") == "InvalidParameter")
     confirms_and_receives(topic, f"http://127.0.0.1:{server.server_port}/hook")
     filters_and_keeps_dead_letters(topic)
     invokes_functions(topic)

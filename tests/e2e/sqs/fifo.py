@@ -11,10 +11,10 @@ import sys
 import tempfile
 import time
 
-import boto3
-from botocore.config import Config
+from pontoon_e2e.session import Session
 
 ENDPOINT = sys.argv[1]
+aws = Session(ENDPOINT)
 OUT = os.path.join(tempfile.mkdtemp(), "got")
 
 # Notes what it gets, and gives back a failed message with all that came after it in the batch.
@@ -116,17 +116,6 @@ TEMPLATE = {
 }
 
 
-def client(service):
-    return boto3.client(
-        service,
-        endpoint_url=ENDPOINT,
-        region_name="us-east-1",
-        aws_access_key_id="000000000000",
-        aws_secret_access_key="secret",
-        config=Config(connect_timeout=5, read_timeout=30, retries={"max_attempts": 0}),
-    )
-
-
 def until(what, found, seconds=60):
     end = time.monotonic() + seconds
     while not found():
@@ -135,7 +124,7 @@ def until(what, found, seconds=60):
 
 
 def main():
-    sqs, events, stacks = client("sqs"), client("events"), client("cloudformation")
+    sqs, events, stacks = aws.sqs, aws.events, aws.cloudformation
     stacks.create_stack(StackName="fifo", TemplateBody=json.dumps(TEMPLATE), Capabilities=["CAPABILITY_IAM"])
     status = lambda: stacks.describe_stacks(StackName="fifo")["Stacks"][0]["StackStatus"]
     until("the stack is created", lambda: status() != "CREATE_IN_PROGRESS")

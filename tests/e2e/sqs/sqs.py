@@ -14,7 +14,7 @@ import time
 
 import boto3
 from botocore.config import Config
-from botocore.exceptions import ClientError
+from pontoon_e2e.session import Session, error_of
 
 import query_model
 
@@ -34,17 +34,11 @@ def query_client():
     return session.client("sqs", endpoint_url=ENDPOINT, config=CONFIG)
 
 
-def json_client():
-    return boto3.client("sqs", endpoint_url=ENDPOINT, region_name=REGION, config=CONFIG, **KEYS)
-
-
 def refused(call, **arguments):
     """The code and the message of a call that must fail."""
-    try:
-        answer = call(**arguments)
-    except ClientError as error:
-        return error.response["Error"]["Code"], error.response["Error"]["Message"]
-    raise AssertionError(f"it succeeded: {answer}")
+    error = error_of(call, **arguments)
+    assert error, f"it succeeded: {arguments}"
+    return error
 
 
 def standard(sqs, name):
@@ -203,7 +197,7 @@ def pages(sqs, prefix):
 
 def main():
     found = []
-    for protocol, sqs in [("json", json_client()), ("query", query_client())]:
+    for protocol, sqs in [("json", Session(ENDPOINT).sqs), ("query", query_client())]:
         url = standard(sqs, f"standard-{protocol}")
         waits(sqs, url)
         fifo(sqs, f"ordered-{protocol}")

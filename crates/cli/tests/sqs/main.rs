@@ -9,25 +9,18 @@ mod support;
 
 use std::process::Command;
 
-use support::{Pontoon, TestEnv};
-
-fn run(mut client: Command, script: &str, pontoon: &Pontoon, args: &[&str]) {
-    client.arg(support::repository().join("tests/e2e/sqs").join(script)).arg(&pontoon.endpoint).args(args);
-    let done = client.output().unwrap();
-    let (out, err) = (String::from_utf8_lossy(&done.stdout), String::from_utf8_lossy(&done.stderr));
-    assert!(done.status.success() && out.trim_end().ends_with("DONE"), "{out}\n{err}\n{}", pontoon.traces());
-}
+use support::{Pontoon, TestEnv, run_to_done};
 
 fn python(script: &str, args: &[&str]) {
     let Some(env) = TestEnv::find() else { return };
-    run(env.python(), script, &Pontoon::start(args), &[]);
+    env.run_script(&format!("sqs/{script}"), &Pontoon::start(args), &[]);
 }
 
 fn node(package: &str) {
     let Some(env) = TestEnv::find() else { return };
     let directory = env.node.canonicalize().unwrap();
     let args = [directory.to_str().unwrap(), package];
-    run(Command::new("node"), "sqs.mjs", &Pontoon::start(&["--memory"]), &args);
+    run_to_done(Command::new("node"), "sqs/sqs.mjs", &Pontoon::start(&["--memory"]), &args);
 }
 
 #[test]

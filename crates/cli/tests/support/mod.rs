@@ -133,6 +133,14 @@ pub fn url_in(text: &str) -> String {
     url.unwrap_or_else(|| panic!("no URL in {text:?}")).trim_end_matches(',').to_owned()
 }
 
+/// Runs a script of `tests/e2e` in this interpreter against a server to its last line, `DONE`.
+pub fn run_to_done(mut interpreter: Command, script: &str, pontoon: &Pontoon, args: &[&str]) {
+    let script = repository().join("tests/e2e").join(script);
+    let done = interpreter.arg(script).arg(&pontoon.endpoint).args(args).output().unwrap();
+    let (out, err) = (String::from_utf8_lossy(&done.stdout), String::from_utf8_lossy(&done.stderr));
+    assert!(done.status.success() && out.trim_end().ends_with("DONE"), "{out}\n{err}\n{}", pontoon.traces());
+}
+
 /// Where `scripts/test-env` installed what tests use beyond the toolchain.
 pub struct TestEnv {
     root: PathBuf,
@@ -164,5 +172,10 @@ impl TestEnv {
         // Nothing is written into the repository.
         command.env("PYTHONDONTWRITEBYTECODE", "1");
         command
+    }
+
+    /// Runs a script of `tests/e2e` against a server to its last line, `DONE`. Its arguments are the endpoint and these.
+    pub fn run_script(&self, script: &str, pontoon: &Pontoon, args: &[&str]) {
+        run_to_done(self.python(), script, pontoon, args);
     }
 }
