@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use serde_json::json;
 
 use crate::load::{Connection, Template, percentile, request, throughput};
-use crate::report::Figure;
+use crate::report::{Figure, Report};
 use crate::scenarios::{Settings, create_queue, has, order};
 use crate::server::Server;
 
@@ -43,11 +43,7 @@ fn put_events(bus: &str, entries: usize) -> Template {
 ///
 /// # Errors
 /// If an answer is wrong.
-pub async fn throughputs(
-    settings: &Settings,
-    server: &Server,
-    figures: &mut Vec<Figure>,
-) -> Result<(), String> {
+pub async fn throughputs(settings: &Settings, server: &Server, report: Report) -> Result<(), String> {
     let mut setup = Connection::open(&server.address).await?;
     let mut base = None;
     for rules in RULES {
@@ -62,16 +58,15 @@ pub async fn throughputs(
         let events = run.per_second * 10.0;
         let ratio = base.map(|base: f64| (events / base, "one rule"));
         base.get_or_insert(events);
-        figures.push(Figure {
+        report.add(Figure {
             name: format!("events, {rules} rules, 10 an entry"),
             value: events,
             unit: "/s",
             ratio,
             note: format!("p50 {:.2} ms, p99 {:.2} ms a call", run.p50_ms, run.p99_ms),
-        });
+        })?;
     }
-    figures.push(fan_out(settings, server).await?);
-    Ok(())
+    report.add(fan_out(settings, server).await?)
 }
 
 /// One event to many queues at once.

@@ -37,8 +37,15 @@ pub fn serve() -> Result<(), String> {
     })
 }
 
+/// The header with which a request asks for an answer of so many bytes.
+pub const ANSWER_BYTES: &str = "x-answer-bytes";
+/// What such answers are of.
+static FILLER: [u8; 64 << 10] = [b'x'; 64 << 10];
+
 async fn answer(request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Infallible> {
+    let asked = request.headers().get(ANSWER_BYTES).and_then(|bytes| bytes.to_str().ok()?.parse().ok());
+    let answer = asked.map_or(ANSWER, |bytes: usize| &FILLER[..bytes.min(FILLER.len())]);
     // Read the body, as any server must.
     let _ = request.into_body().collect().await;
-    Ok(Response::new(Full::new(Bytes::from_static(ANSWER))))
+    Ok(Response::new(Full::new(Bytes::from_static(answer))))
 }

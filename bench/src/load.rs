@@ -22,6 +22,12 @@ pub fn request(target: &str, body: &str) -> Vec<u8> {
     [head.as_bytes(), body.as_bytes()].concat()
 }
 
+/// The same request with one more header.
+pub fn with_header(request: &[u8], name: &str, value: &str) -> Vec<u8> {
+    let end = memchr::memmem::find(request, b"\r\n\r\n").unwrap_or(request.len());
+    [&request[..end], format!("\r\n{name}: {value}").as_bytes(), &request[end..]].concat()
+}
+
 /// What a template's number is written in place of.
 pub const NUMBER: &str = "################";
 
@@ -39,10 +45,19 @@ pub struct Template {
 impl Template {
     /// Of a request whose body holds [`NUMBER`] wherever the number belongs.
     pub fn new(target: &str, body: &str) -> Self {
-        let bytes = request(target, body);
+        Self::of(request(target, body))
+    }
+
+    /// Of a request's bytes.
+    pub fn of(bytes: Vec<u8>) -> Self {
         let numbers = memchr::memmem::find_iter(&bytes, NUMBER).collect();
         let seconds = memchr::memmem::find_iter(&bytes, SECOND).collect();
         Self { bytes, numbers, seconds }
+    }
+
+    /// The request as it was composed.
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
     }
 
     /// The request with these numbers, sixteen hexadecimal digits each, into `buffer`.

@@ -19,6 +19,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::{Parser, Subcommand};
+use report::Report;
 
 /// Benchmarks of a whole Pontoon.
 #[derive(Debug, Parser)]
@@ -37,13 +38,13 @@ struct Cli {
     #[arg(long, value_name = "TEXT")]
     only: Option<String>,
     /// Measure SQS alone: every kind of request over 1, 32 and 256 connections, in memory and on disk.
-    #[arg(long, conflicts_with_all = ["only", "connections"])]
+    #[arg(long, conflicts_with = "connections")]
     sqs: bool,
     /// Measure SQS at scale: receiving from a backlog of so many messages, starting on it, FIFO backlogs, many queues and long polls.
     #[arg(long, value_name = "N", num_args = 0..=1, default_missing_value = "10000000",
           value_parser = clap::value_parser!(u64).range(1_000..), conflicts_with_all = ["only", "connections", "sqs", "seconds"])]
     scale: Option<u64>,
-    /// Print JSON.
+    /// Print JSON, an object a line.
     #[arg(long)]
     json: bool,
     #[command(subcommand)]
@@ -83,15 +84,21 @@ fn run(cli: &Cli) -> Result<(), String> {
         connections: cli.connections,
         only: cli.only.clone(),
     };
+    let report = Report { json: cli.json };
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|e| e.to_string())?;
-    let figures = runtime.block_on(async {
-        match cli.scale {
-            Some(messages) => scale::run(&settings, messages).await,
-            None if cli.sqs => queues::run(&settings).await,
-            None => scenarios::run(&settings).await,
+    runtime.block_on(async {
+        let measured = async {
+            match cli.scale {
+                Some(messages) => scale::run(&settings, messages, report).await,
+                None if cli.sqs => queues::run(&settings, report).await,
+                None => scenarios::run(&settings, report).await,
+            }
+        };
+        // Who is interrupted ends the servers and removes their directories too.
+        tokio::select! {
+            measured = measured => measured,
+            _ = tokio::signal::ctrl_c() => Err("interrupted".to_owned()),
         }
-    })?;
-    report::print(&figures, cli.json);
-    Ok(())
+    })
 }

@@ -2,8 +2,9 @@
 
 use serde_json::json;
 
-use crate::load::{Connection, Template, Throughput, request, throughput};
-use crate::report::Figure;
+use crate::constant::ANSWER_BYTES;
+use crate::load::{Connection, Template, Throughput, request, throughput, with_header};
+use crate::report::{Figure, Report};
 use crate::scenarios::{Cycle, Settings, constant, has, order, send_template, string_field};
 use crate::server::Server;
 
@@ -58,25 +59,38 @@ impl Kind {
 ///
 /// # Errors
 /// If a server fails or answers wrongly.
-pub async fn run(settings: &Settings) -> Result<Vec<Figure>, String> {
+pub async fn run(settings: &Settings, report: Report) -> Result<(), String> {
     let dir = tempfile::tempdir_in(".").map_err(|e| e.to_string())?;
     let data = dir.path().join("data").display().to_string();
-    let memory = Server::pontoon(&settings.pontoon, &["--memory"]).await?;
-    let durable = Server::pontoon(&settings.pontoon, &["--data", &data]).await?;
-    let mut figures = Vec::new();
+    let memory = Server::pontoon(&settings.pontoon, &["--memory"])?;
+    let durable = Server::pontoon(&settings.pontoon, &["--data", &data])?;
     for connections in CONNECTIONS {
+        let kinds = Kind::ALL.into_iter().filter(|kind| settings.wants(&name(*kind, connections)));
+        let kinds: Vec<Kind> = kinds.collect();
+        if kinds.is_empty() {
+            continue;
+        }
         let limit = constant(settings, connections).await?.per_second;
-        for kind in Kind::ALL {
+        for kind in kinds {
             eprintln!("{} over {connections} …", kind.name());
             let in_memory = measure(settings, &memory, kind, connections).await?;
             let ratio = (in_memory.per_second * kind.requests() / limit, "constant requests");
-            figures.push(figure(kind, connections, "memory", in_memory, ratio));
+            let mut in_memory_figure = figure(kind, connections, "memory", in_memory, ratio);
+            if let Some(limit) = constant_of_same_bytes(settings, &memory, kind, connections).await? {
+                let ratio = in_memory.per_second / limit.per_second;
+                in_memory_figure.note += &format!(", {ratio:.2} x constant requests of as many bytes");
+            }
+            report.add(in_memory_figure)?;
             let on_disk = measure(settings, &durable, kind, connections).await?;
             let ratio = (on_disk.per_second / in_memory.per_second, "in memory");
-            figures.push(figure(kind, connections, "durable", on_disk, ratio));
+            report.add(figure(kind, connections, "durable", on_disk, ratio))?;
         }
     }
-    Ok(figures)
+    Ok(())
+}
+
+fn name(kind: Kind, connections: usize) -> String {
+    format!("{}, {connections} x", kind.name())
 }
 
 fn figure(
@@ -87,12 +101,35 @@ fn figure(
     ratio: (f64, &'static str),
 ) -> Figure {
     Figure {
-        name: format!("{}, {connections} x, {store}", kind.name()),
+        name: format!("{}, {store}", name(kind, connections)),
         value: run.per_second,
         unit: "/s",
         ratio: Some(ratio),
         note: format!("p50 {:.2} ms, p99 {:.2} ms", run.p50_ms, run.p99_ms),
     }
+}
+
+/// What the constant server answers to the very requests, with as many bytes: of kinds that move many more than a send does.
+async fn constant_of_same_bytes(
+    settings: &Settings,
+    server: &Server,
+    kind: Kind,
+    connections: usize,
+) -> Result<Option<Throughput>, String> {
+    let of = |url: &str| match kind {
+        Kind::SendBatch => Some(batch(url)),
+        Kind::Receive => Some(receive(url)),
+        Kind::Send | Kind::Cycle | Kind::FifoCycle(_) => None,
+    };
+    let Some(sample) = of(&prepare(server, kind, connections).await?) else { return Ok(None) };
+    let answer_bytes = Connection::open(&server.address).await?.send(&sample, 0).await?.len();
+    let asking = with_header(sample.bytes(), ANSWER_BYTES, &answer_bytes.to_string());
+    let (constant, asking) = (Server::constant()?, Template::of(asking));
+    let round = async |c: &mut Connection, n| match c.send(&asking, n).await?.len() {
+        answered if answered == answer_bytes => Ok(()),
+        answered => Err(format!("{answered} bytes instead of {answer_bytes}")),
+    };
+    throughput(&constant.address, connections, settings.duration, round).await.map(Some)
 }
 
 /// A queue of its own for each run, so that no run finds what another left.
@@ -136,9 +173,8 @@ async fn measure(
             throughput(address, connections, duration, run).await
         }
         Kind::Receive => {
-            let body = json!({ "QueueUrl": url, "MaxNumberOfMessages": 10, "VisibilityTimeout": 0 });
-            let receive = request("AmazonSQS.ReceiveMessage", &body.to_string());
-            let run = async |c: &mut Connection, _| has(c.call(&receive).await?, "ReceiptHandle");
+            let receive = receive(&url);
+            let run = async |c: &mut Connection, n| has(c.send(&receive, n).await?, "ReceiptHandle");
             throughput(address, connections, duration, run).await
         }
         Kind::Cycle => {
@@ -152,6 +188,12 @@ async fn measure(
             throughput(address, connections, duration, run).await
         }
     }
+}
+
+/// A receive of up to ten messages, which are visible again at once.
+fn receive(url: &str) -> Template {
+    let body = json!({ "QueueUrl": url, "MaxNumberOfMessages": 10, "VisibilityTimeout": 0 });
+    Template::new("AmazonSQS.ReceiveMessage", &body.to_string())
 }
 
 /// A send of ten orders.

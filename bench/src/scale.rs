@@ -11,7 +11,7 @@ use futures_util::future::try_join_all;
 use serde_json::json;
 
 use crate::load::{Connection, NUMBER, SECOND, Template, percentile, request};
-use crate::report::Figure;
+use crate::report::{Figure, Report};
 use crate::scenarios::{Settings, has, send_template, string_field};
 use crate::server::Server;
 
@@ -30,22 +30,20 @@ const RECEIVES_MAX: u64 = 1_000;
 ///
 /// # Errors
 /// If the server fails or answers wrongly.
-pub async fn run(settings: &Settings, messages: u64) -> Result<Vec<Figure>, String> {
+pub async fn run(settings: &Settings, messages: u64, report: Report) -> Result<(), String> {
     let dir = tempfile::tempdir_in(".").map_err(|e| e.to_string())?;
     let data = dir.path().join("data").display().to_string();
     let arguments = ["--data", data.as_str()];
-    let mut figures = Vec::new();
-    let server = Server::pontoon(&settings.pontoon, &arguments).await?;
-    backlog(&server, messages, &mut figures).await?;
-    server.kill().await?;
+    let server = Server::pontoon(&settings.pontoon, &arguments)?;
+    backlog(&server, messages, report).await?;
+    drop(server);
     let begun = Instant::now();
-    let server = Server::pontoon(&settings.pontoon, &arguments).await?;
-    restart(&server, messages, begun, &mut figures).await?;
-    fifo(&server, messages / 50, messages / 200, &mut figures).await?;
+    let server = Server::pontoon(&settings.pontoon, &arguments)?;
+    restart(&server, messages, begun, report).await?;
+    fifo(&server, messages / 50, messages / 200, report).await?;
     let many = messages / 1_000;
-    queues(&server, many, &mut figures).await?;
-    polls(&server, many, &mut figures).await?;
-    Ok(figures)
+    queues(&server, many, report).await?;
+    polls(&server, many, report).await
 }
 
 fn figure(name: String, value: f64, unit: &'static str, note: String) -> Figure {
@@ -58,7 +56,7 @@ fn resident(server: &Server, of: &str) -> Option<Figure> {
 }
 
 /// Receiving from one queue as its backlog grows tenfold again and again.
-async fn backlog(server: &Server, messages: u64, figures: &mut Vec<Figure>) -> Result<(), String> {
+async fn backlog(server: &Server, messages: u64, report: Report) -> Result<(), String> {
     let mut connection = Connection::open(&server.address).await?;
     let url = create(&mut connection, "backlog", false).await?;
     let (mut standing, mut size, mut smallest) = (0, SMALLEST.min(messages), None);
@@ -73,8 +71,8 @@ async fn backlog(server: &Server, messages: u64, figures: &mut Vec<Figure>) -> R
         let ratio = smallest.map(|smallest: f64| (p50 / smallest, "the smallest backlog"));
         smallest.get_or_insert(p50);
         let note = format!("p99 {p99:.2} ms; sent at {rate:.0} messages/s in batches of 10");
-        figures.push(Figure { ratio, ..figure(format!("receive from {size} messages"), p50, "ms", note) });
-        figures.extend(resident(server, &format!("{size} messages")));
+        report.add(Figure { ratio, ..figure(format!("receive from {size} messages"), p50, "ms", note) })?;
+        report.add_if_known(resident(server, &format!("{size} messages")))?;
         if size == messages {
             return Ok(());
         }
@@ -101,52 +99,45 @@ async fn receive_times(
 }
 
 /// What a start on the backlog takes, and that it knows every message.
-async fn restart(
-    server: &Server,
-    messages: u64,
-    begun: Instant,
-    figures: &mut Vec<Figure>,
-) -> Result<(), String> {
+async fn restart(server: &Server, messages: u64, begun: Instant, report: Report) -> Result<(), String> {
     let mut connection = Connection::open(&server.address).await?;
     let url = create(&mut connection, "backlog", false).await?;
     let ask = json!({ "QueueUrl": url, "AttributeNames": ["ApproximateNumberOfMessages"] }).to_string();
     let answer = connection.call(&request("AmazonSQS.GetQueueAttributes", &ask)).await?;
     has(answer, &format!(r#""ApproximateNumberOfMessages":"{messages}""#))?;
     let seconds = begun.elapsed().as_secs_f64();
-    figures.push(figure(
+    report.add(figure(
         format!("start on {messages} messages"),
         seconds,
         "s",
         "to the first answer".to_owned(),
-    ));
-    figures.extend(resident(server, "after the start"));
-    Ok(())
+    ))?;
+    report.add_if_known(resident(server, "after the start"))
 }
 
 /// A FIFO backlog in one group and in many, read to its end and deleted, beside a standard one.
-async fn fifo(server: &Server, messages: u64, groups: u64, figures: &mut Vec<Figure>) -> Result<(), String> {
+async fn fifo(server: &Server, messages: u64, groups: u64, report: Report) -> Result<(), String> {
     // Each message of a batch is of another group.
     let groups = groups.max(BATCH);
     for connections in [1, CONNECTIONS] {
-        let standard = drained(server, None, messages, connections, figures).await?;
+        let standard = drained(server, None, messages, connections).await?;
+        let rate = standard.value;
+        report.add(standard)?;
         // While a message of the only group is in flight the others wait: one reader reads as fast as many.
         let of = if connections == 1 { 1 } else { groups };
-        let read = drained(server, Some(of), messages, connections, figures).await?;
-        if let Some(last) = figures.last_mut() {
-            last.ratio = Some((read / standard, "a standard queue"));
-        }
+        let read = drained(server, Some(of), messages, connections).await?;
+        report.add(Figure { ratio: Some((read.value / rate, "a standard queue")), ..read })?;
     }
     Ok(())
 }
 
-/// Fills a queue, times how it is read by so many connections, and gives the rate.
+/// Fills a queue, and times how it is read by so many connections.
 async fn drained(
     server: &Server,
     groups: Option<u64>,
     messages: u64,
     connections: usize,
-    figures: &mut Vec<Figure>,
-) -> Result<f64, String> {
+) -> Result<Figure, String> {
     let mut connection = Connection::open(&server.address).await?;
     let name = match groups {
         None => format!("standard-{connections}"),
@@ -187,8 +178,7 @@ async fn drained(
         Some(groups) => format!("a FIFO queue of {groups} groups"),
     };
     let note = format!("the second half at {:.2} of the first's speed", half / (whole - half));
-    figures.push(figure(format!("read and delete {messages} of {what}, {connections} x"), rate, "/s", note));
-    Ok(rate)
+    Ok(figure(format!("read and delete {messages} of {what}, {connections} x"), rate, "/s", note))
 }
 
 /// Receives up to ten messages and deletes them; how many.
@@ -215,7 +205,7 @@ async fn receive_and_delete(connection: &mut Connection, url: &str) -> Result<u6
 }
 
 /// Sending to and receiving from one queue among many.
-async fn queues(server: &Server, many: u64, figures: &mut Vec<Figure>) -> Result<(), String> {
+async fn queues(server: &Server, many: u64, report: Report) -> Result<(), String> {
     eprintln!("{many} queues …");
     let receives = RECEIVES_MAX.min(many * 50);
     let mut connection = Connection::open(&server.address).await?;
@@ -231,9 +221,8 @@ async fn queues(server: &Server, many: u64, figures: &mut Vec<Figure>) -> Result
     let note = format!("created at {created:.0} queues/s by one connection");
     let ratio = Some((among / alone, "one queue"));
     let name = format!("send and receive, {many} queues");
-    figures.push(Figure { ratio, ..figure(name, among, "ms", note) });
-    figures.extend(resident(server, &format!("{many} queues")));
-    Ok(())
+    report.add(Figure { ratio, ..figure(name, among, "ms", note) })?;
+    report.add_if_known(resident(server, &format!("{many} queues")))
 }
 
 /// The median of sending to and receiving from these queues in turn, milliseconds.
@@ -252,7 +241,7 @@ async fn cycle_times(connection: &mut Connection, urls: &[String], receives: u64
 }
 
 /// Long polls, each at a queue of its own, woken one after another.
-async fn polls(server: &Server, many: u64, figures: &mut Vec<Figure>) -> Result<(), String> {
+async fn polls(server: &Server, many: u64, report: Report) -> Result<(), String> {
     eprintln!("{many} long polls …");
     let mut sender = Connection::open(&server.address).await?;
     let mut waiting = Vec::new();
@@ -267,7 +256,7 @@ async fn polls(server: &Server, many: u64, figures: &mut Vec<Figure>) -> Result<
     }
     // Long enough for the last of them to be parked.
     tokio::time::sleep(Duration::from_millis(100)).await;
-    figures.extend(resident(server, &format!("{many} long polls")));
+    report.add_if_known(resident(server, &format!("{many} long polls")))?;
     let mut times = Vec::with_capacity(waiting.len());
     for (number, (url, poll)) in (0..many).zip(&mut waiting) {
         let send = send_template(url);
@@ -279,8 +268,7 @@ async fn polls(server: &Server, many: u64, figures: &mut Vec<Figure>) -> Result<
     times.sort_unstable();
     let (p50, p99) = (percentile(&times, 0.5), percentile(&times, 0.99));
     let name = format!("a send to the answer of one of {many} long polls");
-    figures.push(figure(name, p50, "ms", format!("p99 {p99:.2} ms")));
-    Ok(())
+    report.add(figure(name, p50, "ms", format!("p99 {p99:.2} ms")))
 }
 
 async fn create(connection: &mut Connection, name: &str, fifo: bool) -> Result<String, String> {

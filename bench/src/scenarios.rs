@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::buses;
 use crate::disk;
 use crate::load::{Connection, NUMBER, SECOND, Template, Throughput, percentile, request, throughput};
-use crate::report::Figure;
+use crate::report::{Figure, Report};
 use crate::server::Server;
 
 /// How to measure.
@@ -45,7 +45,8 @@ struct Measured {
 }
 
 impl Settings {
-    fn wants(&self, name: &str) -> bool {
+    /// Whether the scenario of this name is to be run.
+    pub fn wants(&self, name: &str) -> bool {
         self.only.as_deref().is_none_or(|only| name.contains(only))
     }
 }
@@ -54,37 +55,36 @@ impl Settings {
 ///
 /// # Errors
 /// If a server fails or answers wrongly.
-pub async fn run(settings: &Settings) -> Result<Vec<Figure>, String> {
-    let mut figures = Vec::new();
+pub async fn run(settings: &Settings, report: Report) -> Result<(), String> {
     eprintln!("constant server …");
     let limit = constant(settings, settings.connections).await?;
-    figures.push(figure("constant answer", limit, None, ""));
+    report.add(figure("constant answer", limit, None, ""))?;
     if settings.wants("start") {
-        start(settings, &mut figures).await?;
+        start(settings, report).await?;
     }
-    let memory = Server::pontoon(&settings.pontoon, &["--memory"]).await?;
+    let memory = Server::pontoon(&settings.pontoon, &["--memory"])?;
     eprintln!("in memory …");
     for Measured { name, requests, run } in in_memory(settings, &memory).await? {
         let ratio = run.per_second * requests / limit.per_second;
-        figures.push(figure(name, run, Some((ratio, "constant answers")), ""));
+        report.add(figure(name, run, Some((ratio, "constant answers")), ""))?;
     }
     if settings.wants("events") {
-        buses::throughputs(settings, &memory, &mut figures).await?;
+        buses::throughputs(settings, &memory, report).await?;
     }
     if settings.wants("latency") {
-        figures.push(buses::latency(&memory, "event to waiting receiver").await?);
+        report.add(buses::latency(&memory, "event to waiting receiver").await?)?;
     }
     drop(memory);
     if settings.wants("latency") {
         let dir = tempfile::tempdir_in(".").map_err(|e| e.to_string())?;
         let data = dir.path().join("data").display().to_string();
-        let durable = Server::pontoon(&settings.pontoon, &["--data", &data]).await?;
-        figures.push(buses::latency(&durable, "the same, durable").await?);
+        let durable = Server::pontoon(&settings.pontoon, &["--data", &data])?;
+        report.add(buses::latency(&durable, "the same, durable").await?)?;
     }
     if settings.wants("durable") {
-        durable(settings, limit, &mut figures).await?;
+        durable(settings, limit, report).await?;
     }
-    Ok(figures)
+    Ok(())
 }
 
 fn figure(name: &str, measured: Throughput, ratio: Option<(f64, &'static str)>, note: &str) -> Figure {
@@ -97,7 +97,7 @@ fn figure(name: &str, measured: Throughput, ratio: Option<(f64, &'static str)>, 
 /// # Errors
 /// If it fails.
 pub async fn constant(settings: &Settings, connections: usize) -> Result<Throughput, String> {
-    let server = Server::constant().await?;
+    let server = Server::constant()?;
     let send = send_template("/000000000000/q");
     throughput(&server.address, connections, settings.duration, async |c, n| {
         has(c.send(&send, n).await?, "MessageId")
@@ -105,14 +105,14 @@ pub async fn constant(settings: &Settings, connections: usize) -> Result<Through
     .await
 }
 
-async fn start(settings: &Settings, figures: &mut Vec<Figure>) -> Result<(), String> {
+async fn start(settings: &Settings, report: Report) -> Result<(), String> {
     let dir = tempfile::tempdir().map_err(|e| e.to_string())?;
     let data = dir.path().join("data").display().to_string();
     let mut first_answers = Vec::new();
     let mut resident = None;
     for _ in 0..5 {
         let begun = Instant::now();
-        let server = Server::pontoon(&settings.pontoon, &["--data", &data]).await?;
+        let server = Server::pontoon(&settings.pontoon, &["--data", &data])?;
         Connection::open(&server.address).await?.call(&request("AmazonSQS.ListQueues", "{}")).await?;
         first_answers.push(begun.elapsed());
         resident = server.resident_bytes().or(resident);
@@ -126,16 +126,16 @@ async fn start(settings: &Settings, figures: &mut Vec<Figure>) -> Result<(), Str
         ratio: None,
         note: note.to_owned(),
     };
-    figures.push(plain(
+    report.add(plain(
         "start to first answer",
         percentile(&first_answers, 0.5),
         "ms",
         "median of 5, durable",
-    ));
-    figures.extend(resident.map(|bytes| plain("idle memory", megabytes(bytes), "MiB", "resident, durable")));
+    ))?;
+    let resident = resident.map(|bytes| plain("idle memory", megabytes(bytes), "MiB", "resident, durable"));
+    report.add_if_known(resident)?;
     let size = std::fs::metadata(&settings.pontoon).map_err(|e| e.to_string())?.len();
-    figures.push(plain("binary", size as f64 / 1e6, "MB", ""));
-    Ok(())
+    report.add(plain("binary", size as f64 / 1e6, "MB", ""))
 }
 
 /// Creates a queue; its URL.
@@ -287,12 +287,12 @@ fn update() -> Template {
     Template::new("DynamoDB_20120810.UpdateItem", &body.to_string())
 }
 
-async fn durable(settings: &Settings, limit: Throughput, figures: &mut Vec<Figure>) -> Result<(), String> {
+async fn durable(settings: &Settings, limit: Throughput, report: Report) -> Result<(), String> {
     eprintln!("on disk …");
     let dir = tempfile::tempdir_in(".").map_err(|e| e.to_string())?;
     let data = dir.path().join("data").display().to_string();
     let before = disk::syncs_per_second(dir.path(), settings.duration / 2)?;
-    let server = Server::pontoon(&settings.pontoon, &["--data", &data]).await?;
+    let server = Server::pontoon(&settings.pontoon, &["--data", &data])?;
     let mut setup = Connection::open(&server.address).await?;
     let url = create_queue(&mut setup, "durable").await?;
     let send = send_template(&url);
@@ -304,14 +304,13 @@ async fn durable(settings: &Settings, limit: Throughput, figures: &mut Vec<Figur
     let lone = throughput(&server.address, 1, settings.duration / 2, send).await?;
     let syncs = (before + disk::syncs_per_second(dir.path(), settings.duration / 2)?) / 2.0;
     let plain = Throughput { per_second: syncs, p50_ms: 1000.0 / syncs, p99_ms: f64::NAN };
-    figures.push(Figure {
+    report.add(Figure {
         note: "700-byte appends, before and after".to_owned(),
         ..figure("disk syncs", plain, None, "")
-    });
+    })?;
     let ratio = |run: Throughput| Some((run.per_second / syncs, "disk syncs"));
     let of_limit = format!(", {:.2} x constant answers", sends.per_second / limit.per_second);
-    figures.push(figure("durable sqs send, 64 senders", sends, ratio(sends), &of_limit));
-    figures.push(figure("durable cycle, 64 clients", cycles, ratio(cycles), ""));
-    figures.push(figure("durable sqs send, 1 sender", lone, ratio(lone), ""));
-    Ok(())
+    report.add(figure("durable sqs send, 64 senders", sends, ratio(sends), &of_limit))?;
+    report.add(figure("durable cycle, 64 clients", cycles, ratio(cycles), ""))?;
+    report.add(figure("durable sqs send, 1 sender", lone, ratio(lone), ""))
 }

@@ -1,12 +1,10 @@
 //! Servers as processes of their own.
 
+use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
+use std::process::{Child, Command, Stdio};
 
-use tokio::io::{AsyncBufReadExt, BufReader};
-use tokio::process::{Child, Command};
-
-/// A server process; killed when dropped.
+/// A server process. Dropping it ends it as a crash does and waits for its end, so that its data directory can be used again or removed.
 pub struct Server {
     child: Child,
     /// `127.0.0.1:PORT`.
@@ -36,51 +34,50 @@ impl Server {
     ///
     /// # Errors
     /// If it does not start.
-    pub async fn pontoon(binary: &Path, args: &[&str]) -> Result<Self, String> {
+    pub fn pontoon(binary: &Path, args: &[&str]) -> Result<Self, String> {
         let mut command = Command::new(binary);
         command.args(["serve", "--listen", "127.0.0.1:0"]).args(args);
-        Self::start(command).await
+        Self::start(command)
     }
 
     /// Starts the constant server.
     ///
     /// # Errors
     /// If it does not start.
-    pub async fn constant() -> Result<Self, String> {
+    pub fn constant() -> Result<Self, String> {
         let mut command = Command::new(std::env::current_exe().map_err(|e| e.to_string())?);
         command.arg("constant");
-        Self::start(command).await
+        Self::start(command)
     }
 
-    async fn start(mut command: Command) -> Result<Self, String> {
-        let mut child = command
+    fn start(mut command: Command) -> Result<Self, String> {
+        let child = command
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
-            .kill_on_drop(true)
             .spawn()
             .map_err(|e| format!("cannot start {command:?}: {e}"))?;
-        let stdout = child.stdout.take().ok_or("a piped process has a standard output")?;
+        let mut server = Self { child, address: String::new() };
+        let stdout = server.child.stdout.as_mut().ok_or("a piped process has a standard output")?;
         let mut line = String::new();
-        BufReader::new(stdout).read_line(&mut line).await.map_err(|e| e.to_string())?;
+        BufReader::new(stdout).read_line(&mut line).map_err(|e| e.to_string())?;
         let address = line.split("http://").nth(1).and_then(|rest| rest.split([',', '\n', ' ']).next());
-        let address = address
+        server.address = address
             .ok_or_else(|| format!("the server said {line:?} instead of where it listens"))?
             .to_owned();
-        Ok(Self { child, address })
-    }
-
-    /// Ends the process as a crash does, and waits for its end: its data directory is free then.
-    ///
-    /// # Errors
-    /// If it cannot be ended.
-    pub async fn kill(mut self) -> Result<(), String> {
-        self.child.kill().await.map_err(|e| e.to_string())
+        Ok(server)
     }
 
     /// Resident memory, bytes, where the system tells.
     pub fn resident_bytes(&self) -> Option<u64> {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()?)).ok()?;
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).ok()?;
         let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
         line.trim().trim_end_matches("kB").trim().parse::<u64>().ok().map(|kib| kib * 1024)
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // Whoever has ended already is what this is for.
+        drop(self.child.kill().and_then(|()| self.child.wait()));
     }
 }

@@ -24,7 +24,8 @@ fn receiving_and_memory_do_not_grow_with_the_backlog() {
     }
     let bench = bench.output().unwrap();
     assert!(bench.status.success(), "{}", String::from_utf8_lossy(&bench.stderr));
-    let figures: Vec<Value> = serde_json::from_slice(&bench.stdout).unwrap();
+    let figures = serde_json::Deserializer::from_slice(&bench.stdout).into_iter();
+    let figures: Vec<Value> = figures.collect::<Result<_, _>>().unwrap();
     let named = |begin: &str, end: &str| {
         let found = figures.iter().find(|figure| {
             let name = figure["name"].as_str().unwrap();
@@ -41,4 +42,25 @@ fn receiving_and_memory_do_not_grow_with_the_backlog() {
     // The server, its store's caches, and what the budget allows for.
     assert!(memory["value"].as_f64().unwrap() < 1_000.0, "{memory}");
     assert!(named("a send to the answer", "long polls")["value"].as_f64().unwrap() < 10_000.0);
+}
+
+#[test]
+#[cfg(unix)]
+fn a_run_that_fails_leaves_no_server_and_no_directory() {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    let (dir, programs) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    // Says that it listens where nobody does, and goes on writing into its directory.
+    let server = programs.path().join("server");
+    let script = r#"#!/bin/sh
+mkdir "$5" && echo "listens on http://127.0.0.1:1" && while true; do n=$((n + 1)); echo > "$5/$n"; done
+"#;
+    std::fs::write(&server, script).unwrap();
+    std::fs::set_permissions(&server, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let mut bench = Command::new(env!("CARGO_BIN_EXE_bench"));
+    let bench =
+        bench.current_dir(dir.path()).args(["--scale", "1000", "--pontoon"]).arg(&server).output().unwrap();
+    assert!(!bench.status.success());
+    assert!(String::from_utf8_lossy(&bench.stderr).contains("127.0.0.1:1"), "{bench:?}");
+    assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0);
 }
