@@ -10,7 +10,8 @@ use pontoon_core::{Scope, Space, Step, Timestamp};
 
 use super::Answer;
 use crate::records::{self, QueueRecord};
-use crate::state::attributes::{Attributes, RedriveAllow};
+use crate::state::attributes::Attributes;
+use crate::state::redrive::RedriveAllow;
 use crate::{Error, Queue, Sqs, Wake};
 
 /// How long a name stays taken after its queue was deleted, and how long a queue cannot be purged again.

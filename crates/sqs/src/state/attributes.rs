@@ -2,31 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use pontoon_core::Arn;
 use pontoon_core::policy::Document;
 use serde::{Deserialize, Serialize};
 
+use super::redrive::{Redrive, RedriveAllow};
 use crate::error::Error;
-
-/// Where messages go that were received too often.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Redrive {
-    /// ARN of the dead-letter queue.
-    pub dead_letter_arn: String,
-    /// How often a message is received before it is moved, 1 to 1,000.
-    pub receives_max: u32,
-}
-
-/// Which queues may name this one as their dead-letter queue.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum RedriveAllow {
-    /// Any queue of the account and region; the default.
-    All,
-    /// None.
-    None,
-    /// These, at most ten.
-    Queues(Vec<String>),
-}
 
 /// What messages of a FIFO queue are deduplicated within.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -223,84 +203,14 @@ impl Attributes {
     }
 
     fn set_redrive(&mut self, value: &str) -> Result<(), Error> {
-        if value.is_empty() {
-            self.redrive = None;
-            self.redrive_text = None;
-            return Ok(());
-        }
-        let invalid = |reason: &str| {
-            Error::InvalidParameterValue(format!(
-                "Value {value} for parameter RedrivePolicy is invalid. Reason: {reason}"
-            ))
-        };
-        let json: serde_json::Value =
-            serde_json::from_str(value).map_err(|_| invalid("Redrive policy is not a valid JSON map."))?;
-        let map = json.as_object().ok_or_else(|| invalid("Redrive policy is not a valid JSON map."))?;
-        let arn = map.get("deadLetterTargetArn").and_then(|arn| arn.as_str()).ok_or_else(|| {
-            invalid("Redrive policy does not contain mandatory attribute: deadLetterTargetArn.")
-        })?;
-        let receives = map.get("maxReceiveCount").ok_or_else(|| {
-            invalid("Redrive policy does not contain mandatory attribute: maxReceiveCount.")
-        })?;
-        if map.len() > 2 {
-            return Err(invalid(
-                "Only following attributes are allowed: [deadLetterTargetArn, maxReceiveCount].",
-            ));
-        }
-        let parsed = receives.as_u64().or_else(|| receives.as_str().and_then(|text| text.parse().ok()));
-        let receives_max = parsed.filter(|n| (1..=1_000).contains(n)).ok_or_else(|| {
-            invalid("Invalid value for maxReceiveCount: must be an integer between 1 and 1000.")
-        })?;
-        if Arn::parse(arn).is_none_or(|arn| arn.service != "sqs" || arn.scope().is_none()) {
-            return Err(invalid("Invalid value for deadLetterTargetArn."));
-        }
-        self.redrive = Some(Redrive { dead_letter_arn: arn.to_owned(), receives_max: receives_max as u32 });
-        self.redrive_text = Some(value.to_owned());
+        self.redrive = if value.is_empty() { None } else { Some(Redrive::parse(value)?) };
+        self.redrive_text = self.redrive.is_some().then(|| value.to_owned());
         Ok(())
     }
 
     fn set_redrive_allow(&mut self, value: &str) -> Result<(), Error> {
-        if value.is_empty() {
-            self.redrive_allow = None;
-            self.redrive_allow_text = None;
-            return Ok(());
-        }
-        let invalid = |reason: &str| {
-            Error::InvalidParameterValue(format!(
-                "Value {value} for parameter RedriveAllowPolicy is invalid. Reason: {reason}"
-            ))
-        };
-        let json: serde_json::Value =
-            serde_json::from_str(value).map_err(|_| invalid("Amazon SQS can't parse the JSON."))?;
-        let known = |name: &String| matches!(name.as_str(), "redrivePermission" | "sourceQueueArns");
-        if json.as_object().is_some_and(|map| !map.keys().all(known)) {
-            return Err(invalid(
-                "Only following attributes are allowed: [redrivePermission, sourceQueueArns].",
-            ));
-        }
-        let sources = json.get("sourceQueueArns");
-        let allow = match (json.get("redrivePermission").and_then(|p| p.as_str()), sources) {
-            (Some("allowAll"), None) => RedriveAllow::All,
-            (Some("denyAll"), None) => RedriveAllow::None,
-            (Some("byQueue"), Some(serde_json::Value::Array(arns))) => {
-                let queue = |arn: &str| Arn::parse(arn).is_some_and(|arn| arn.service == "sqs");
-                let arns: Option<Vec<String>> =
-                    arns.iter().map(|arn| Some(arn.as_str().filter(|arn| queue(arn))?.to_owned())).collect();
-                match arns {
-                    Some(arns) if (1..=10).contains(&arns.len()) => RedriveAllow::Queues(arns),
-                    _ => return Err(invalid("sourceQueueArns must hold 1 to 10 queue ARNs.")),
-                }
-            }
-            (Some("byQueue"), _) => {
-                return Err(invalid("sourceQueueArns is required when redrivePermission is byQueue."));
-            }
-            (Some("allowAll" | "denyAll"), Some(_)) => {
-                return Err(invalid("sourceQueueArns is allowed only when redrivePermission is byQueue."));
-            }
-            _ => return Err(invalid("redrivePermission must be one of: allowAll, denyAll, byQueue.")),
-        };
-        self.redrive_allow = Some(allow);
-        self.redrive_allow_text = Some(value.to_owned());
+        self.redrive_allow = if value.is_empty() { None } else { Some(RedriveAllow::parse(value)?) };
+        self.redrive_allow_text = self.redrive_allow.is_some().then(|| value.to_owned());
         Ok(())
     }
 

@@ -15,4 +15,5 @@ pub mod move_task;
 pub mod numbers;
 pub mod queue;
 pub mod receipt;
+pub mod redrive;
 pub mod waiters;

@@ -270,12 +270,35 @@ fn redrive_policies() {
     queues.create("dlq", json!({}));
     let set = |policy: &str| json!({"QueueUrl": url, "Attributes": {"RedrivePolicy": policy}});
     let gone = redrive(1).replace(":dlq", ":gone");
+    for policy in ["{", "[]"] {
+        let message =
+            "Invalid value for the parameter RedrivePolicy. Reason: Redrive policy is not a valid JSON map.";
+        assert_eq!(
+            queues.fails("SetQueueAttributes", set(policy)),
+            ("InvalidAttributeValue".to_owned(), message.to_owned())
+        );
+    }
+    let missing = |name: &str| format!("Redrive policy does not contain mandatory attribute: {name}.");
+    let count = |given: &str| {
+        format!("Invalid value for maxReceiveCount: {given}, valid values are from 1 to 1000 both inclusive.")
+    };
+    let to = |arn: &str| json!({"deadLetterTargetArn": arn, "maxReceiveCount": "3"}).to_string();
     for (policy, reason) in [
-        ("{", "Redrive policy is not a valid JSON map."),
-        ("[]", "Redrive policy is not a valid JSON map."),
-        (&*gone, "Dead letter target does not exist."),
-        (&*redrive(0), "Invalid value for maxReceiveCount: must be an integer between 1 and 1000."),
-        (&*redrive(1_001), "Invalid value for maxReceiveCount: must be an integer between 1 and 1000."),
+        ("{}", &*missing("maxReceiveCount")),
+        (r#"{"maxReceiveCount": 1}"#, &missing("deadLetterTargetArn")),
+        (
+            r#"{"maxReceiveCount": 1, "deadLetterTargetArn": "a", "more": 1}"#,
+            "Only following attributes are supported: [deadLetterTargetArn, maxReceiveCount].",
+        ),
+        (&gone, "Dead letter target does not exist."),
+        (&redrive(0), &count("0")),
+        (&redrive(1_001), &count("1001")),
+        (&redrive(7).replace('7', "1.5"), &count("1.5")),
+        (&to("dlq"), "Invalid value for deadLetterTargetArn."),
+        (
+            &to("arn:aws:sns:us-east-1:111111111111:dlq"),
+            "Only SQS queues are valid resources for deadLetterTargetArn.",
+        ),
     ] {
         assert_eq!(
             queues.fails("SetQueueAttributes", set(policy)),
@@ -307,21 +330,40 @@ fn redrive_allow_policies() {
     for policy in [
         "{".to_owned(),
         "[]".to_owned(),
+        "{}".to_owned(),
         json!({"redrivePermission": "some"}).to_string(),
-        json!({"redrivePermission": "byQueue"}).to_string(),
-        json!({"redrivePermission": "denyAll", "sourceQueueArns": [arn("source")]}).to_string(),
         json!({"redrivePermission": "allowAll", "more": 1}).to_string(),
-        by(json!([])),
-        by(json!(many)),
         by(json!(["source"])),
-        by(json!("source")),
+        by(json!([1])),
+        by(json!(arn("source"))),
     ] {
-        let (code, message) = queues.fails("SetQueueAttributes", set(&policy));
-        assert_eq!(code, "InvalidParameterValue");
-        assert!(
-            message.starts_with(&format!(
-                "Value {policy} for parameter RedriveAllowPolicy is invalid. Reason: "
-            ))
+        let reason =
+            "Amazon SQS can't create the redrive allow policy, as it\u{2019}s in an unsupported format.";
+        assert_eq!(
+            queues.fails("SetQueueAttributes", set(&policy)),
+            (
+                "InvalidAttributeValue".to_owned(),
+                format!("Invalid value for the parameter RedriveAllowPolicy. Reason: {reason}")
+            )
+        );
+    }
+    let needs = "When you specify the byQueue permission type, you must also specify one or more sourceQueueArns values.";
+    let takes_none = "To specify one or more source queue ARNs, you must set redrivePermission to byQueue.";
+    for (policy, reason) in [
+        (json!({"redrivePermission": "byQueue"}).to_string(), needs),
+        (by(json!([])), needs),
+        (by(json!(many)), "The maximum number of source queue ARNs you can specify is 10."),
+        (json!({"redrivePermission": "denyAll", "sourceQueueArns": [arn("source")]}).to_string(), takes_none),
+        (json!({"redrivePermission": "allowAll", "sourceQueueArns": []}).to_string(), takes_none),
+    ] {
+        assert_eq!(
+            queues.fails("SetQueueAttributes", set(&policy)),
+            (
+                "InvalidParameterValue".to_owned(),
+                format!(
+                    "Value {policy} for parameter RedriveAllowPolicy is invalid. Reason: Amazon SQS can't create the redrive allow policy. {reason}"
+                )
+            )
         );
     }
     // Who is allowed: none, any, or those that are named. What already redrives goes on.
