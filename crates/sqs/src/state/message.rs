@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use bytes::{BufMut, Bytes};
-use md5::{Digest, Md5};
 use pontoon_core::{Timestamp, TraceId, TraceIds};
+
+use super::md5;
 
 /// The value of a message attribute.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -129,7 +130,7 @@ impl Content {
     /// The MD5 of the body, 32 hex digits.
     #[must_use]
     pub fn body_md5_hex(&self) -> String {
-        hex(&self.body_md5.unwrap_or_else(|| md5(self.body.as_bytes())))
+        hex(&self.body_md5.unwrap_or_else(|| md5::digest(self.body.as_bytes())))
     }
 
     /// Reads the form in the store; `None` if it is not one.
@@ -266,12 +267,6 @@ fn attribute(value: &[u8], binary: bool) -> Option<Attribute> {
     Some(Attribute { name: text(name)?, data_type: text(data_type)?, value })
 }
 
-/// The MD5 of some bytes.
-#[must_use]
-pub fn md5(bytes: &[u8]) -> [u8; 16] {
-    Md5::digest(bytes).into()
-}
-
 /// The MD5 of message attributes in SQS's own encoding: sorted by name; name, type and value each with a four-byte length, the value behind a byte
 /// that says text (1) or binary (2). `None` without attributes.
 ///
@@ -297,12 +292,14 @@ pub fn attributes_md5<'a>(attributes: impl IntoIterator<Item = &'a Attribute>) -
             AttributeValue::Binary(bytes) => part(Some(2), bytes),
         }
     }
-    Some(hex(&md5(&encoded)))
+    Some(hex(&md5::digest(&encoded)))
 }
 
 pub(super) fn hex(bytes: &[u8]) -> String {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    bytes.iter().flat_map(|b| [b >> 4, b & 15]).map(|d| char::from(DIGITS[usize::from(d)])).collect()
+    let mut text = String::with_capacity(2 * bytes.len());
+    text.extend(bytes.iter().flat_map(|b| [b >> 4, b & 15]).map(|d| char::from(DIGITS[usize::from(d)])));
+    text
 }
 
 #[cfg(test)]
@@ -334,7 +331,7 @@ mod tests {
         let content = Content {
             id: [7; 16],
             body: "höi".into(),
-            body_md5: Some(md5("höi".as_bytes())),
+            body_md5: Some(md5::digest("höi".as_bytes())),
             attributes: vec![text_attribute("a", "1")],
             trace_header: Some("Root=1-2-3".into()),
             sender: "AIDA".into(),

@@ -10,6 +10,7 @@ pub mod fifo;
 pub mod groups;
 pub mod index;
 pub mod line;
+pub mod md5;
 pub mod message;
 pub mod move_task;
 pub mod numbers;

@@ -1,6 +1,35 @@
-//! Sets of message numbers that take next to no memory while the numbers lie close together, as those of a backlog do.
+//! Sets and maps of message numbers, made for numbers that lie close together, as those of a backlog do.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
+use std::hash::{BuildHasherDefault, Hasher};
+
+/// What is known by message number.
+pub type ByNumber<V> = HashMap<u64, V, BuildHasherDefault<NumberHasher>>;
+
+/// How many numbers in a row lie beside each other in a [`ByNumber`].
+const ROW: u64 = 64;
+
+/// Leaves numbers in a row beside each other: they are added, received and removed one after another, and each would otherwise be a page of memory that the
+/// caches do not have. Rows are spread, so that no pattern of numbers makes them meet.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct NumberHasher(u64);
+
+impl Hasher for NumberHasher {
+    fn write_u64(&mut self, number: u64) {
+        let product = u128::from(number / ROW) * 0x9e37_79b9_7f4a_7c15;
+        let row = (product >> 64) as u64 ^ product as u64;
+        // The lowest bits choose the place; the highest seven tell those apart that are found there.
+        self.0 = ((row >> 7) & !(ROW - 1)) | (number % ROW) | (number << 57);
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        bytes.iter().for_each(|byte| self.write_u64(self.0.rotate_left(8) ^ u64::from(*byte)));
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
+    }
+}
 
 /// How many numbers share a word.
 const WORD: u64 = u64::BITS as u64;
@@ -92,6 +121,21 @@ mod tests {
             }
             prop_assert!(numbers.iter().eq(plain.iter().copied()));
             prop_assert_eq!(numbers.is_empty(), plain.is_empty());
+        }
+    }
+
+    #[test]
+    fn numbers_in_a_row_lie_beside_each_other_and_rows_apart() {
+        use std::hash::BuildHasher as _;
+        let hash = |number| BuildHasherDefault::<NumberHasher>::default().hash_one::<u64>(number);
+        assert!((0..63).all(|number| hash(number + 1) % (1 << 18) == hash(number) % (1 << 18) + 1));
+        // Of one number in each row, whichever multiple of a power of two the rows are, none lies where more than a few others do.
+        for distance in (6..40).map(|power| 1_u64 << power) {
+            let mut places = BTreeMap::new();
+            for number in (0..1_u64 << 12).map(|row| row * distance) {
+                *places.entry(hash(number) % (1 << 18)).or_insert(0) += 1;
+            }
+            assert!(places.values().all(|numbers| *numbers < 16), "{distance}: {places:?}");
         }
     }
 

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use bytes::Bytes;
-use pontoon_core::{HashMap, Timestamp};
+use pontoon_core::Timestamp;
 
 use super::ages::Ages;
 use super::budget::Budget;
@@ -17,7 +17,7 @@ use super::groups::GroupId;
 use super::index::{Index, Page};
 use super::line::Line;
 use super::message::Header;
-use super::numbers::Numbers;
+use super::numbers::{ByNumber, Numbers};
 use super::receipt::Receipt;
 
 /// How often a message is received before its age no longer counts as that of a queue's oldest message.
@@ -120,7 +120,7 @@ struct Hidden {
 /// the store has all that is known of them.
 #[derive(Debug)]
 pub struct Messages {
-    held: HashMap<u64, Message>,
+    held: ByNumber<Message>,
     line: Line,
     timed: BTreeMap<(Timestamp, u64), Hidden>,
     ages: Ages,
@@ -137,7 +137,7 @@ impl Messages {
     #[must_use]
     pub fn new(line: Line, budget: Budget) -> Self {
         Self {
-            held: HashMap::default(),
+            held: ByNumber::default(),
             line,
             timed: BTreeMap::new(),
             ages: Ages::default(),

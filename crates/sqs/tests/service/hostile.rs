@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use bytes::Bytes;
 use pontoon_core::{Timestamp, TraceId};
 use pontoon_sqs::state::attributes::Attributes;
-use pontoon_sqs::state::message::{Attribute, AttributeValue, Content, Header, md5};
+use pontoon_sqs::state::md5;
+use pontoon_sqs::state::message::{Attribute, AttributeValue, Content, Header};
 use pontoon_sqs::state::move_task::MoveTask;
 use pontoon_sqs::state::receipt::Receipt;
 use proptest::prelude::*;
@@ -88,7 +89,7 @@ fn content() -> impl Strategy<Value = Content> {
             let [trace_header, group, deduplication_id, dead_letter_source] = texts;
             Content {
                 id,
-                body_md5: (delay % 2 == 0).then(|| md5(body.as_bytes())),
+                body_md5: (delay % 2 == 0).then(|| md5::digest(body.as_bytes())),
                 body,
                 attributes,
                 trace_header,
