@@ -1,6 +1,7 @@
 //! The log: every batch in the order of application, in files to which only is appended.
 //!
-//! A file (segment) is named after the sequence number of its first batch and begins with a header; then come records, one for each batch:
+//! A file (segment) is named after the sequence number of its first batch and begins with a header; then come records, one for each batch, and then zeros
+//! as far as there is room for more: a sync of what replaces them writes nothing of the file system's own, which takes a third off it.
 //!
 //! ```text
 //! header   "PONTLOG" and the version 1 · first sequence number u64 · salt u32 · checksum u32
@@ -17,7 +18,7 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::hash::{BuildHasher, Hasher, RandomState};
-use std::io::{self, Write};
+use std::io::{self, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
@@ -32,6 +33,8 @@ const RECORD_HEADER_BYTES: usize = 28;
 /// Set in a write's space when the write is a removal.
 const REMOVAL: u8 = 0x80;
 const EXTENSION: &str = "log";
+/// How much room for records is made at a time, bytes: as much as there was, within these.
+const ROOM_BYTES: std::ops::RangeInclusive<u64> = 64 << 10..=1 << 20;
 
 /// The salt of a segment, with which its checksums begin.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,8 +62,10 @@ pub(crate) struct Log {
     dir: PathBuf,
     path: PathBuf,
     file: File,
-    /// How long the segment is.
+    /// Where the next record begins.
     bytes: u64,
+    /// How long the file is: behind the records it has zeros.
+    file_bytes: u64,
     salt: Salt,
 }
 
@@ -103,38 +108,46 @@ impl Log {
                 }
             }
             let is_last = number + 1 == segments.len();
-            if segment.at < contents.len() {
+            let mut file_bytes = contents.len() as u64;
+            if contents[segment.at..].iter().any(|byte| *byte != 0) {
                 if let Some(why) = segment.why_not_torn(is_last) {
                     return Err(damaged(path, &why));
                 }
-                cut(path, segment.at as u64)?;
+                file_bytes = segment.at as u64;
+                cut(path, file_bytes)?;
             }
             last = segment.last;
-            open = Some((path, salt, segment.at as u64));
+            open = Some((path, salt, segment.at as u64, file_bytes));
         }
-        let Some((path, salt, bytes)) = open else { unreachable!("there is a first segment") };
+        let Some((path, salt, bytes, file_bytes)) = open else { unreachable!("there is a first segment") };
         if last < tree {
             return Err(damaged(
                 path,
                 &format!("it ends with batch {}, but batch {} is known", last.0, tree.0),
             ));
         }
-        let file = OpenOptions::new().append(true).open(path).map_err(|e| failed("open", path, &e))?;
-        Ok((Self { dir: dir.to_owned(), path: path.clone(), file, bytes, salt }, last))
+        let open = || -> io::Result<File> {
+            let mut file = OpenOptions::new().write(true).open(path)?;
+            file.seek(SeekFrom::Start(bytes))?;
+            Ok(file)
+        };
+        let file = open().map_err(|e| failed("open", path, &e))?;
+        Ok((Self { dir: dir.to_owned(), path: path.clone(), file, bytes, file_bytes, salt }, last))
     }
 
     /// Begins a segment durably. Everything appended before must have been synced.
     fn begin(dir: &Path, first: Seq, salt: Salt) -> Result<Self, StoreError> {
         let path = dir.join(format!("{:020}.{EXTENSION}", first.0));
         let create = || -> io::Result<File> {
-            let mut file = OpenOptions::new().append(true).create_new(true).open(&path)?;
+            let mut file = OpenOptions::new().write(true).create_new(true).open(&path)?;
             file.write_all(&header(first, salt))?;
             file.sync_all()?;
             Ok(file)
         };
         let file = create().map_err(|e| failed("create", &path, &e))?;
         sync_directory(dir)?;
-        Ok(Self { dir: dir.to_owned(), path, file, bytes: HEADER_BYTES as u64, salt })
+        let bytes = HEADER_BYTES as u64;
+        Ok(Self { dir: dir.to_owned(), path, file, bytes, file_bytes: bytes, salt })
     }
 
     /// Begins the next segment.
@@ -156,15 +169,24 @@ impl Log {
 
     /// Writes records and makes them durable.
     pub(crate) fn append(&mut self, records: &[u8]) -> Result<(), StoreError> {
-        self.file
-            .write_all(records)
-            .and_then(|()| self.file.sync_data())
-            .map_err(|e| failed("write", &self.path, &e))?;
-        self.bytes += records.len() as u64;
+        self.write(records).map_err(|e| failed("write", &self.path, &e))
+    }
+
+    fn write(&mut self, records: &[u8]) -> io::Result<()> {
+        self.file.write_all(records)?;
+        let end = self.bytes + records.len() as u64;
+        if end > self.file_bytes {
+            let room = end.clamp(*ROOM_BYTES.start(), *ROOM_BYTES.end());
+            self.file.write_all(&vec![0; room as usize])?;
+            self.file.seek(SeekFrom::Start(end))?;
+            self.file_bytes = end + room;
+        }
+        self.file.sync_data()?;
+        self.bytes = end;
         Ok(())
     }
 
-    /// How long the segment is.
+    /// How long the segment is, without the zeros at its end.
     pub(crate) fn bytes(&self) -> u64 {
         self.bytes
     }
@@ -460,7 +482,7 @@ mod tests {
         }
         let segment = only_segment(&whole);
         let contents = fs::read(&segment).unwrap();
-        for length in ends[0]..contents.len() {
+        for length in ends[0]..ends[3] {
             let (dir, path) = with_segment(&segment, &contents[..length]);
             let survivors = ends.iter().filter(|end| **end <= length).count() as u64 - 1;
             assert_eq!(reopen(dir.path(), 0), Ok(survivors), "of {length} bytes");
@@ -469,6 +491,25 @@ mod tests {
             append(&mut log, survivors + 1..=survivors + 2);
             assert_eq!(reopen(dir.path(), 0), Ok(survivors + 2));
         }
+    }
+
+    #[test]
+    fn room_is_made_ahead_and_taken_up_again() {
+        let (_parent, dir, mut log) = create();
+        append(&mut log, 1..=2);
+        let segment = only_segment(&dir);
+        let length = || fs::metadata(&segment).unwrap().len();
+        let room = length();
+        assert!(room >= log.bytes() + ROOM_BYTES.start(), "{room}");
+        let (mut log, last) = Log::open(&dir, Seq(0), &mut |_| ()).unwrap();
+        assert_eq!((last, length()), (Seq(2), room), "zeros are no torn batch");
+        append(&mut log, 3..=100);
+        assert_eq!((reopen(&dir, 0), length()), (Ok(100), room));
+        append(&mut log, 101..=500);
+        assert!(log.bytes() > room && length() > log.bytes());
+        log.rotate(Seq(501), Salt::random()).unwrap();
+        append(&mut log, 501..=502);
+        assert_eq!(reopen(&dir, 0), Ok(502), "a segment before the last may end with zeros too");
     }
 
     #[test]
@@ -507,7 +548,8 @@ mod tests {
             log.append(&records).unwrap();
             let path = only_segment(&dir);
             let mut contents = fs::read(&path).unwrap();
-            contents.truncate(random.usize(synced_bytes..=contents.len()));
+            let (end, room) = (log.bytes() as usize, contents.len());
+            contents.truncate(random.usize(synced_bytes..=end));
             let length = contents.len();
             for sector in (0..length).step_by(SECTOR_BYTES) {
                 if random.u8(..8) == 0 {
@@ -515,6 +557,8 @@ mod tests {
                     contents[sector.max(synced_bytes).min(end)..end].fill(0);
                 }
             }
+            // Or it had grown before.
+            contents.resize(if random.bool() { length } else { room }, 0);
             fs::write(&path, &contents).unwrap();
             let last = reopen(&dir, 0).unwrap();
             assert!(last >= synced, "seed {seed}: {last} of {synced} synced");
