@@ -19,6 +19,9 @@ pub enum Error {
     Validation(String),
     /// `InvalidParameterValueException` with its message.
     InvalidParameter(String),
+    /// The same without the member `Type`, as some checks answer (recordings `test_function_concurrency_limits`,
+    /// `test_notfound_and_invalid_routingconfigs`).
+    InvalidParameterUntyped(String),
     /// `ResourceNotFoundException` with its message.
     NotFound(String),
     /// `ResourceConflictException` with its message.
@@ -64,6 +67,9 @@ impl From<Error> for ApiError {
         match error {
             Error::Validation(message) => Self::client("ValidationException", message),
             Error::InvalidParameter(message) => user("InvalidParameterValueException", 400, message),
+            Error::InvalidParameterUntyped(message) => {
+                Self::client("InvalidParameterValueException", message)
+            }
             Error::NotFound(message) => user("ResourceNotFoundException", 404, message),
             Error::Conflict(message) => user("ResourceConflictException", 409, message),
             Error::StaleRevision(operation) => user(

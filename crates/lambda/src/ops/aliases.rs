@@ -52,7 +52,7 @@ fn second_version(
         )));
     }
     if first == LATEST {
-        return Err(Error::InvalidParameter(
+        return Err(Error::InvalidParameterUntyped(
             "$LATEST is not supported for an alias pointing to more than 1 version".to_owned(),
         ));
     }

@@ -23,7 +23,7 @@ pub(super) fn put_function_concurrency(
     let others = lambda.reserved.get(&key.0).into_iter().flatten();
     let others: u32 = others.filter(|(name, _)| **name != key.1).map(|(_, count)| count).sum();
     if ACCOUNT_MAX.saturating_sub(others.saturating_add(reserved)) < UNRESERVED_MIN {
-        return Err(Error::InvalidParameter(format!(
+        return Err(Error::InvalidParameterUntyped(format!(
             "Specified ReservedConcurrentExecutions for function decreases account's UnreservedConcurrentExecution below its minimum value of [{UNRESERVED_MIN}]."
         )));
     }

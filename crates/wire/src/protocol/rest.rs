@@ -8,9 +8,8 @@ use pontoon_core::ApiError;
 use pontoon_core::shape::{Decoded, OperationSchema, Output, Protocol};
 
 use super::json::write_message_and_detail;
-use super::json::writer::write_string;
 use super::xml::writer::{Naming, close, open, write_element};
-use super::{Answer, Failed, Source, is_senders};
+use super::{Answer, Failed, Source};
 use crate::routing::Routed;
 use writer::RestWriter;
 
@@ -31,13 +30,14 @@ pub fn encode(protocol: Protocol, operation: &'static OperationSchema, output: &
     writer.finish()
 }
 
-/// Shapes an error of a REST service with JSON: the code in `x-amzn-errortype`, the message in the body, whose case varies.
+/// Shapes an error of a REST service with JSON: the code in `x-amzn-errortype`, the message in the body, whose case varies. What else the error's shape has
+/// (Lambda's `Type`, which some of its errors lack: recording `test_function_concurrency_limits`) is the service's to give.
 #[must_use]
 pub fn json_error(failed: &Failed<'_>, error: &ApiError) -> Answer {
-    let mut body = Vec::with_capacity(256);
-    body.extend_from_slice(b"{\"Type\":");
-    write_string(&mut body, if is_senders(error) { "User" } else { "Service" });
-    write_message_and_detail(&mut body, failed.message_key(&error.code), error);
+    let mut members = Vec::with_capacity(256);
+    write_message_and_detail(&mut members, failed.message_key(&error.code), error);
+    let members = members.strip_prefix(b",").unwrap_or(&members);
+    let body = [b"{", members].concat();
     let mut answer = Answer::new(error.status, "application/json", body);
     answer.header("x-amzn-errortype", &error.code);
     answer

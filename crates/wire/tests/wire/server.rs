@@ -271,7 +271,7 @@ async fn rest_members_travel_in_path_query_headers_and_body() {
         &answer,
         404,
         &["x-amzn-errortype: NoSuchKey\r\n"],
-        r#"{"Type":"User","Message":"The specified key does not exist."}"#,
+        r#"{"Message":"The specified key does not exist."}"#,
     );
     server.stop().await;
 }
