@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use pontoon_core::work::FunctionSpec;
 
@@ -29,6 +29,20 @@ pub(super) fn of(spec: &FunctionSpec, around: &Surroundings<'_>) -> BTreeMap<Str
     variables.extend(spec.environment.clone());
     variables.extend(reserved(spec, around));
     variables
+}
+
+/// The program that a function has its interpreter started with, `AWS_LAMBDA_EXEC_WRAPPER`. Programs of provided runtimes have none.
+///
+/// <https://docs.aws.amazon.com/lambda/latest/dg/runtimes-modify.html#runtime-wrapper>
+pub(super) fn wrapper(spec: &FunctionSpec, task_root: &Path) -> Option<PathBuf> {
+    let interpreted = Family::of(&spec.runtime).is_some_and(|family| family != Family::Provided);
+    let wrapper =
+        spec.environment.get("AWS_LAMBDA_EXEC_WRAPPER").filter(|path| interpreted && !path.is_empty())?;
+    // The package is not unpacked where functions expect it.
+    Some(match wrapper.strip_prefix("/var/task/") {
+        Some(inner) => task_root.join(inner),
+        None => PathBuf::from(wrapper),
+    })
 }
 
 fn replaceable(spec: &FunctionSpec, around: &Surroundings<'_>) -> BTreeMap<String, String> {

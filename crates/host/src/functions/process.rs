@@ -279,7 +279,15 @@ impl Process {
             credentials,
             entrypoint,
         };
-        let mut command = spawner.command(&entrypoint.program);
+        let mut command = match environment::wrapper(spec, task_root) {
+            None => spawner.command(&entrypoint.program),
+            Some(wrapper) => {
+                // A shell, as at AWS: what cannot be executed ends with its status 126 or 127.
+                let mut shell = spawner.command(Path::new("/bin/sh"));
+                shell.args(["-c", r#"exec "$0" "$@""#]).arg(wrapper).arg(&entrypoint.program);
+                shell
+            }
+        };
         command
             .args(&entrypoint.arguments)
             .env_clear()

@@ -78,12 +78,12 @@ def frames_of(error):
 
 def error_document(error, request_id):
     error_type = error.error_type if isinstance(error, Fault) else type(error).__name__
-    return {
-        "errorMessage": str(error),
-        "errorType": error_type,
-        "requestId": request_id,
-        "stackTrace": frames_of(error),
-    }
+    document = {"errorMessage": str(error), "errorType": error_type}
+    # The runtime of Python 3.8 does not tell it.
+    if os.environ.get("AWS_EXECUTION_ENV") != "AWS_Lambda_python3.8":
+        document["requestId"] = request_id
+    document["stackTrace"] = frames_of(error)
+    return document
 
 
 def log_error(document):
