@@ -115,6 +115,14 @@ pub enum Inspect<'a> {
     /// What of the scope's configuration decides where an event goes and what becomes of it there: rules with patterns and targets, queues, functions,
     /// mappings, topics and subscriptions with policies, time limits and dead-letter targets, and what alarms watch. Each service gives its own part.
     Wiring,
+    /// Lambda: where in `Space::Blob` the package is that a link of GetFunction's leads to (a JSON array of the key's bytes). `None` if the link does not
+    /// hold.
+    Package {
+        /// What the link ends with.
+        token: &'a str,
+        /// The present instant.
+        now: Timestamp,
+    },
     /// SQS: every queue of the scope with its counts, by name.
     Queues {
         /// The present instant.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::{Method, StatusCode};
-use pontoon_core::{Inspect, Scope, TraceId, TraceRecord};
+use pontoon_core::{Inspect, Scope, Space, TraceId, TraceRecord};
 use pontoon_wire::{PlainRequest, PlainResponse};
 use serde_json::{Value, json};
 
@@ -48,6 +48,7 @@ impl Admin {
             (false, ["logs"]) => logs(host, &query).await,
             (false, ["traces", id]) => trace(host, home, id),
             (false, ["wiring"]) => ok(&wiring(host, home)),
+            (false, ["packages", token]) => package(host, home, token),
             (false, ["queues"]) => queues(host, home),
             (false, ["queues", name]) => queue(host, home, name, &query),
             _ => error(StatusCode::NOT_FOUND, "no such path; see docs/api.md"),
@@ -87,6 +88,20 @@ impl Admin {
             Ok(()) => ok(&json!({ "status": "empty" })),
             Err(failed) => error(StatusCode::INTERNAL_SERVER_ERROR, &failed.message),
         }
+    }
+}
+
+/// A function's package, by a link that GetFunction gave.
+fn package(host: &Arc<Host>, home: Scope, token: &str) -> PlainResponse {
+    let now = host.now();
+    let archive = host.look(|engine| {
+        let key = engine.inspect(home, &Inspect::Package { token, now })?;
+        let key: Vec<u8> = serde_json::from_value(key).ok()?;
+        engine.store().get(Space::Blob, &key).ok()?
+    });
+    match archive {
+        Some(archive) => PlainResponse::new(StatusCode::OK, "application/zip", archive),
+        None => error(StatusCode::FORBIDDEN, "no link of GetFunction's, or none any more"),
     }
 }
 

@@ -36,6 +36,7 @@ use pontoon_source::{Filters, Poller};
 
 use run::Running;
 use run::asynchronous::{AsyncEvent, Throttled};
+use run::downloads::Downloads;
 use run::logs::KnownStreams;
 use state::concurrency::{Concurrency, FunctionKey};
 use state::function::Function;
@@ -78,6 +79,7 @@ pub struct Lambda {
     timers: BTreeSet<(Timestamp, MappingKey)>,
     book: MetricBook,
     streams: KnownStreams,
+    downloads: Downloads,
 }
 
 impl Lambda {
@@ -97,6 +99,7 @@ impl Lambda {
             timers: BTreeSet::new(),
             book: MetricBook::default(),
             streams: KnownStreams::default(),
+            downloads: Downloads::default(),
         }
     }
 }

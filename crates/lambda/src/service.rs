@@ -106,6 +106,7 @@ impl Service for Lambda {
     fn inspect(&self, scope: Scope, question: &Inspect<'_>) -> Option<serde_json::Value> {
         match question {
             Inspect::Wiring => Some(self.wiring(scope)),
+            Inspect::Package { token, now } => Some(serde_json::json!(self.downloads.find(*now, token)?)),
             Inspect::Counts => Some(serde_json::json!({
                 "functions": self.functions.len(),
                 "eventSourceMappings": self.mappings.len(),

@@ -883,7 +883,7 @@ fn mappings_poll_again_after_a_restart_and_stop_when_disabled() {
         })
     };
     let updated: api::EventSourceMappingConfiguration = bench.ready(enable(false));
-    assert_eq!(updated.state.as_deref(), Some("Updating"));
+    assert_eq!(updated.state.as_deref(), Some("Disabling"));
     bench.deliver(hop, &["late"]);
     assert!(bench.work.is_empty() && bench.poll().is_none());
     bench.restart();

@@ -11,8 +11,9 @@ use serde_json::{Value, json};
 
 use crate::poller::Held;
 
-/// The record of a message in the event (recordings `test_message_body_and_attributes_passed_correctly`, `test_sqs_event_source_mapping`).
-fn record_of(message: &sqs::Message, queue_arn: &str) -> Value {
+/// The record of a message in the event (recordings `test_message_body_and_attributes_passed_correctly`, `test_sqs_event_source_mapping`). Without
+/// attributes there is no digest of them, or, from a batching window, one that is null.
+fn record_of(message: &sqs::Message, queue_arn: &str, window_secs: u32) -> Value {
     let region = Arn::parse(queue_arn).map(|arn| arn.region).unwrap_or_default();
     let attributes = message.message_attributes.iter().flatten().map(|(name, value)| {
         let mut attribute =
@@ -25,27 +26,31 @@ fn record_of(message: &sqs::Message, queue_arn: &str) -> Value {
         }
         (name.clone(), attribute)
     });
-    json!({
+    let mut record = json!({
         "messageId": message.message_id,
         "receiptHandle": message.receipt_handle,
         "body": message.body,
         "attributes": message.attributes.clone().unwrap_or_default(),
         "messageAttributes": attributes.collect::<serde_json::Map<_, _>>(),
-        "md5OfMessageAttributes": message.md5_of_message_attributes,
         "md5OfBody": message.md5_of_body,
         "eventSource": "aws:sqs",
         "eventSourceARN": queue_arn,
         "awsRegion": region,
-    })
+    });
+    let digest = &message.md5_of_message_attributes;
+    if digest.is_some() || window_secs > 0 {
+        record["md5OfMessageAttributes"] = json!(digest);
+    }
+    record
 }
 
-/// A message as it is held, and its record.
+/// A message as it is held, and its record. `window_secs` is the batching window.
 #[must_use]
-pub fn held(mut message: sqs::Message, queue_arn: &str) -> (Held, Value) {
+pub fn held(mut message: sqs::Message, queue_arn: &str, window_secs: u32) -> (Held, Value) {
     let ids = message.attributes.as_mut().and_then(|attributes| attributes.remove(TRACES_ATTRIBUTE));
     let ids: Vec<TraceId> =
         ids.iter().flat_map(|ids| ids.split(',')).filter_map(|id| ids::parse_uuid(id).map(TraceId)).collect();
-    let record = record_of(&message, queue_arn);
+    let record = record_of(&message, queue_arn, window_secs);
     let held = Held {
         message_id: message.message_id.unwrap_or_default(),
         receipt_handle: message.receipt_handle.unwrap_or_default(),
@@ -90,8 +95,10 @@ mod tests {
                 .into(),
             ),
         };
+        let without_window = record_of(&message, "arn:aws:sqs:eu-west-1:000000000000:q", 0);
+        assert_eq!(without_window.get("md5OfMessageAttributes"), None);
         assert_eq!(
-            record_of(&message, "arn:aws:sqs:eu-west-1:000000000000:q"),
+            record_of(&message, "arn:aws:sqs:eu-west-1:000000000000:q", 1),
             json!({
                 "messageId": "m", "receiptHandle": "h", "body": "{}",
                 "attributes": { "ApproximateReceiveCount": "1" },

@@ -120,7 +120,7 @@ impl Service for Sqs {
                 let queues: usize = self.regions.values().map(std::collections::HashMap::len).sum();
                 Some(serde_json::json!({ "queues": queues }))
             }
-            Inspect::ExplainEvent { .. } => None,
+            Inspect::ExplainEvent { .. } | Inspect::Package { .. } => None,
         }
     }
 }

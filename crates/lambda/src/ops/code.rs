@@ -175,10 +175,16 @@ impl Lambda {
         function.latest.modified_millis = step.now.millis();
         function.latest.revision_id = step.ids.uuid();
         let shown = if publish {
-            let number = function.publish(None, step.now, step.ids.uuid());
+            let next = function.next_version;
+            let number = function.publish(None, step.now, [step.ids.uuid(), step.ids.uuid()]);
             let label = number.to_string();
             let version = &function.versions[&number];
-            configuration(named.scope, &named.name, &label, Some(&label), version, Phase::Created)
+            let shown =
+                configuration(named.scope, &named.name, &label, Some(&label), version, Phase::Created);
+            if number == next {
+                function.activated(number, step.ids.uuid());
+            }
+            shown
         } else {
             configuration(named.scope, &named.name, LATEST, None, &function.latest, Phase::Updated)
         };

@@ -61,15 +61,16 @@ fn changed(settings: Settings, input: api::UpdateFunctionConfigurationInput) -> 
         timeout_secs: input.timeout.map_or(Ok(settings.timeout_secs), settings::timeout)?,
         memory_mb: input.memory_size.map_or(Ok(settings.memory_mb), settings::memory)?,
         environment: environment.or(settings.environment),
-        dead_letter_arn: input
-            .dead_letter_config
-            .map_or(Ok(settings.dead_letter_arn), settings::dead_letter)?,
+        dead_letter_arn: settings::dead_letter(
+            input.dead_letter_config.unwrap_or_default(),
+            settings.dead_letter_arn,
+        )?,
         tracing_mode: input.tracing_config.and_then(|tracing| tracing.mode).unwrap_or(settings.tracing_mode),
         architecture: settings.architecture,
         ephemeral_mb: input
             .ephemeral_storage
             .and_then(|storage| u32::try_from(storage.size).ok())
             .unwrap_or(settings.ephemeral_mb),
-        log_group: input.logging_config.map_or(Ok(settings.log_group), settings::logging)?,
+        log_group: settings::logging(input.logging_config.unwrap_or_default(), settings.log_group)?,
     })
 }

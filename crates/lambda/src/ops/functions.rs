@@ -13,6 +13,7 @@ use super::{Answer, tags};
 use crate::Lambda;
 use crate::error::Error;
 use crate::records;
+use crate::state::alias::Alias;
 use crate::state::code::{Code, STORAGE_BYTES_MAX};
 use crate::state::function::{Function, Settings, Version};
 use crate::state::name::{FunctionRef, LATEST};
@@ -76,8 +77,13 @@ impl Lambda {
     ) -> Result<api::FunctionConfiguration, Error> {
         let NewFunction { named, settings, publish, tags } = new;
         self.check_storage(step, code.size())?;
-        let latest =
-            Version { settings, code, modified_millis: step.now.millis(), revision_id: step.ids.uuid() };
+        let latest = Version {
+            settings,
+            code,
+            modified_millis: step.now.millis(),
+            revision_id: step.ids.uuid(),
+            source_description: None,
+        };
         let mut function = Function {
             name: named.name.clone(),
             latest,
@@ -91,10 +97,13 @@ impl Lambda {
         };
         code::put_archive(step, &named, &function.latest.code, archive);
         let shown = if publish {
-            let number = function.publish(None, step.now, step.ids.uuid());
+            let number = function.publish(None, step.now, [step.ids.uuid(), step.ids.uuid()]);
             let label = number.to_string();
             // The reply names the version, and the function's own ARN (recording `test_publish_version_on_create`).
-            configuration(named.scope, &named.name, &label, None, &function.versions[&number], Phase::Created)
+            let version = &function.versions[&number];
+            let shown = configuration(named.scope, &named.name, &label, None, version, Phase::Created);
+            function.activated(number, step.ids.uuid());
+            shown
         } else {
             configuration(named.scope, &named.name, LATEST, None, &function.latest, Phase::Created)
         };
@@ -161,7 +170,7 @@ fn settings_of(input: &api::CreateFunctionInput) -> Result<Settings, Error> {
         timeout_secs: settings::timeout(input.timeout.unwrap_or(3))?,
         memory_mb: settings::memory(input.memory_size.unwrap_or(128))?,
         environment: input.environment.clone().map(settings::environment).transpose()?,
-        dead_letter_arn: input.dead_letter_config.clone().map(settings::dead_letter).transpose()?.flatten(),
+        dead_letter_arn: settings::dead_letter(input.dead_letter_config.clone().unwrap_or_default(), None)?,
         tracing_mode: input
             .tracing_config
             .as_ref()
@@ -173,7 +182,7 @@ fn settings_of(input: &api::CreateFunctionInput) -> Result<Settings, Error> {
             .as_ref()
             .and_then(|storage| u32::try_from(storage.size).ok())
             .unwrap_or(512),
-        log_group: input.logging_config.clone().map(settings::logging).transpose()?.flatten(),
+        log_group: settings::logging(input.logging_config.clone().unwrap_or_default(), None)?,
     })
 }
 
@@ -185,30 +194,32 @@ pub(super) fn get_function(
     let named = lambda.open(step, "lambda:GetFunction", &input.function_name, input.qualifier.as_deref())?;
     let function = lambda.function(&named)?;
     let shown = shown(function, &named)?;
-    let code =
-        &function.resolve(named.qualifier.as_deref(), 1.0).ok_or_else(|| not_found(&named))?.version.code;
+    let resolved = function.resolve(named.qualifier.as_deref(), 1.0).ok_or_else(|| not_found(&named))?;
+    let code = resolved.version.code.clone();
+    let (kind, location) = match code {
+        Code::Zip { sha256, .. } => {
+            let (token, key) = (step.ids.uuid(), records::code_key(named.scope, &named.name, &sha256));
+            let link = format!("{}/_pontoon/packages/{token}", step.caller.endpoint);
+            lambda.downloads.add(step.now, token, key);
+            ("S3", link)
+        }
+        Code::Directory { path, .. } => ("Directory", format!("file://{path}")),
+    };
+    let code = api::FunctionCodeLocation {
+        repository_type: Some(kind.to_owned()),
+        location: Some(location),
+        ..api::FunctionCodeLocation::default()
+    };
+    let function = lambda.function(&named)?;
     Ok(Reply::Ready(api::GetFunctionOutput {
         configuration: Some(shown),
-        code: Some(location(code)),
+        code: Some(code),
         tags: Some(function.tags.clone()).filter(|tags| !tags.is_empty()),
         concurrency: function.reserved_concurrency.map(|reserved| api::Concurrency {
             reserved_concurrent_executions: i32::try_from(reserved).ok(),
         }),
         ..api::GetFunctionOutput::default()
     }))
-}
-
-/// Where the code is. A local directory has a URL; an archive in the store has none to download it from.
-fn location(code: &Code) -> api::FunctionCodeLocation {
-    let (kind, location) = match code {
-        Code::Zip { .. } => ("S3", None),
-        Code::Directory { path, .. } => ("Directory", Some(format!("file://{path}"))),
-    };
-    api::FunctionCodeLocation {
-        repository_type: Some(kind.to_owned()),
-        location,
-        ..api::FunctionCodeLocation::default()
-    }
 }
 
 fn not_found(named: &FunctionRef) -> Error {
@@ -274,6 +285,12 @@ pub(super) fn delete_function(
                 "$LATEST version cannot be deleted without deleting the function.".to_owned(),
             ));
         }
+        // Refused whether or not the function is there (recording `test_function_name_and_qualifier_validation`); a `$` is in no alias's name.
+        Some(qualifier) if qualifier.parse::<u64>().is_err() && !qualifier.contains('$') => {
+            return Err(Error::InvalidParameter(
+                "Deletion of aliases is not currently supported.".to_owned(),
+            ));
+        }
         Some(qualifier) => Some(qualifier.to_owned()),
     };
     // Whatever version was named, what is not found is the function (recording `test_delete_on_nonexisting_version`).
@@ -307,21 +324,19 @@ impl Lambda {
         named: &FunctionRef,
         version: &str,
     ) -> Result<(), Error> {
-        let Ok(number) = version.parse::<u64>() else {
-            return Err(Error::InvalidParameter(
-                "Deletion of aliases is not currently supported.".to_owned(),
-            ));
-        };
         let function = self.function(named)?;
-        if !function.versions.contains_key(&number) {
-            return Err(not_found(named));
-        }
-        let uses = |alias: &crate::state::alias::Alias| {
+        let number = version.parse::<u64>().ok().filter(|number| function.versions.contains_key(number));
+        // What is not there is deleted already, as AWS answers.
+        let Some(number) = number else { return Ok(()) };
+        let uses = |alias: &Alias| {
             alias.version == version || alias.second.as_ref().is_some_and(|(second, _)| second == version)
         };
-        if let Some((alias, _)) = function.aliases.iter().find(|(_, alias)| uses(alias)) {
+        let users = function.aliases.iter().filter(|(_, alias)| uses(alias));
+        let users: Vec<&str> = users.map(|(name, _)| name.as_str()).collect();
+        if !users.is_empty() {
             return Err(Error::Conflict(format!(
-                "Version {version} cannot be deleted: alias {alias} points to it."
+                "Unable to delete version because the following aliases reference it: [{}]",
+                users.join(", ")
             )));
         }
         let key = named.key();

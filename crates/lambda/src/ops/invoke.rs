@@ -7,6 +7,7 @@ use pontoon_api::lambda as api;
 use pontoon_core::{Reply, Step};
 
 use super::Answer;
+use super::payload::check_json;
 use crate::Lambda;
 use crate::error::Error;
 use crate::metrics::Metric;
@@ -103,50 +104,6 @@ fn payload(payload: Option<Bytes>, kind: &str) -> Result<Bytes, Error> {
     Ok(payload)
 }
 
-/// Whether the payload is JSON; if not what is wrong, in the words of the parser that AWS uses
-/// (recordings `test_lambda_invoke_payload_encoding_error`).
-fn check_json(payload: &[u8]) -> Result<(), String> {
-    let source = "[Source: REDACTED (`StreamReadFeature.INCLUDE_SOURCE_IN_LOCATION` disabled)";
-    if let Err(error) = serde_json::from_slice::<serde::de::IgnoredAny>(payload) {
-        let (line, column) = (error.line(), error.column());
-        let bad = payload.get(offset(payload, line, column)).copied().unwrap_or(b' ');
-        let shown = if bad.is_ascii_graphic() {
-            format!("'{}' (code {bad})", char::from(bad))
-        } else {
-            format!("(CTRL-CHAR, code {bad})")
-        };
-        return Err(format!(
-            "Unexpected character ({shown}): expected a valid value (JSON String, Number, Array, Object or token 'null', 'true' or 'false')\n at {source}; line: {line}, column: {}]",
-            column.max(1)
-        ));
-    }
-    match std::str::from_utf8(payload) {
-        Ok(_) => Ok(()),
-        Err(error) => {
-            let at = error.valid_up_to();
-            Err(format!(
-                "Invalid UTF-8 start byte 0x{:02x}\n at {source}; line: 1, column: {}]",
-                payload[at],
-                at + 1
-            ))
-        }
-    }
-}
-
-/// The byte at a line and column, both from one, as the JSON reader counts them.
-fn offset(payload: &[u8], line: usize, column: usize) -> usize {
-    let start = match line {
-        0 | 1 => 0,
-        _ => payload
-            .iter()
-            .enumerate()
-            .filter(|(_, byte)| **byte == b'\n')
-            .nth(line - 2)
-            .map_or(0, |(at, _)| at + 1),
-    };
-    start + column.saturating_sub(1)
-}
-
 /// The client context's JSON text, which travels as base64.
 fn decoded_context(context: &str) -> Result<String, Error> {
     let invalid = |why: &str| Error::InvalidParameter(format!("Could not parse client context: {why}"));
@@ -182,23 +139,6 @@ mod tests {
         );
         assert!(payload(string(SYNC_BYTES_MAX), "RequestResponse").is_ok());
         assert!(payload(string(SYNC_BYTES_MAX + 1), "RequestResponse").is_err());
-    }
-
-    #[test]
-    fn what_is_no_json_is_refused_with_its_place() {
-        let error = check_json(b"xyz").unwrap_err();
-        assert!(
-            error.starts_with("Unexpected character ('x' (code 120)): expected a valid value"),
-            "{error}"
-        );
-        assert!(error.ends_with("line: 1, column: 1]"), "{error}");
-        assert!(check_json(b"{\"a\":1").is_err());
-        assert!(
-            check_json(b"\x99\xeb,j")
-                .unwrap_err()
-                .starts_with("Unexpected character ((CTRL-CHAR, code 153))")
-        );
-        assert!(check_json(&b"[".repeat(100_000)).is_err());
     }
 
     #[test]

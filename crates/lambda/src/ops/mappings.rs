@@ -56,6 +56,15 @@ fn state_of(config: &MappingConfig) -> &'static str {
     if config.enabled { "Enabled" } else { "Disabled" }
 }
 
+/// What an update says of the state (recording `test_fifo_message_group_parallelism`).
+fn transition(was_enabled: bool, enabled: bool) -> &'static str {
+    match (was_enabled, enabled) {
+        (false, true) => "Enabling",
+        (true, false) => "Disabling",
+        _ => "Updating",
+    }
+}
+
 /// What both CreateEventSourceMapping and UpdateEventSourceMapping set.
 struct Tuning {
     batch_size: Option<i32>,
@@ -94,16 +103,10 @@ impl Tuning {
         if let Some(scaling) = self.scaling {
             config.max_concurrency = scaling.maximum_concurrency.map(positive);
         }
-        let fifo = config.queue_arn.ends_with(".fifo");
-        if fifo && config.window_secs > 0 {
+        if config.queue_arn.ends_with(".fifo") && config.window_secs > 0 {
             return Err(Error::InvalidParameter(
-                "Batching window is not supported for FIFO queues.".to_owned(),
+                "Batching window is not supported for FIFO queues".to_owned(),
             ));
-        }
-        if fifo && config.batch_size > BATCH_WITHOUT_WINDOW_MAX {
-            return Err(Error::InvalidParameter(format!(
-                "Batch size of FIFO queues cannot be greater than {BATCH_WITHOUT_WINDOW_MAX}."
-            )));
         }
         if config.batch_size > BATCH_WITHOUT_WINDOW_MAX && config.window_secs == 0 {
             return Err(Error::InvalidParameter(
@@ -304,7 +307,7 @@ impl Lambda {
     ) -> api::EventSourceMappingConfiguration {
         let key = (step.scope, config.uuid.clone());
         records::put_mapping(step, key.0, &config);
-        let answer = shown(&key, &config, "Creating");
+        let answer = shown(&key, &config, if config.enabled { "Creating" } else { "Disabled" });
         // The patterns were compiled before; what cannot happen filters everything out rather than nothing.
         let filters = Filters::parse(config.filters.as_deref().unwrap_or_default());
         assert!(filters.is_ok(), "the patterns have been checked");
@@ -402,6 +405,7 @@ pub(super) fn update_event_source_mapping(
         lambda.check_mapped_function(&named)?;
         (config.function, config.qualifier) = (named.name, named.qualifier);
     }
+    let was_enabled = config.enabled;
     config.enabled = input.enabled.unwrap_or(config.enabled);
     config.modified_millis = step.now.millis();
     let tuning = Tuning {
@@ -415,10 +419,12 @@ pub(super) fn update_event_source_mapping(
     let filters = Filters::parse(config.filters.as_deref().unwrap_or_default());
     let filters =
         filters.map_err(|_| Error::InvalidParameter("Invalid filter pattern definition.".to_owned()))?;
-    let answer = shown(&key, &config, "Updating");
+    let answer = shown(&key, &config, transition(was_enabled, config.enabled));
     records::put_mapping(step, key.0, &config);
-    // What was gathered under the old configuration goes back to the queue.
-    lambda.stop_mapping(step, &key);
+    // What was gathered is handed on under the new configuration, and the poll goes on: giving a message back would count its receive.
+    if !config.enabled {
+        lambda.stop_mapping(step, &key);
+    }
     if let Some(mapping) = lambda.mappings.get_mut(&key) {
         mapping.filters = filters;
         mapping.config = config;

@@ -11,6 +11,7 @@ mod functions;
 mod invoke;
 pub(crate) mod mappings;
 mod paging;
+mod payload;
 mod permissions;
 mod settings;
 mod shape;

@@ -104,10 +104,14 @@ pub(super) fn environment(environment: api::Environment) -> Result<BTreeMap<Stri
     Ok(variables)
 }
 
-/// Checks a dead-letter target: a queue or a topic, or none.
-pub(super) fn dead_letter(config: api::DeadLetterConfig) -> Result<Option<String>, Error> {
-    match config.target_arn.filter(|arn| !arn.is_empty()) {
-        None => Ok(None),
+/// Checks a dead-letter target: a queue or a topic. An empty ARN is none; without one it stays what it `was` (recording `test_dead_letter_queue`).
+pub(super) fn dead_letter(
+    config: api::DeadLetterConfig,
+    was: Option<String>,
+) -> Result<Option<String>, Error> {
+    match config.target_arn {
+        None => Ok(was),
+        Some(arn) if arn.is_empty() => Ok(None),
         Some(arn) => match kind_of(&arn) {
             Some((Kind::Queue | Kind::Topic, _)) => Ok(Some(arn)),
             _ => Err(Error::InvalidParameter(format!(
@@ -117,15 +121,18 @@ pub(super) fn dead_letter(config: api::DeadLetterConfig) -> Result<Option<String
     }
 }
 
-/// Checks a logging configuration; gives the log group, if it names one.
-pub(super) fn logging(config: api::LoggingConfig) -> Result<Option<String>, Error> {
+/// Checks a logging configuration; gives the log group that it names, or what `was` named (recording
+/// `test_function_partial_advanced_logging_configuration_update`).
+pub(super) fn logging(config: api::LoggingConfig, was: Option<String>) -> Result<Option<String>, Error> {
     if config.log_format.as_deref() == Some("JSON") {
         return Err(Error::unsupported("LogFormat JSON; functions log as text"));
     }
     if config.application_log_level.is_some() || config.system_log_level.is_some() {
-        return Err(Error::InvalidParameter("Log level is only supported with JSON LogFormat".to_owned()));
+        return Err(Error::InvalidParameter(
+            "LogLevel is not supported when LogFormat is set to \"Text\". Remove LogLevel from your request or change the LogFormat to \"Json\" and try again.".to_owned(),
+        ));
     }
-    Ok(config.log_group)
+    Ok(config.log_group.or(was))
 }
 
 /// What Pontoon does not honour in both operations.
@@ -191,6 +198,19 @@ mod tests {
         assert!(
             matches!(reserved, Error::InvalidParameter(text) if text.ends_with("used in this request: AWS_REGION"))
         );
+    }
+
+    #[test]
+    fn what_a_configuration_leaves_out_stays() {
+        let was = || Some("arn:aws:sqs:us-east-1:000000000000:letters".to_owned());
+        let config = |arn: Option<&str>| api::DeadLetterConfig { target_arn: arn.map(str::to_owned) };
+        assert_eq!(dead_letter(config(None), was()), Ok(was()));
+        assert_eq!(dead_letter(config(Some("")), was()), Ok(None));
+        let topic = "arn:aws:sns:us-east-1:000000000000:letters";
+        assert_eq!(dead_letter(config(Some(topic)), was()), Ok(Some(topic.to_owned())));
+        let format =
+            api::LoggingConfig { log_format: Some("Text".to_owned()), ..api::LoggingConfig::default() };
+        assert_eq!(logging(format, Some("group".to_owned())), Ok(Some("group".to_owned())));
     }
 
     #[test]

@@ -38,6 +38,10 @@ impl Lambda {
                 false => Err(Error::NotFound(format!("Event source mapping not found: {arn}"))),
             };
         }
+        if resource.starts_with("capacity-provider:") {
+            // There are none here (recording `test_tag_exceptions[capacity_provider]`).
+            return Err(Error::NotFound(format!("Capacity provider not found: {arn}")));
+        }
         if !resource.starts_with("function:") {
             return Err(Error::unsupported(format!(
                 "tags of {arn}; functions and event source mappings have tags"
@@ -64,7 +68,12 @@ impl Lambda {
     fn set_tags(&mut self, step: &mut Step<'_>, tagged: &Tagged, tags: BTreeMap<String, String>) {
         match tagged {
             Tagged::Function(key) => {
-                self.change(step, key, |function| function.tags = tags);
+                // A revision of the function (recording `TestLambdaTags::test_tag_lifecycle`).
+                let revision_id = step.ids.uuid();
+                self.change(step, key, |function| {
+                    function.tags = tags;
+                    function.latest.revision_id = revision_id;
+                });
             }
             Tagged::Mapping(key) => {
                 if let Some(mapping) = self.mappings.get_mut(key) {

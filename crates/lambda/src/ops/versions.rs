@@ -31,9 +31,9 @@ pub(super) fn publish_version(
         )));
     }
     lambda.check_storage(step, function.latest.code.size())?;
-    let (now, revision_id) = (step.now, step.ids.uuid());
+    let (now, revisions) = (step.now, [step.ids.uuid(), step.ids.uuid()]);
     let shown = lambda.change(step, &named.key(), |function| {
-        let number = function.publish(input.description, now, revision_id);
+        let number = function.publish(input.description, now, revisions);
         let label = number.to_string();
         configuration(
             named.scope,

@@ -2,6 +2,7 @@
 
 pub(crate) mod asynchronous;
 pub(crate) mod destination;
+pub(crate) mod downloads;
 pub(crate) mod logs;
 pub(crate) mod polling;
 

@@ -127,8 +127,9 @@ impl Lambda {
         (number, queue_arn): (u64, &str),
         messages: Vec<sqs::Message>,
     ) {
+        let window_secs = self.mappings.get(key).map_or(0, |mapping| mapping.config.window_secs);
         let arrived: Vec<(Held, Value)> =
-            messages.into_iter().map(|message| held(message, queue_arn)).collect();
+            messages.into_iter().map(|message| held(message, queue_arn, window_secs)).collect();
         let pace = self.pace(key);
         let (Some(mapping), Some(pace)) = (self.mappings.get_mut(key), pace) else {
             let held: Vec<Held> = arrived.into_iter().map(|(held, _)| held).collect();

@@ -39,6 +39,9 @@ pub(crate) struct Version {
     pub(crate) code: Code,
     pub(crate) modified_millis: i64,
     pub(crate) revision_id: String,
+    /// Of a published version: how `$LATEST` was described when it was published, since the version may have a description of its own.
+    #[serde(default)]
+    pub(crate) source_description: Option<String>,
 }
 
 /// What CreateFunction and UpdateFunctionConfiguration set.
@@ -103,18 +106,23 @@ impl Function {
         Some(Resolved { number: Some(number), version: self.versions.get(&number)? })
     }
 
-    /// Publishes `$LATEST`, unless nothing has changed since the last publication, which is then the answer (as AWS does). `description` replaces the
-    /// version's.
+    /// Publishes `$LATEST`, unless nothing has changed since the last publication, which is then the answer (recording `test_version_lifecycle`).
+    /// `description` replaces the version's. Publishing is a revision of `$LATEST` too (recording `test_function_revisions_version_and_alias`): the
+    /// second of the ids.
     pub(crate) fn publish(
         &mut self,
         description: Option<String>,
         now: Timestamp,
-        revision_id: String,
+        [revision_id, latest_revision_id]: [String; 2],
     ) -> u64 {
+        let latest = &self.latest.settings;
         let same = |published: &Version| {
             let mut settings = published.settings.clone();
-            settings.description.clone_from(&self.latest.settings.description);
-            settings == self.latest.settings && published.code == self.latest.code
+            settings.description.clone_from(&latest.description);
+            let described = published.source_description.as_ref();
+            settings == *latest
+                && published.code == self.latest.code
+                && described.is_none_or(|description| *description == latest.description)
         };
         if let Some((number, last)) = self.versions.last_key_value()
             && same(last)
@@ -124,13 +132,22 @@ impl Function {
         let mut version = self.latest.clone();
         version.revision_id = revision_id;
         version.modified_millis = now.millis();
+        version.source_description = Some(version.settings.description.clone());
         if let Some(description) = description {
             version.settings.description = description;
         }
         let number = self.next_version;
         self.next_version += 1;
         self.versions.insert(number, version);
+        self.latest.revision_id = latest_revision_id;
         number
+    }
+
+    /// A version that was published with a change of the function is active: a revision of its own (recording `test_publish_version_on_create`).
+    pub(crate) fn activated(&mut self, number: u64, revision_id: String) {
+        if let Some(version) = self.versions.get_mut(&number) {
+            version.revision_id = revision_id;
+        }
     }
 
     /// Whether any version runs the archive with this hash.
@@ -193,7 +210,13 @@ pub(crate) mod tests {
             log_group: None,
         };
         let code = Code::Zip { sha256: "00".repeat(32), size: 7 };
-        let latest = Version { settings, code, modified_millis: 0, revision_id: "r0".to_owned() };
+        let latest = Version {
+            settings,
+            code,
+            modified_millis: 0,
+            revision_id: "r0".to_owned(),
+            source_description: None,
+        };
         Function {
             name: name.to_owned(),
             latest,
@@ -211,10 +234,16 @@ pub(crate) mod tests {
     fn publishing_what_has_not_changed_gives_the_last_version() {
         let mut function = function("f");
         let now = Timestamp::EPOCH;
-        assert_eq!(function.publish(None, now, "r1".to_owned()), 1);
-        assert_eq!(function.publish(Some("other".to_owned()), now, "r2".to_owned()), 1);
+        let ids = |version: &str, latest: &str| [version.to_owned(), latest.to_owned()];
+        assert_eq!(function.publish(Some("first".to_owned()), now, ids("v1", "r1")), 1);
+        assert_eq!(function.latest.revision_id, "r1");
+        assert_eq!(function.publish(Some("other".to_owned()), now, ids("v2", "r2")), 1);
+        assert_eq!(function.latest.revision_id, "r1");
         function.latest.settings.timeout_secs = 4;
-        assert_eq!(function.publish(Some("second".to_owned()), now, "r3".to_owned()), 2);
+        assert_eq!(function.publish(Some("second".to_owned()), now, ids("v2", "r2")), 2);
+        function.latest.settings.description = "described anew".to_owned();
+        assert_eq!(function.publish(None, now, ids("v3", "r3")), 3);
+        assert_eq!(function.versions[&3].settings.description, "described anew");
         assert_eq!(function.versions[&2].settings.description, "second");
         assert_eq!(function.versions[&1].settings.timeout_secs, 3);
     }
@@ -222,9 +251,10 @@ pub(crate) mod tests {
     #[test]
     fn qualifiers_name_versions_and_aliases_that_split_traffic() {
         let mut function = function("f");
-        function.publish(None, Timestamp::EPOCH, "r1".to_owned());
+        let ids = || ["v".to_owned(), "r".to_owned()];
+        function.publish(None, Timestamp::EPOCH, ids());
         function.latest.settings.timeout_secs = 4;
-        function.publish(None, Timestamp::EPOCH, "r2".to_owned());
+        function.publish(None, Timestamp::EPOCH, ids());
         let alias =
             Alias { version: "1".to_owned(), second: Some(("2".to_owned(), 0.25)), ..Alias::default() };
         function.aliases.insert("live".to_owned(), alias);

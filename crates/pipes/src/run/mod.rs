@@ -230,7 +230,9 @@ impl Pipes {
         match output {
             Ok(Ok(output)) => {
                 let messages = output.messages.unwrap_or_default();
-                let arrived: Vec<_> = messages.into_iter().map(|message| held(message, queue)).collect();
+                let window_secs = self.pipes.get(key).and_then(|pipe| pipe.record.window_secs).unwrap_or(0);
+                let arrived: Vec<_> =
+                    messages.into_iter().map(|message| held(message, queue, window_secs)).collect();
                 self.messages_arrived(step, key, (is_current, number, queue), arrived);
             }
             Err(error) if is_current => self.poll_failed(step, key, number, error),
