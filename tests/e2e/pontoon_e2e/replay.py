@@ -87,6 +87,8 @@ class Aws(Session):
         self.parameter = name[name.index("[") + 1 : -1] if name.endswith("]") else None
         self.bound = {"<region>": self.region, "<partition>": "aws", "<account-id>": self.account}
         self.compared = set()
+        # What differs so far; a scenario goes on, so that one replay shows everything.
+        self.differing = []
         # What stands for a value of the scenario in its recording without being marked as a placeholder (`"target-id"`).
         self.stand_ins = {}
 
@@ -100,11 +102,9 @@ class Aws(Session):
         self.compared.add(label)
         found = list(self._differences("", self.recorded[label], answer, unordered))
         meant = set(differs or {})
-        unmeant = [f"{label}: {path}: {what}" for path, what in found if path not in meant]
-        if unmeant:
-            raise Difference("\n  ".join(unmeant))
+        self.differing += [f"{label}: {path}: {what[:1000]}" for path, what in found if path not in meant]
         if gone := meant - {path for path, _ in found}:
-            raise Difference(f"{label}: no longer different: {sorted(gone)}")
+            self.differing.append(f"{label}: no longer different: {sorted(gone)}")
         return answer
 
     def fails(self, label, call, differs=None, **arguments):
@@ -123,8 +123,10 @@ class Aws(Session):
 
     def _differences(self, path, recorded, answer, unordered):
         if isinstance(recorded, str):
-            for word, value in self.stand_ins.items():
-                recorded = recorded.replace(word, value)
+            recorded = self._stood_in_for(recorded)
+        # Some bytes were recorded as Python prints them: `b'abc'`.
+        if isinstance(recorded, str) and isinstance(answer, bytes) and recorded != str(answer):
+            answer = answer.decode(errors="replace")
         if isinstance(recorded, (dict, list)) and isinstance(answer, (str, bytes)):
             # Documents in strings were recorded parsed.
             try:
@@ -141,14 +143,21 @@ class Aws(Session):
             if not all(isinstance(instant, (datetime.datetime, str, int, float)) for instant in instants):
                 yield path, f"{answer!r} instead of an instant"
         elif isinstance(recorded, str) and (TOKEN.search(recorded) or ACCOUNT_RECORDED in recorded):
-            if isinstance(answer, bytes):
-                answer = answer.decode(errors="replace")
             if not self._binds(recorded, str(answer)):
                 yield path, f"{answer!r} instead of {self._known(recorded)!r}"
         elif isinstance(answer, bytes) and recorded == str(answer):
-            pass  # Recorded as Python prints it: `b'abc'`.
+            pass
         elif recorded != answer or isinstance(recorded, bool) != isinstance(answer, bool):
             yield path, f"{answer!r} instead of {recorded!r}"
+
+    def _stood_in_for(self, recorded):
+        """What stands for a recorded text, or for words in it that are no placeholders."""
+        if recorded in self.stand_ins:
+            return self.stand_ins[recorded]
+        for word, value in self.stand_ins.items():
+            if f"<{word}>" not in recorded and word in recorded:
+                recorded = recorded.replace(word, value)
+        return recorded
 
     def _differences_of_maps(self, path, recorded, answer, unordered):
         if not isinstance(answer, dict):
@@ -156,7 +165,7 @@ class Aws(Session):
             return
         for key in sorted(recorded.keys() | answer.keys()):
             inner = f"{path}.{key}" if path else key
-            if key == "ResponseMetadata" and not path:
+            if key == "ResponseMetadata" and (not path or "HTTPStatusCode" in recorded.get(key, {})):
                 if key in recorded and recorded[key]["HTTPStatusCode"] != answer[key]["HTTPStatusCode"]:
                     yield inner, f"status {answer[key]['HTTPStatusCode']} instead of {recorded[key]['HTTPStatusCode']}"
             elif key not in recorded:
@@ -258,9 +267,9 @@ def _replay(aws, calls):
     try:
         calls(aws)
     except Difference as difference:
-        return str(difference)
+        return "\n  ".join([*aws.differing, str(difference)])
     except (Exception, SystemExit):  # Any other end of a scenario is a difference too, told with its place.
-        return traceback.format_exc(limit=-3).strip().replace("\n", "\n  ")
-    if missed := aws.recorded.keys() - aws.compared:
-        return f"not compared: {sorted(missed)}"
-    return None
+        return "\n  ".join([*aws.differing, *traceback.format_exc(limit=-3).strip().split("\n")])
+    if left := aws.recorded.keys() - aws.compared:
+        aws.differing.append(f"not compared: {sorted(left)}")
+    return "\n  ".join(aws.differing)
