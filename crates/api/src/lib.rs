@@ -23,6 +23,20 @@ pub mod validation;
 
 use pontoon_core::shape::ServiceSchema;
 
+/// Implements a service's `Handler` by naming, for each operation, the function that applies it. `Answer<Output>` is the service's own result.
+#[macro_export]
+macro_rules! delegate {
+    ($service:ty, $error:ty: $($operation:ident($input:ident) -> $output:ident = $to:path;)*) => {
+        impl Handler for $service {
+            type Error = $error;
+
+            $(fn $operation(&mut self, step: &mut Step<'_>, input: $input) -> Answer<$output> {
+                $to(self, step, input)
+            })*
+        }
+    };
+}
+
 macro_rules! services {
     ($($feature:literal $module:ident),* $(,)?) => {
         $(

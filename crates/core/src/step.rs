@@ -20,7 +20,7 @@ use crate::scope::{Account, Scope};
 use crate::shape::{Output, Request};
 use crate::store::{Batch, Direction, KeyRange, Space, StoreError, StoreRead};
 use crate::time::Timestamp;
-use crate::trace::{TraceIds, TraceNote};
+use crate::trace::{TraceId, TraceIds, TraceNote, TraceOutcome, TraceRecord, one};
 use crate::work::Work;
 
 /// The services of the engine, in the order in which they load and in which timers that are due at the same instant run.
@@ -432,6 +432,21 @@ impl<'a> Step<'a> {
     /// Tells the traces something.
     pub fn note(&mut self, note: TraceNote) {
         self.effects.notes.push(note);
+    }
+
+    /// Tells a delivery's trace what became of an attempt on behalf of `from` (ARN): what was done, to whom, and which attempt it was, from one.
+    pub fn note_attempt(
+        &mut self,
+        trace: TraceId,
+        from: &Arc<str>,
+        (what, to, attempt): (&'static str, &str, u32),
+        (outcome, reason): (TraceOutcome, String),
+    ) {
+        let record = TraceRecord {
+            attempt,
+            ..TraceRecord::delivered(self.now, what, Arc::clone(from), to).with_outcome(outcome, reason)
+        };
+        self.note(TraceNote { traces: one(trace), record });
     }
 
     /// Checks the caller against the identity and resource policies that concern `access`. In [`PolicyMode::Warn`] a denial is recorded in the

@@ -15,7 +15,7 @@ use pontoon_core::shape::Request;
 use pontoon_core::trace::one;
 use pontoon_core::{
     ApiError, Arn, Caller, Destination, Fault, GivenUp, Hop, Principal, Scope, ServiceId, Settled, Step,
-    Ticket, Timestamp, TraceId, TraceNote, TraceOutcome, TraceRecord, Verdict,
+    Ticket, Timestamp, TraceId, TraceOutcome, Verdict,
 };
 use serde::{Deserialize, Serialize};
 
@@ -202,20 +202,6 @@ impl Delivery {
             _ => (self.accepted_millis, self.input().to_owned()),
         }
     }
-
-    fn note(
-        &self,
-        step: &mut Step<'_>,
-        what: &'static str,
-        to: &str,
-        attempt: u32,
-        outcome: (TraceOutcome, String),
-    ) {
-        let mut record = TraceRecord::delivered(step.now, what, Arc::clone(&self.rule_arn), to);
-        record.attempt = attempt;
-        let record = record.with_outcome(outcome.0, outcome.1);
-        step.note(TraceNote { traces: one(TraceId(self.event_id)), record });
-    }
 }
 
 impl Events {
@@ -292,7 +278,12 @@ impl Events {
                     None => (TraceOutcome::DeadLettered, "The event is in the dead-letter queue.".to_owned()),
                     Some(error) => (TraceOutcome::Failed, format!("The event is lost: {error}")),
                 };
-                delivery.note(step, "dead letter", &queue, 1, outcome);
+                step.note_attempt(
+                    TraceId(delivery.event_id),
+                    &delivery.rule_arn,
+                    ("dead letter", &queue, 1),
+                    outcome,
+                );
             }
         }
     }
@@ -370,7 +361,12 @@ impl Events {
         error: &ApiError,
     ) {
         let why = format!("{error}; tried again at {}", at.iso_millis());
-        delivery.note(step, "retry", &delivery.target.arn, attempt, (TraceOutcome::Retrying, why));
+        step.note_attempt(
+            TraceId(delivery.event_id),
+            &delivery.rule_arn,
+            ("retry", &delivery.target.arn, attempt),
+            (TraceOutcome::Retrying, why),
+        );
     }
 
     fn give_up(
@@ -388,7 +384,12 @@ impl Events {
         self.metrics.count(step.now, &delivery.series(), counts);
         let Some(queue) = &delivery.target.dead_letter else {
             let why = format!("Given up after {retries} retries, without a dead-letter queue: {error}");
-            delivery.note(step, "given up", &delivery.target.arn, retries + 1, (TraceOutcome::Failed, why));
+            step.note_attempt(
+                TraceId(delivery.event_id),
+                &delivery.rule_arn,
+                ("given up", &delivery.target.arn, retries + 1),
+                (TraceOutcome::Failed, why),
+            );
             return;
         };
         let Ok(Destination::Queue(to, name)) = Destination::of(queue) else {

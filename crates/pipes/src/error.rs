@@ -27,13 +27,6 @@ pub enum Error {
     Unsupported(String),
 }
 
-impl Error {
-    /// A parameter is malformed.
-    pub fn validation(message: impl Into<String>) -> Self {
-        Self::Validation(message.into())
-    }
-}
-
 impl From<Error> for ApiError {
     fn from(error: Error) -> Self {
         let conflict = |message: String, name: String| {

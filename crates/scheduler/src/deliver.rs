@@ -81,20 +81,6 @@ impl Delivery {
         self.target.input.as_ref().map_or_else(|| firing.notification(), |input| firing.fill(input))
     }
 
-    fn note(
-        &self,
-        step: &mut Step<'_>,
-        what: &'static str,
-        to: &str,
-        attempt: u32,
-        outcome: (TraceOutcome, String),
-    ) {
-        let mut record = TraceRecord::delivered(step.now, what, Arc::clone(&self.arn), to);
-        record.attempt = attempt;
-        let record = record.with_outcome(outcome.0, outcome.1);
-        step.note(TraceNote { traces: one(TraceId(self.id)), record });
-    }
-
     /// The call of an attempt: to whom, and with what.
     fn request(&self, endpoint: &str, attempt: u32) -> Result<(Scope, Box<dyn Request>), ApiError> {
         let (target, input) = (&self.target, self.input(attempt));
@@ -267,7 +253,12 @@ impl Scheduler {
             Some(Verdict::Again(at)) => {
                 let attempts = self.outbox.progress(id).map_or(1, |progress| progress.attempts);
                 let why = format!("{error}; tried again at {}", at.iso_millis());
-                delivery.note(step, "retry", &delivery.target.arn, attempts, (TraceOutcome::Retrying, why));
+                step.note_attempt(
+                    TraceId(delivery.id),
+                    &delivery.arn,
+                    ("retry", &delivery.target.arn, attempts),
+                    (TraceOutcome::Retrying, why),
+                );
             }
             Some(Verdict::Over(why, progress, delivery)) => {
                 self.give_up(step, &delivery, why, progress.attempts.saturating_sub(1), error);
@@ -290,11 +281,10 @@ impl Scheduler {
             Some(queue) => self.bury(step, delivery, queue, (why, retries, error)),
             None => {
                 let why = format!("Given up after {retries} retries, without a dead-letter queue: {error}");
-                delivery.note(
-                    step,
-                    "given up",
-                    &delivery.target.arn,
-                    retries + 1,
+                step.note_attempt(
+                    TraceId(delivery.id),
+                    &delivery.arn,
+                    ("given up", &delivery.target.arn, retries + 1),
                     (TraceOutcome::Failed, why),
                 );
             }
@@ -351,7 +341,7 @@ impl Scheduler {
             None => (TraceOutcome::DeadLettered, "The event is in the dead-letter queue.".to_owned()),
             Some(error) => (TraceOutcome::Failed, format!("The event is lost: {error}")),
         };
-        delivery.note(step, "dead letter", &queue, 1, outcome);
+        step.note_attempt(TraceId(delivery.id), &delivery.arn, ("dead letter", &queue, 1), outcome);
     }
 
     /// A firing has ended, well or not. A schedule that is to go after its last one goes.
@@ -365,7 +355,12 @@ impl Scheduler {
         if is_complete && record.delete_after_completion {
             self.remove(step, &key);
             let what = "ActionAfterCompletion".to_owned() + ": the schedule was deleted.";
-            delivery.note(step, "complete", &delivery.arn, 1, (TraceOutcome::Delivered, what));
+            step.note_attempt(
+                TraceId(delivery.id),
+                &delivery.arn,
+                ("complete", &delivery.arn, 1),
+                (TraceOutcome::Delivered, what),
+            );
         } else {
             self.keep(step, &key, schedule);
         }

@@ -25,13 +25,6 @@ pub enum Error {
     Unsupported(String),
 }
 
-impl Error {
-    /// A parameter is malformed.
-    pub fn validation(message: impl Into<String>) -> Self {
-        Self::Validation(message.into())
-    }
-}
-
 impl From<Error> for ApiError {
     fn from(error: Error) -> Self {
         let not_found = |message: String| Self::client("ResourceNotFoundException", message).with_status(404);

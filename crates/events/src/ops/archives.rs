@@ -23,32 +23,36 @@ fn arn_of(step: &Step<'_>, name: &str) -> String {
     step.scope.arn("events", format_args!("archive/{name}"))
 }
 
+/// The ARN of an archive, after the caller's right to `action` on it was checked, and that no key of one's own is asked for.
+fn permitted(
+    step: &mut Step<'_>,
+    action: &'static str,
+    name: &str,
+    key: Option<String>,
+) -> Result<String, Error> {
+    let arn = arn_of(step, name);
+    authorize(step, action, &arn)?;
+    refuse_key(key)?;
+    Ok(arn)
+}
+
 pub fn create(
     events: &mut Events,
     step: &mut Step<'_>,
     input: CreateArchiveInput,
 ) -> Answer<CreateArchiveOutput> {
-    let CreateArchiveInput {
-        archive_name: name,
-        event_source_arn,
-        description,
-        event_pattern,
-        retention_days,
-        kms_key_identifier,
-    } = input;
-    let arn = arn_of(step, &name);
-    authorize(step, "events:CreateArchive", &arn)?;
-    refuse_key(kms_key_identifier)?;
-    let bus = bus_of(events, step, "EventSourceArn", &event_source_arn)?;
+    let name = input.archive_name;
+    let arn = permitted(step, "events:CreateArchive", &name, input.kms_key_identifier)?;
+    let bus = bus_of(events, step, "EventSourceArn", &input.event_source_arn)?;
     if events.archives.get(step.scope, &name).is_some() {
         return Err(Error::ArchiveExists(name));
     }
     let record = ArchiveRecord {
         id: step.ids.uuid_bytes(),
-        bus_arn: event_source_arn,
-        description,
-        pattern: event_pattern,
-        retention_days: days(retention_days),
+        bus_arn: input.event_source_arn,
+        description: input.description,
+        pattern: input.event_pattern,
+        retention_days: days(input.retention_days),
         created_millis: step.now.millis(),
     };
     let rule = rule_of(step, &bus, &name, record.pattern.as_deref())?;
@@ -146,24 +150,16 @@ pub fn update(
     step: &mut Step<'_>,
     input: UpdateArchiveInput,
 ) -> Answer<UpdateArchiveOutput> {
-    let UpdateArchiveInput {
-        archive_name: name,
-        description,
-        event_pattern,
-        retention_days,
-        kms_key_identifier,
-    } = input;
-    let arn = arn_of(step, &name);
-    authorize(step, "events:UpdateArchive", &arn)?;
-    refuse_key(kms_key_identifier)?;
+    let (name, retention_days) = (input.archive_name, input.retention_days);
+    let arn = permitted(step, "events:UpdateArchive", &name, input.kms_key_identifier)?;
     // Recorded even for an archive that is not there (test_update_archive_error_unknown_archive).
-    if description.is_none() && event_pattern.is_none() && retention_days.is_none() {
+    if input.description.is_none() && input.event_pattern.is_none() && retention_days.is_none() {
         let message = "At least one of EventPattern, RetentionDays or Description must be provided.";
         return Err(Error::Validation(message.into()));
     }
     let mut archive =
         events.archives.get(step.scope, &name).cloned().ok_or(Error::NoArchive(name.clone()))?;
-    if let Some(pattern) = event_pattern {
+    if let Some(pattern) = input.event_pattern {
         let bus = bus_name(&archive.record).to_owned();
         let rule = rule_of(step, &bus, &name, Some(&pattern))?;
         let rule_name = Events::archive_rule(&name);
@@ -174,7 +170,7 @@ pub fn update(
         }
         archive.record.pattern = Some(pattern);
     }
-    archive.record.description = description.or(archive.record.description);
+    archive.record.description = input.description.or(archive.record.description);
     if retention_days.is_some() {
         archive.record.retention_days = days(retention_days);
     }

@@ -27,19 +27,7 @@ pub(crate) fn authorize(step: &mut Step<'_>, action: &'static str, resource: &st
     step.authorize(&access).map_err(|denial| Error::AccessDenied(denial.message))
 }
 
-macro_rules! delegate {
-    ($($operation:ident($input:ident) -> $output:ident = $to:path;)*) => {
-        impl Handler for Events {
-            type Error = Error;
-
-            $(fn $operation(&mut self, step: &mut Step<'_>, input: $input) -> Answer<$output> {
-                $to(self, step, input)
-            })*
-        }
-    };
-}
-
-delegate! {
+pontoon_api::delegate! { Events, Error:
     cancel_replay(CancelReplayInput) -> CancelReplayOutput = replays::cancel;
     create_api_destination(CreateApiDestinationInput) -> CreateApiDestinationOutput = api_destinations::create;
     create_archive(CreateArchiveInput) -> CreateArchiveOutput = archives::create;

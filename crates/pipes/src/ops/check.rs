@@ -35,23 +35,30 @@ pub fn source(arn: &str) -> Result<(), Error> {
         Some(parsed) if parsed.service != "sqs" => {
             Err(unsupported(format!("pipes from the service {}", parsed.service)))
         }
-        _ => Err(Error::validation(format!("Source {arn} is not the ARN of a queue."))),
+        _ => Err(Error::Validation(format!("Source {arn} is not the ARN of a queue."))),
     }
+}
+
+/// Refuses the parameters of sources other than queues, in the structures of CreatePipe and UpdatePipe, which name them alike.
+macro_rules! refuse_sources {
+    ($given:ident) => {
+        refuse(
+            "pipes",
+            &[
+                ("KinesisStreamParameters", $given.kinesis_stream_parameters.is_some()),
+                ("DynamoDBStreamParameters", $given.dynamo_db_stream_parameters.is_some()),
+                ("ActiveMQBrokerParameters", $given.active_mq_broker_parameters.is_some()),
+                ("RabbitMQBrokerParameters", $given.rabbit_mq_broker_parameters.is_some()),
+                ("ManagedStreamingKafkaParameters", $given.managed_streaming_kafka_parameters.is_some()),
+                ("SelfManagedKafkaParameters", $given.self_managed_kafka_parameters.is_some()),
+            ],
+        )
+    };
 }
 
 /// Sets what CreatePipe and UpdatePipe say of the source; their structures are the same for queues.
 pub fn source_parameters(record: &mut PipeRecord, given: api::PipeSourceParameters) -> Result<(), Error> {
-    refuse(
-        "pipes",
-        &[
-            ("KinesisStreamParameters", given.kinesis_stream_parameters.is_some()),
-            ("DynamoDBStreamParameters", given.dynamo_db_stream_parameters.is_some()),
-            ("ActiveMQBrokerParameters", given.active_mq_broker_parameters.is_some()),
-            ("RabbitMQBrokerParameters", given.rabbit_mq_broker_parameters.is_some()),
-            ("ManagedStreamingKafkaParameters", given.managed_streaming_kafka_parameters.is_some()),
-            ("SelfManagedKafkaParameters", given.self_managed_kafka_parameters.is_some()),
-        ],
-    )?;
+    refuse_sources!(given)?;
     if let Some(criteria) = given.filter_criteria {
         let filters = criteria.filters.unwrap_or_default().into_iter();
         record.filters = Some(filters.map(|filter| filter.pattern.unwrap_or_default()).collect());
@@ -66,17 +73,7 @@ pub fn source_parameters(record: &mut PipeRecord, given: api::PipeSourceParamete
 
 /// The same for UpdatePipe's structure.
 pub fn of_update(given: api::UpdatePipeSourceParameters) -> Result<api::PipeSourceParameters, Error> {
-    refuse(
-        "pipes",
-        &[
-            ("KinesisStreamParameters", given.kinesis_stream_parameters.is_some()),
-            ("DynamoDBStreamParameters", given.dynamo_db_stream_parameters.is_some()),
-            ("ActiveMQBrokerParameters", given.active_mq_broker_parameters.is_some()),
-            ("RabbitMQBrokerParameters", given.rabbit_mq_broker_parameters.is_some()),
-            ("ManagedStreamingKafkaParameters", given.managed_streaming_kafka_parameters.is_some()),
-            ("SelfManagedKafkaParameters", given.self_managed_kafka_parameters.is_some()),
-        ],
-    )?;
+    refuse_sources!(given)?;
     let queue = given.sqs_queue_parameters.map(|queue| api::PipeSourceSqsQueueParameters {
         batch_size: queue.batch_size,
         maximum_batching_window_in_seconds: queue.maximum_batching_window_in_seconds,
@@ -99,8 +96,8 @@ pub fn enrichment(record: &mut PipeRecord, arn: String) -> Result<(), Error> {
             record.enrichment = Some(arn);
             Ok(())
         }
-        Err(NoDestination::Malformed) => Err(Error::validation(format!("Enrichment {arn} is malformed."))),
-        Ok(_) => Err(Error::validation(format!("{arn} cannot enrich."))),
+        Err(NoDestination::Malformed) => Err(Error::Validation(format!("Enrichment {arn} is malformed."))),
+        Ok(_) => Err(Error::Validation(format!("{arn} cannot enrich."))),
         Err(NoDestination::Other(service)) => {
             Err(unsupported(format!("pipes to the service {service}, as enrichment")))
         }
@@ -120,7 +117,7 @@ pub fn enrichment_parameters(record: &mut PipeRecord, given: api::PipeEnrichment
 /// A target with its parameters.
 pub fn target(arn: String, given: api::PipeTargetParameters) -> Result<TargetRecord, Error> {
     let destination = destination(&arn).map_err(|why| match why {
-        NoDestination::Malformed => Error::validation(format!("Target {arn} is malformed.")),
+        NoDestination::Malformed => Error::Validation(format!("Target {arn} is malformed.")),
         NoDestination::Other(service) => unsupported(format!("pipes to the service {service}")),
     })?;
     refuse(
@@ -148,14 +145,14 @@ pub fn target(arn: String, given: api::PipeTargetParameters) -> Result<TargetRec
         ("HttpParameters", given.http_parameters.is_some(), api),
     ] {
         if was_given && !fits {
-            return Err(Error::validation(format!("{name} do not go with the target {arn}.")));
+            return Err(Error::Validation(format!("{name} do not go with the target {arn}.")));
         }
     }
     let log = given.cloud_watch_logs_parameters;
     if matches!(destination, Destination::LogGroup(..))
         && log.as_ref().is_none_or(|log| log.log_stream_name.is_none())
     {
-        return Err(Error::validation("LogStreamName must be set for a target in CloudWatch Logs."));
+        return Err(Error::Validation("LogStreamName must be set for a target in CloudWatch Logs.".into()));
     }
     let bus = given.event_bridge_event_bus_parameters;
     refuse("pipes' targets", &[("EndpointId", bus.as_ref().is_some_and(|bus| bus.endpoint_id.is_some()))])?;
@@ -199,7 +196,7 @@ pub fn settings(log: Option<&api::PipeLogConfigurationParameters>, key: Option<&
 pub fn pipe(record: PipeRecord) -> Result<Pipe, Error> {
     let size = record.batch_size();
     if size > BATCH_WITHOUT_WINDOW_MAX && record.window_secs.unwrap_or(0) == 0 {
-        return Err(Error::validation(format!(
+        return Err(Error::Validation(format!(
             "MaximumBatchingWindowInSeconds must be at least 1 when BatchSize is greater than {BATCH_WITHOUT_WINDOW_MAX}."
         )));
     }
@@ -207,14 +204,14 @@ pub fn pipe(record: PipeRecord) -> Result<Pipe, Error> {
         let stage = arn.and_then(|arn| destination(arn).ok());
         let takes = stage.as_ref().and_then(batch_max);
         if let Some(max) = takes.filter(|max| size as usize > *max) {
-            return Err(Error::validation(format!(
+            return Err(Error::Validation(format!(
                 "BatchSize {size} is more than the {max} that the {what} takes."
             )));
         }
     }
     let enriches = record.enrichment.as_deref().unwrap_or_default();
     if record.enrichment_http.is_some() && !matches!(destination(enriches), Ok(Destination::Api(..))) {
-        return Err(Error::validation(format!("HttpParameters do not go with the enrichment {enriches}.")));
+        return Err(Error::Validation(format!("HttpParameters do not go with the enrichment {enriches}.")));
     }
     Pipe::new(record).map_err(|why| {
         Error::Validation(match why {

@@ -45,7 +45,7 @@ pub fn list(pipes: &mut Pipes, step: &mut Step<'_>, input: ListPipesInput) -> An
 fn decode(token: &str) -> Result<String, Error> {
     let bytes = URL_SAFE_NO_PAD.decode(token).ok();
     let text = bytes.and_then(|bytes| String::from_utf8(bytes).ok());
-    text.ok_or_else(|| Error::validation("Invalid NextToken."))
+    text.ok_or_else(|| Error::Validation("Invalid NextToken.".into()))
 }
 
 fn summary(key: &Key, record: &PipeRecord) -> Pipe {

@@ -21,19 +21,7 @@ fn authorize(step: &mut Step<'_>, action: &'static str, key: &Key) -> Result<(),
     step.authorize(&access).map_err(|denial| Error::AccessDenied(denial.message))
 }
 
-macro_rules! delegate {
-    ($($operation:ident($input:ident) -> $output:ident = $to:path;)*) => {
-        impl Handler for Pipes {
-            type Error = Error;
-
-            $(fn $operation(&mut self, step: &mut Step<'_>, input: $input) -> Answer<$output> {
-                $to(self, step, input)
-            })*
-        }
-    };
-}
-
-delegate! {
+pontoon_api::delegate! { Pipes, Error:
     create_pipe(CreatePipeInput) -> CreatePipeOutput = pipes::create;
     delete_pipe(DeletePipeInput) -> DeletePipeOutput = states::delete;
     describe_pipe(DescribePipeInput) -> DescribePipeOutput = pipes::describe;

@@ -19,7 +19,7 @@ pub fn create(pipes: &mut Pipes, step: &mut Step<'_>, input: CreatePipeInput) ->
     check::settings(input.log_configuration.as_ref(), input.kms_key_identifier.as_deref())?;
     let tags = input.tags.unwrap_or_default();
     if tags.len() > tags::TAGS_MAX {
-        return Err(Error::validation(format!("A pipe may have no more than {} tags.", tags::TAGS_MAX)));
+        return Err(Error::Validation(format!("A pipe may have no more than {} tags.", tags::TAGS_MAX)));
     }
     let mut record = PipeRecord {
         serial: step.ids.u64(),

@@ -56,7 +56,7 @@ fn change(
     let mut tags = pipe.record.tags.clone();
     change(&mut tags);
     if tags.len() > TAGS_MAX {
-        return Err(Error::validation(format!("A pipe may have no more than {TAGS_MAX} tags.")));
+        return Err(Error::Validation(format!("A pipe may have no more than {TAGS_MAX} tags.")));
     }
     pipe.record.tags = tags;
     records::put(step, &key, &pipe.record);

@@ -21,67 +21,56 @@ use crate::{Error, Key, PRINCIPAL, Scheduler};
 /// How long ago a schedule may start at most.
 const START_AGO_MAX: Duration = Duration::from_secs(5 * 60);
 
-/// What CreateSchedule and UpdateSchedule say of a schedule.
-pub struct Wanted {
-    pub action_after_completion: Option<String>,
-    pub description: Option<String>,
-    pub end_date: Option<Timestamp>,
-    pub flexible_time_window: api::FlexibleTimeWindow,
-    pub kms_key_arn: Option<String>,
-    pub schedule_expression: String,
-    pub schedule_expression_timezone: Option<String>,
-    pub start_date: Option<Timestamp>,
-    pub state: Option<String>,
-    pub target: api::Target,
-}
-
-impl Wanted {
-    /// The schedule, as one that was made now and has not begun.
-    ///
-    /// # Errors
-    /// The first thing that is wrong with it.
-    pub fn schedule(self, scheduler: &Scheduler, step: &mut Step<'_>, key: &Key) -> Result<Schedule, Error> {
-        if self.kms_key_arn.is_some() {
-            return Err(Error::Unsupported("encryption of schedules with own keys (KmsKeyArn)".to_owned()));
-        }
-        let millis = |date: Option<Timestamp>| date.map(Timestamp::millis);
-        let record = ScheduleRecord {
-            serial: step.ids.u64(),
-            expression: self.schedule_expression,
-            zone: self.schedule_expression_timezone.unwrap_or_else(|| "UTC".to_owned()),
-            start_millis: millis(self.start_date),
-            end_millis: millis(self.end_date),
-            window_minutes: window(&self.flexible_time_window)?,
-            enabled: self.state.as_deref() != Some("DISABLED"),
-            delete_after_completion: self.action_after_completion.as_deref() == Some("DELETE"),
-            description: self.description,
-            target: Arc::new(target(self.target)?),
-            created_millis: step.now.millis(),
-            modified_millis: step.now.millis(),
-            token: None,
-            anchor_millis: step.now.millis(),
-            due: None,
-            under_way: 0,
-        };
-        let (expression, zone) = (record.expression.clone(), record.zone.clone());
-        let schedule = Schedule::new(record).map_err(|why| match why {
-            Unreadable::Expression => Error::validation(format!("Invalid Schedule Expression {expression}.")),
-            Unreadable::Zone => Error::validation(format!("Invalid Schedule Expression Timezone {zone}.")),
-        })?;
-        dates(&schedule, step.now)?;
-        role(scheduler, step, key, &schedule.record.target.role_arn)?;
-        Ok(schedule)
+/// The schedule that an input wants, as one that was made now and has not begun.
+///
+/// # Errors
+/// The first thing that is wrong with it.
+pub fn schedule(
+    wanted: api::CreateScheduleInput,
+    scheduler: &Scheduler,
+    step: &mut Step<'_>,
+    key: &Key,
+) -> Result<Schedule, Error> {
+    if wanted.kms_key_arn.is_some() {
+        return Err(Error::Unsupported("encryption of schedules with own keys (KmsKeyArn)".to_owned()));
     }
+    let millis = |date: Option<Timestamp>| date.map(Timestamp::millis);
+    let record = ScheduleRecord {
+        serial: step.ids.u64(),
+        expression: wanted.schedule_expression,
+        zone: wanted.schedule_expression_timezone.unwrap_or_else(|| "UTC".to_owned()),
+        start_millis: millis(wanted.start_date),
+        end_millis: millis(wanted.end_date),
+        window_minutes: window(&wanted.flexible_time_window)?,
+        enabled: wanted.state.as_deref() != Some("DISABLED"),
+        delete_after_completion: wanted.action_after_completion.as_deref() == Some("DELETE"),
+        description: wanted.description,
+        target: Arc::new(target(wanted.target)?),
+        created_millis: step.now.millis(),
+        modified_millis: step.now.millis(),
+        token: None,
+        anchor_millis: step.now.millis(),
+        due: None,
+        under_way: 0,
+    };
+    let (expression, zone) = (record.expression.clone(), record.zone.clone());
+    let schedule = Schedule::new(record).map_err(|why| match why {
+        Unreadable::Expression => Error::Validation(format!("Invalid Schedule Expression {expression}.")),
+        Unreadable::Zone => Error::Validation(format!("Invalid Schedule Expression Timezone {zone}.")),
+    })?;
+    dates(&schedule, step.now)?;
+    role(scheduler, step, key, &schedule.record.target.role_arn)?;
+    Ok(schedule)
 }
 
 fn window(window: &api::FlexibleTimeWindow) -> Result<Option<u32>, Error> {
     match (window.mode.as_str(), window.maximum_window_in_minutes) {
         ("FLEXIBLE", Some(minutes)) => Ok(u32::try_from(minutes).ok()),
-        ("FLEXIBLE", None) => Err(Error::validation(
-            "MaximumWindowInMinutes must be set when the Mode of FlexibleTimeWindow is FLEXIBLE.",
+        ("FLEXIBLE", None) => Err(Error::Validation(
+            "MaximumWindowInMinutes must be set when the Mode of FlexibleTimeWindow is FLEXIBLE.".into(),
         )),
-        (_, Some(_)) => Err(Error::validation(
-            "MaximumWindowInMinutes must not be set when the Mode of FlexibleTimeWindow is OFF.",
+        (_, Some(_)) => Err(Error::Validation(
+            "MaximumWindowInMinutes must not be set when the Mode of FlexibleTimeWindow is OFF.".into(),
         )),
         (_, None) => Ok(None),
     }
@@ -94,13 +83,15 @@ fn dates(schedule: &Schedule, now: Timestamp) -> Result<(), Error> {
     }
     let (start, end) = (schedule.record.start_millis, schedule.record.end_millis);
     if start.is_some_and(|start| start < now.before(START_AGO_MAX).millis()) {
-        return Err(Error::validation("The StartDate you specify cannot be earlier than 5 minutes ago."));
+        return Err(Error::Validation(
+            "The StartDate you specify cannot be earlier than 5 minutes ago.".into(),
+        ));
     }
     if end.is_some_and(|end| end < now.millis()) {
-        return Err(Error::validation("The EndDate you specify cannot be in the past."));
+        return Err(Error::Validation("The EndDate you specify cannot be in the past.".into()));
     }
     if start.zip(end).is_some_and(|(start, end)| end <= start) {
-        return Err(Error::validation("The EndDate you specify must be after the StartDate."));
+        return Err(Error::Validation("The EndDate you specify must be after the StartDate.".into()));
     }
     Ok(())
 }
@@ -113,8 +104,8 @@ fn role(scheduler: &Scheduler, step: &mut Step<'_>, key: &Key, arn: &str) -> Res
         Assuming { service: PRINCIPAL, role: arn, source_arn: &group, resource: &of, session: &key.name };
     let enforced = step.settings().policies == PolicyMode::Enforce;
     if enforced && assuming.denied(step, role.as_ref()).is_some() {
-        return Err(Error::validation(
-            "The execution role you provide must allow AWS EventBridge Scheduler to assume the role.",
+        return Err(Error::Validation(
+            "The execution role you provide must allow AWS EventBridge Scheduler to assume the role.".into(),
         ));
     }
     Ok(())
@@ -134,18 +125,18 @@ fn target(target: api::Target) -> Result<TargetRecord, Error> {
     let is_queue = matches!(destination, Destination::Resource(Named::Queue(..)));
     if target.event_bridge_parameters.is_some() != is_bus {
         let verb = if is_bus { "must" } else { "must not" };
-        return Err(Error::validation(format!(
+        return Err(Error::Validation(format!(
             "EventBridgeParameters {verb} be set for target {}.",
             target.arn
         )));
     }
     if target.sqs_parameters.is_some() && !is_queue {
-        return Err(Error::validation(format!("SqsParameters must not be set for target {}.", target.arn)));
+        return Err(Error::Validation(format!("SqsParameters must not be set for target {}.", target.arn)));
     }
     input(&destination, target.input.as_deref())?;
     let dead_letter = target.dead_letter_config.and_then(|config| config.arn);
     if dead_letter.as_deref().is_some_and(|arn| arn.ends_with(".fifo")) {
-        return Err(Error::validation("A FIFO queue cannot be the dead-letter queue of a schedule."));
+        return Err(Error::Validation("A FIFO queue cannot be the dead-letter queue of a schedule.".into()));
     }
     let retry = target.retry_policy.unwrap_or_default();
     let number =
@@ -165,12 +156,12 @@ fn target(target: api::Target) -> Result<TargetRecord, Error> {
 
 fn destination(arn: &str) -> Result<Destination, Error> {
     Destination::of(arn).map_err(|why| match why {
-        NoDestination::Malformed => Error::validation(format!("Provided Arn is not in correct format: {arn}")),
-        NoDestination::Reads { service, action } => Error::validation(format!(
+        NoDestination::Malformed => Error::Validation(format!("Provided Arn is not in correct format: {arn}")),
+        NoDestination::Reads { service, action } => Error::Validation(format!(
             "The api '{action}' of the service '{service}' only reads, and cannot be the target of a schedule."
         )),
         NoDestination::Unknown { service, action } => {
-            Error::validation(format!("The api '{action}' is not an api of the service '{service}'."))
+            Error::Validation(format!("The api '{action}' is not an api of the service '{service}'."))
         }
         NoDestination::Unsupported(what) => Error::Unsupported(what),
     })
@@ -187,7 +178,7 @@ fn input(destination: &Destination, input: Option<&str>) -> Result<(), Error> {
     };
     let json = |text: &str| {
         serde_json::from_str::<serde_json::Value>(&sample.fill(text)).map_err(|error| {
-            Error::validation(format!("The input of the target is not well-formed JSON: {error}"))
+            Error::Validation(format!("The input of the target is not well-formed JSON: {error}"))
         })
     };
     match (destination, input) {
@@ -200,7 +191,7 @@ fn input(destination: &Destination, input: Option<&str>) -> Result<(), Error> {
 /// What a universal target's operation is given must be its input. AWS was seen to name missing fields so; what else the model demands is checked when
 /// the operation is called.
 fn requestjson(operation: &'static OperationSchema, document: &serde_json::Value) -> Result<(), Error> {
-    let refused = |why: &str| Error::validation(format!("Invalid RequestJson provided. Reason {why}."));
+    let refused = |why: &str| Error::Validation(format!("Invalid RequestJson provided. Reason {why}."));
     let (_, violations) =
         (operation.decode)(&mut DocumentReader(document)).map_err(|error| refused(&error.message))?;
     let missing =

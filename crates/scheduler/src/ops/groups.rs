@@ -123,7 +123,7 @@ pub fn delete(
     let (scope, name) = (step.scope, input.name);
     authorize(step, "scheduler:DeleteScheduleGroup", &group_arn(scope, &name))?;
     if name == DEFAULT {
-        return Err(Error::validation("The default schedule group cannot be deleted."));
+        return Err(Error::Validation("The default schedule group cannot be deleted.".into()));
     }
     let token = input.client_token.as_deref();
     let mut group = match scheduler.group(scope, &name) {

@@ -21,19 +21,7 @@ fn authorize(step: &mut Step<'_>, action: &'static str, resource: &str) -> Resul
     step.authorize(&access).map_err(|denial| Error::AccessDenied(denial.message))
 }
 
-macro_rules! delegate {
-    ($($operation:ident($input:ident) -> $output:ident = $to:path;)*) => {
-        impl Handler for Scheduler {
-            type Error = Error;
-
-            $(fn $operation(&mut self, step: &mut Step<'_>, input: $input) -> Answer<$output> {
-                $to(self, step, input)
-            })*
-        }
-    };
-}
-
-delegate! {
+pontoon_api::delegate! { Scheduler, Error:
     create_schedule(CreateScheduleInput) -> CreateScheduleOutput = schedules::create;
     create_schedule_group(CreateScheduleGroupInput) -> CreateScheduleGroupOutput = groups::create;
     delete_schedule(DeleteScheduleInput) -> DeleteScheduleOutput = schedules::delete;

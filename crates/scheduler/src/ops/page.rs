@@ -13,7 +13,7 @@ pub fn after(token: Option<&str>) -> Result<Option<String>, Error> {
     let Some(token) = token else { return Ok(None) };
     let bytes = URL_SAFE_NO_PAD.decode(token).ok();
     let text = bytes.and_then(|bytes| String::from_utf8(bytes).ok());
-    text.map(Some).ok_or_else(|| Error::validation("Invalid NextToken."))
+    text.map(Some).ok_or_else(|| Error::Validation("Invalid NextToken.".into()))
 }
 
 /// One page of `items`, and the token of the next one; `name` gives what the next page begins after.

@@ -3,8 +3,7 @@
 use pontoon_api::scheduler::*;
 use pontoon_core::{Scope, Step, Timestamp};
 
-use super::check::Wanted;
-use super::{Answer, authorize, list};
+use super::{Answer, authorize, check, list};
 use crate::state::schedule::Schedule;
 use crate::state::target::TargetRecord;
 use crate::{DEFAULT, Error, Key, Scheduler};
@@ -31,7 +30,7 @@ pub fn create(
     let key = key(step.scope, input.group_name.as_deref(), &input.name);
     let schedule_arn = key.arn();
     authorize(step, "scheduler:CreateSchedule", &schedule_arn)?;
-    let token = input.client_token;
+    let token = input.client_token.clone();
     if let Some(present) = scheduler.schedules.get(&key)
         && token.is_some()
         && present.record.token == token
@@ -41,21 +40,10 @@ pub fn create(
     if scheduler.group(key.scope, &key.group)?.deleting {
         return Err(Error::GroupGoes(key.group.to_string()));
     }
-    let wanted = Wanted {
-        action_after_completion: input.action_after_completion,
-        description: input.description,
-        end_date: input.end_date,
-        flexible_time_window: input.flexible_time_window,
-        kms_key_arn: input.kms_key_arn,
-        schedule_expression: input.schedule_expression,
-        schedule_expression_timezone: input.schedule_expression_timezone,
-        start_date: input.start_date,
-        state: input.state,
-        target: input.target,
-    };
-    let mut schedule = wanted.schedule(scheduler, step, &key)?;
+    let name = input.name.clone();
+    let mut schedule = check::schedule(input, scheduler, step, &key)?;
     if scheduler.schedules.contains_key(&key) {
-        return Err(Error::ScheduleExists(input.name));
+        return Err(Error::ScheduleExists(name));
     }
     if scheduler.counts.get(&key.scope).is_some_and(|count| *count >= SCHEDULES_MAX) {
         return Err(Error::QuotaExceeded("schedules"));
@@ -76,7 +64,11 @@ pub fn update(
     let schedule_arn = key.arn();
     authorize(step, "scheduler:UpdateSchedule", &schedule_arn)?;
     let before = scheduler.schedule(&key)?.clone();
-    let wanted = Wanted {
+    // The two operations say the same of a schedule.
+    let wanted = CreateScheduleInput {
+        name: input.name,
+        group_name: input.group_name,
+        client_token: input.client_token,
         action_after_completion: input.action_after_completion,
         description: input.description,
         end_date: input.end_date,
@@ -88,7 +80,7 @@ pub fn update(
         state: input.state,
         target: input.target,
     };
-    let mut schedule = wanted.schedule(scheduler, step, &key)?;
+    let mut schedule = check::schedule(wanted, scheduler, step, &key)?;
     let record = &mut schedule.record;
     record.created_millis = before.record.created_millis;
     record.token = before.record.token.clone();

@@ -18,7 +18,7 @@ pub(super) fn merged(
 ) -> Result<BTreeMap<String, String>, Error> {
     tags.extend(set.into_iter().map(|tag| (tag.key, tag.value)));
     if tags.len() > TAGS_MAX {
-        return Err(Error::validation(format!("A resource may have no more than {TAGS_MAX} tags.")));
+        return Err(Error::Validation(format!("A resource may have no more than {TAGS_MAX} tags.")));
     }
     Ok(tags)
 }
