@@ -1,8 +1,8 @@
 //! EventBridge Pipes, as Pontoon runs it: from a queue through filters and an enrichment to a target.
 //!
 //! What it is: pipes from SQS queues with filters, batches and windows, enrichment by functions and API destinations, input transformation, and queues,
-//! topics, functions, buses, log groups and API destinations as targets, with partial failures. What it is not: other sources, enrichments and targets, logs of pipes and encryption with own
-//! keys are refused by name.
+//! topics, functions, buses, log groups and API destinations as targets, with partial failures, and logs. What it is not: other sources, enrichments, targets and
+//! destinations of logs, and encryption with own keys are refused by name.
 //!
 //! Invariant: a message is deleted from its queue only after a filter let it through to nobody, the enrichment returned nothing, or the target took it. Whatever
 //! else happens it shows up again when its visibility timeout ends, and in the end in the queue's dead-letter queue.

@@ -9,6 +9,8 @@ use pontoon_core::{ApiError, PolicyMode, Principal};
 
 use crate::testing::{Bench, ROLE};
 
+mod logs;
+
 const SOURCE: &str = "arn:aws:sqs:us-east-1:000000000000:source";
 const QUEUE: &str = "arn:aws:sqs:us-east-1:000000000000:q";
 const FUNCTION: &str = "arn:aws:lambda:us-east-1:000000000000:function:f";
@@ -591,7 +593,29 @@ fn what_is_no_pipe_is_refused() {
                 }),
                 ..to(QUEUE)
             },
-            unsupported("logs of pipes (LogConfiguration)"),
+            invalid("LogConfiguration has a Level but no log destination."),
+        ),
+        (
+            CreatePipeInput {
+                log_configuration: Some(PipeLogConfigurationParameters {
+                    level: "INFO".into(),
+                    s3_log_destination: Some(S3LogDestinationParameters::default()),
+                    ..Default::default()
+                }),
+                ..to(QUEUE)
+            },
+            unsupported("logs of pipes with S3LogDestination"),
+        ),
+        (
+            CreatePipeInput {
+                log_configuration: Some(PipeLogConfigurationParameters {
+                    level: "INFO".into(),
+                    firehose_log_destination: Some(FirehoseLogDestinationParameters::default()),
+                    ..Default::default()
+                }),
+                ..to(QUEUE)
+            },
+            unsupported("logs of pipes with FirehoseLogDestination"),
         ),
         (
             CreatePipeInput { source_parameters: Some(batches(11, 1)), ..to(QUEUE) },

@@ -16,8 +16,8 @@ from pontoon_e2e.session import ACCOUNT, REGION, Session, check, error_of, zippe
 ROLE = f"arn:aws:iam::{ACCOUNT}:role/pipes"
 
 aws = Session(ENDPOINT)
-pipes, sqs, iam, events, awslambda, cloudformation = (
-    aws.client(service) for service in ("pipes", "sqs", "iam", "events", "lambda", "cloudformation")
+pipes, sqs, iam, events, awslambda, cloudformation, logs = (
+    aws.client(service) for service in ("pipes", "sqs", "iam", "events", "lambda", "cloudformation", "logs")
 )
 
 
@@ -225,17 +225,17 @@ def api_destinations():
         TargetParameters={"InputTemplate": '{"n": <$.order>, "for": <$.customer>}'},
     )
     send("in5", {"order": 7, "customer": "a/b"})
-    advance(1)
+    aws.advance(1)
     check("a web server is asked", Web.asked == [("/enrich/a%2Fb?v=1", "secret", '{"order": 7}')])
     check("and its answer enriches", received("q") == ['{"n": 7, "for": "ada"}'])
 
     Web.asked.clear()
     create("to-the-web", "in6", target, TargetParameters={"InputTemplate": "<$.body>"})
     send("in6", "good", "bad")
-    advance(1)
+    aws.advance(1)
     check("a web server gets each message", sorted(body for _, _, body in Web.asked) == ["bad", "good"])
     check("what it refuses stays", left("in6") == 1)
-    advance(120)
+    aws.advance(120)
     check("and is tried as often as its queue says", [body for _, _, body in Web.asked].count("bad") == 2)
     check("before it goes to the dead-letter queue", (received("dead"), left("in6")) == (["bad"], 0))
 
@@ -243,12 +243,12 @@ def api_destinations():
     iam.put_role_policy(RoleName="pipes", PolicyName="no-web", PolicyDocument=json.dumps(may_not))
     Web.asked.clear()
     send("in6", "good")
-    advance(120)
+    aws.advance(120)
     check("a role that may not call it does not", (Web.asked, received("dead")) == ([], ["good"]))
     iam.delete_role_policy(RoleName="pipes", PolicyName="no-web")
     for name in ("asks-the-web", "to-the-web"):
         pipes.delete_pipe(Name=name)
-    advance(1)
+    aws.advance(1)
     server.shutdown()
 
 
@@ -297,6 +297,29 @@ Resources:
         - PolicyName: queues
           PolicyDocument:
             Statement: [{Effect: Allow, Action: 'sqs:*', Resource: '*'}]
+  Log:
+    Type: AWS::Logs::LogGroup
+  Connection:
+    Type: AWS::Events::Connection
+    Properties:
+      AuthorizationType: API_KEY
+      AuthParameters: {ApiKeyAuthParameters: {ApiKeyName: X-Key, ApiKeyValue: secret}}
+  Web:
+    Type: AWS::Events::ApiDestination
+    Properties:
+      ConnectionArn: !GetAtt Connection.Arn
+      HttpMethod: POST
+      InvocationEndpoint: 'http://127.0.0.1:9/*'
+  Stopped:
+    Type: AWS::Pipes::Pipe
+    Properties:
+      RoleArn: !GetAtt Role.Arn
+      DesiredState: STOPPED
+      Source: !GetAtt From.Arn
+      Enrichment: !GetAtt Web.Arn
+      EnrichmentParameters: {HttpParameters: {PathParameterValues: [$.body.id]}}
+      Target: !GetAtt Web.Arn
+      TargetParameters: {HttpParameters: {HeaderParameters: {X-A: b}, QueryStringParameters: {q: $.body.q}}}
   Pipe:
     Type: AWS::Pipes::Pipe
     Properties:
@@ -304,11 +327,17 @@ Resources:
       Source: !GetAtt From.Arn
       Target: !GetAtt To.Arn
       TargetParameters: {InputTemplate: 'via <aws.pipes.source-arn>: <$.body>'}
+      LogConfiguration:
+        Level: INFO
+        IncludeExecutionData: [ALL]
+        CloudwatchLogsLogDestination: {LogGroupArn: !GetAtt Log.Arn}
       Tags: {made: here}
 Outputs:
   From: {Value: !GetAtt From.QueueName}
   To: {Value: !GetAtt To.QueueName}
   Pipe: {Value: !Ref Pipe}
+  Stopped: {Value: !Ref Stopped}
+  Log: {Value: !Ref Log}
 """
 
 
@@ -321,6 +350,17 @@ def stacks():
     send(outputs["From"], "hello")
     aws.advance(1)
     check("its pipe runs", received(outputs["To"]) == [f"via {arn('sqs', outputs['From'])}: hello"])
+    told = logs.filter_log_events(logGroupName=outputs["Log"], logStreamNames=[outputs["Pipe"]])["events"]
+    records = [json.loads(event["message"]) for event in told]
+    steps = [record["messageType"] for record in records]
+    stages = ["TARGET_STAGE_ENTERED", "TARGET_STAGE_SUCCEEDED"]
+    check("it tells its log group what it does", steps == ["EXECUTION_STARTED", *stages, "EXECUTION_SUCCEEDED"])
+    check("with the events", json.loads(records[0]["payload"])[0]["body"] == "hello")
+    shown = pipes.describe_pipe(Name=outputs["Stopped"])
+    http = {"HeaderParameters": {"X-A": "b"}, "QueryStringParameters": {"q": "$.body.q"}}
+    check("a stack's pipe has its parameters", shown["TargetParameters"] == {"HttpParameters": http})
+    path = {"HttpParameters": {"PathParameterValues": ["$.body.id"]}}
+    check("and those of its enrichment", shown["EnrichmentParameters"] == path)
     cloudformation.delete_stack(StackName="st")
     aws.advance(90)
     gone = error_of(pipes.describe_pipe, Name=outputs["Pipe"])

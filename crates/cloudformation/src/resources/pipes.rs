@@ -53,6 +53,7 @@ impl Lifecycle for Pipe {
             ("DesiredState", Value::from("RUNNING")),
             ("Enrichment", Value::from("")),
             ("EnrichmentParameters", object([])),
+            ("LogConfiguration", object([("Level", text("OFF"))])),
             ("TargetParameters", object([])),
         ] {
             input.entry(name.to_owned()).or_insert(absent);

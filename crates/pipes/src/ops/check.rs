@@ -4,6 +4,7 @@ use pontoon_api::pipes as api;
 use pontoon_core::{Arn, Destination, NoDestination};
 
 use crate::Error;
+use crate::state::log::{Level, LogRecord};
 use crate::state::pipe::{Pipe, PipeRecord, Unreadable};
 use crate::state::target::{
     BusParameters, HttpRecord, LogParameters, QueueParameters, TargetRecord, batch_max, destination,
@@ -179,17 +180,32 @@ pub fn target(arn: String, given: api::PipeTargetParameters) -> Result<TargetRec
     })
 }
 
-/// What else is not supported.
-pub fn settings(log: Option<&api::PipeLogConfigurationParameters>, key: Option<&str>) -> Result<(), Error> {
-    if log.is_some_and(|log| log.level != "OFF") {
-        return Err(unsupported("logs of pipes (LogConfiguration)"));
-    }
+/// Refuses a key of one's own.
+pub fn key(key: Option<&str>) -> Result<(), Error> {
     match key {
         Some(key) if !key.is_empty() => {
             Err(unsupported("encryption of pipes with own keys (KmsKeyIdentifier)"))
         }
         _ => Ok(()),
     }
+}
+
+/// Where a pipe tells what it does.
+pub fn log(given: api::PipeLogConfigurationParameters) -> Result<LogRecord, Error> {
+    refuse(
+        "logs of pipes",
+        &[
+            ("S3LogDestination", given.s3_log_destination.is_some()),
+            ("FirehoseLogDestination", given.firehose_log_destination.is_some()),
+        ],
+    )?;
+    // The model has held it to these.
+    let level = Level::of(&given.level).unwrap_or(Level::Off);
+    let group_arn = given.cloudwatch_logs_log_destination.map(|destination| destination.log_group_arn);
+    if level != Level::Off && group_arn.is_none() {
+        return Err(Error::Validation("LogConfiguration has a Level but no log destination.".into()));
+    }
+    Ok(LogRecord { level, group_arn, data: given.include_execution_data })
 }
 
 /// A pipe whose parts fit together.

@@ -5,6 +5,7 @@ use pontoon_core::{Step, Timestamp};
 
 use super::states::{desired, shown};
 use super::{Answer, authorize, check, tags};
+use crate::state::log::LogRecord;
 use crate::state::pipe::{PipeRecord, State};
 use crate::state::target::TargetRecord;
 use crate::{Error, Pipes};
@@ -16,7 +17,7 @@ pub fn create(pipes: &mut Pipes, step: &mut Step<'_>, input: CreatePipeInput) ->
     let key = (step.scope, input.name);
     authorize(step, "pipes:CreatePipe", &key)?;
     check::source(&input.source)?;
-    check::settings(input.log_configuration.as_ref(), input.kms_key_identifier.as_deref())?;
+    check::key(input.kms_key_identifier.as_deref())?;
     let tags = input.tags.unwrap_or_default();
     if tags.len() > tags::TAGS_MAX {
         return Err(Error::Validation(format!("A pipe may have no more than {} tags.", tags::TAGS_MAX)));
@@ -35,6 +36,7 @@ pub fn create(pipes: &mut Pipes, step: &mut Step<'_>, input: CreatePipeInput) ->
         enrichment_template: None,
         enrichment_http: None,
         target: check::target(input.target, input.target_parameters.unwrap_or_default())?,
+        log: input.log_configuration.map(check::log).transpose()?,
         role_arn: input.role_arn,
         tags,
         created_millis: step.now.millis(),
@@ -66,7 +68,7 @@ pub fn update(pipes: &mut Pipes, step: &mut Step<'_>, input: UpdatePipeInput) ->
     if before.state.is_passing() {
         return Err(Error::State { name: key.1, state: before.state.name() });
     }
-    check::settings(input.log_configuration.as_ref(), input.kms_key_identifier.as_deref())?;
+    check::key(input.kms_key_identifier.as_deref())?;
     let mut record = PipeRecord {
         serial: step.ids.u64(),
         state: State::Updating,
@@ -85,6 +87,9 @@ pub fn update(pipes: &mut Pipes, step: &mut Step<'_>, input: UpdatePipeInput) ->
     }
     if let Some(given) = input.enrichment_parameters {
         check::enrichment_parameters(&mut record, given);
+    }
+    if let Some(given) = input.log_configuration {
+        record.log = Some(check::log(given)?);
     }
     record.target = match (input.target, input.target_parameters) {
         (None, None) => record.target,
@@ -133,7 +138,7 @@ pub fn describe(
         tags: Some(record.tags.clone()),
         creation_time: Some(Timestamp::from_millis(record.created_millis)),
         last_modified_time: Some(Timestamp::from_millis(record.modified_millis)),
-        log_configuration: None,
+        log_configuration: record.log.as_ref().map(log_configuration),
         kms_key_identifier: None,
         name: Some(key.1),
     };
@@ -152,6 +157,16 @@ fn source_parameters(record: &PipeRecord) -> PipeSourceParameters {
             batch_size: number(record.batch_size()),
             maximum_batching_window_in_seconds: record.window_secs.and_then(number),
         }),
+        ..Default::default()
+    }
+}
+
+fn log_configuration(log: &LogRecord) -> PipeLogConfiguration {
+    let destination = |arn: &String| CloudwatchLogsLogDestination { log_group_arn: Some(arn.clone()) };
+    PipeLogConfiguration {
+        cloudwatch_logs_log_destination: log.group_arn.as_ref().map(destination),
+        level: Some(log.level.name().to_owned()),
+        include_execution_data: log.data.clone(),
         ..Default::default()
     }
 }

@@ -10,10 +10,12 @@ use pontoon_core::{
 };
 use pontoon_source::{Held, traces_of_all};
 
+use super::journal::Journal;
 use super::target::{Failed, destination_of, failed_in, function_error, invocation};
 use super::{Call, Token};
 use crate::metrics::Metric;
 use crate::state::event::Event;
+use crate::state::log::Content;
 use crate::state::pipe::PipeRecord;
 use crate::state::template::Context;
 use crate::{Key, Pipes};
@@ -23,11 +25,12 @@ use crate::{Key, Pipes};
 pub(crate) struct Execution {
     pub(crate) key: Key,
     messages: Vec<Held>,
-    events: Vec<Event>,
+    pub(super) events: Vec<Event>,
     /// Whether the events are what an enrichment made of the messages.
     is_enriched: bool,
     begun: Timestamp,
     stage_begun: Timestamp,
+    pub(super) journal: Journal,
 }
 
 impl Execution {
@@ -47,10 +50,18 @@ impl Pipes {
         let events = messages.iter().map(Event::of_message).collect();
         let (begun, id) = (step.now, self.next_execution);
         self.next_execution += 1;
-        let execution =
-            Execution { key: key.clone(), messages, events, is_enriched: false, begun, stage_begun: begun };
+        let execution = Execution {
+            key: key.clone(),
+            messages,
+            events,
+            is_enriched: false,
+            begun,
+            stage_begun: begun,
+            journal: Journal::default(),
+        };
         self.executions.insert(id, execution);
         self.tell_concurrency(step.now, key);
+        self.journal(step, id, "EXECUTION_STARTED", events_of);
         if self.pipes.get(key).is_some_and(|pipe| pipe.record.enrichment.is_some()) {
             self.enrich(step, id);
         } else {
@@ -58,10 +69,29 @@ impl Pipes {
         }
     }
 
-    /// The inputs of a stage: each event by the template, if there is one.
-    fn inputs(&self, step: &Step<'_>, execution: &Execution, for_target: bool) -> Vec<String> {
-        let Some(pipe) = self.pipes.get(&execution.key) else { return Vec::new() };
-        let template = if for_target { &pipe.target_template } else { &pipe.enrichment_template };
+    /// Enters a stage: its inputs are the events, each by the template if there is one.
+    fn enter(&mut self, step: &mut Step<'_>, id: u64, stage: Stage) -> Vec<String> {
+        self.journal(step, id, stage.entered(), nothing);
+        let (inputs, is_made) = self.inputs(step, id, stage);
+        if is_made {
+            let (started, succeeded) = stage.transformation();
+            self.journal(step, id, started, nothing);
+            self.journal(step, id, succeeded, |_, has_data| {
+                Content::of_events(has_data, inputs.iter().map(String::as_str))
+            });
+        }
+        self.journal(step, id, stage.invocation(), nothing);
+        inputs
+    }
+
+    /// The inputs of a stage, and whether a template made them.
+    fn inputs(&self, step: &Step<'_>, id: u64, stage: Stage) -> (Vec<String>, bool) {
+        let Some(execution) = self.executions.get(&id) else { return (Vec::new(), false) };
+        let Some(pipe) = self.pipes.get(&execution.key) else { return (Vec::new(), false) };
+        let template = match stage {
+            Stage::Enrichment => &pipe.enrichment_template,
+            Stage::Target => &pipe.target_template,
+        };
         let (arn, now) = (Self::arn(&execution.key), step.now.iso_millis());
         let context = Context {
             pipe_arn: &arn,
@@ -75,16 +105,21 @@ impl Pipes {
             Some(template) => template.fill(event, context),
             None => event.text.clone(),
         };
-        execution.events.iter().map(fill).collect()
+        (execution.events.iter().map(fill).collect(), template.is_some())
     }
 
     fn enrich(&mut self, step: &mut Step<'_>, id: u64) {
+        let inputs = self.enter(step, id, Stage::Enrichment);
+        let told = self.tells_data(id).then(|| inputs.clone());
         let Some(execution) = self.executions.get(&id) else { return };
         let Some(pipe) = self.pipes.get(&execution.key) else { return };
         let resource = pipe.record.enrichment.as_deref().unwrap_or_default().into();
-        let request = enrichment(&pipe.record, &execution.events, self.inputs(step, execution, false));
+        let request = enrichment(&pipe.record, &execution.events, inputs);
         let (key, role, traces) = (execution.key.clone(), pipe.record.role_arn.clone(), execution.traces());
         let asked = request.and_then(|(to, request)| {
+            if let Some(inputs) = told {
+                self.journal_request(id, request.as_ref(), &inputs);
+            }
             let token = Some(Token::Enriched(id));
             self.hop(step, &key, &role, Call { to, request, resource, traces, traced: true, token })
         });
@@ -98,7 +133,9 @@ impl Pipes {
         let Some(execution) = self.executions.get_mut(&id) else { return };
         let took = step.now.since(std::mem::replace(&mut execution.stage_begun, step.now)).as_secs_f64();
         let key = execution.key.clone();
+        let response = self.response_told(id, &outcome);
         let events = outcome.and_then(|output| enriched_to(output.as_ref()));
+        self.journal_enriched(step, id, (response, &events));
         self.tell(step.now, &key, Metric::EnrichmentStageDuration, took * 1000.0);
         self.tell(step.now, &key, Metric::EnrichmentStageFailed, f64::from(u8::from(events.is_err())));
         match events {
@@ -108,6 +145,7 @@ impl Pipes {
             }
             Ok(events) if events.is_empty() => {
                 self.tell(step.now, &key, Metric::TargetStageSkipped, 1.0);
+                self.journal(step, id, "TARGET_STAGE_SKIPPED", nothing);
                 self.end(step, id, Failed::None);
             }
             Ok(events) => {
@@ -120,13 +158,17 @@ impl Pipes {
     }
 
     fn send(&mut self, step: &mut Step<'_>, id: u64) {
+        let inputs = self.enter(step, id, Stage::Target);
+        let told = self.tells_data(id).then(|| inputs.clone());
         let Some(execution) = self.executions.get(&id) else { return };
         let Some(pipe) = self.pipes.get(&execution.key) else { return };
-        let inputs = self.inputs(step, execution, true);
         let (key, role, traces) = (execution.key.clone(), pipe.record.role_arn.clone(), execution.traces());
         let resource = pipe.record.target.arn.as_str().into();
         let request = super::target::request(step, &key, &pipe.record, &execution.events, inputs);
         let sent = request.and_then(|(to, request)| {
+            if let Some(inputs) = told {
+                self.journal_request(id, request.as_ref(), &inputs);
+            }
             let token = Some(Token::Sent(id));
             self.hop(step, &key, &role, Call { to, request, resource, traces, traced: true, token })
         });
@@ -139,6 +181,7 @@ impl Pipes {
     pub(super) fn sent(&mut self, step: &mut Step<'_>, id: u64, outcome: Settled) {
         let Some(execution) = self.executions.get(&id) else { return };
         let key = execution.key.clone();
+        let response = self.response_told(id, &outcome);
         let failed = match outcome {
             Ok(output) => failed_in(output, &execution.messages, execution.is_enriched),
             Err(error) => Failed::All(error),
@@ -149,13 +192,19 @@ impl Pipes {
         self.tell(step.now, &key, Metric::TargetStageFailed, flag(matches!(failed, Failed::All(_))));
         let partially = matches!(failed, Failed::Some(..));
         self.tell(step.now, &key, Metric::TargetStagePartiallyFailed, flag(partially));
+        self.journal_sent(step, id, &failed, response);
         self.end(step, id, failed);
     }
 
     /// An execution has ended. What succeeded is deleted; the rest shows up again when its visibility timeout ends.
     fn end(&mut self, step: &mut Step<'_>, id: u64, failed: Failed) {
+        self.journal(step, id, ended(&failed), |_, _| match &failed {
+            Failed::None => Content::default(),
+            Failed::Some(_, error) | Failed::All(error) => Content::of_error(error, ""),
+        });
         let Some(execution) = self.executions.remove(&id) else { return };
-        let Execution { key, messages, begun, .. } = execution;
+        let Execution { key, messages, begun, journal, .. } = execution;
+        self.write_journal(step, &key, journal);
         let flag = |is: bool| f64::from(u8::from(is));
         self.tell(step.now, &key, Metric::Duration, step.now.since(begun).as_secs_f64() * 1000.0);
         self.tell(step.now, &key, Metric::ExecutionFailed, flag(matches!(failed, Failed::All(_))));
@@ -190,6 +239,58 @@ impl Pipes {
         pipe.poller.ended();
         self.delete_messages(step, &key, (&source, &role), &succeeded);
         self.go_on(step, &key);
+    }
+}
+
+/// The two stages of an execution.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    Enrichment,
+    Target,
+}
+
+impl Stage {
+    const fn entered(self) -> &'static str {
+        match self {
+            Self::Enrichment => "ENRICHMENT_STAGE_ENTERED",
+            Self::Target => "TARGET_STAGE_ENTERED",
+        }
+    }
+
+    /// Begun, and done.
+    const fn transformation(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Enrichment => ("ENRICHMENT_TRANSFORMATION_STARTED", "ENRICHMENT_TRANSFORMATION_SUCCEEDED"),
+            Self::Target => ("TARGET_TRANSFORMATION_STARTED", "TARGET_TRANSFORMATION_SUCCEEDED"),
+        }
+    }
+
+    const fn invocation(self) -> &'static str {
+        match self {
+            Self::Enrichment => "ENRICHMENT_INVOCATION_STARTED",
+            Self::Target => "TARGET_INVOCATION_STARTED",
+        }
+    }
+}
+
+/// What a step says that is only told of.
+fn nothing(_: &Execution, _: bool) -> Content {
+    Content::default()
+}
+
+/// The events of an execution, if they are wanted.
+pub(super) fn events_of(execution: &Execution, are_wanted: bool) -> Content {
+    Content::of_events(are_wanted, execution.events.iter().map(|event| event.text.as_str()))
+}
+
+/// The last step of an execution.
+fn ended(failed: &Failed) -> &'static str {
+    match failed {
+        Failed::None => "EXECUTION_SUCCEEDED",
+        Failed::Some(..) => "EXECUTION_PARTIALLY_FAILED",
+        Failed::All(error) if is_throttled(error) => "EXECUTION_THROTTLED",
+        Failed::All(error) if is_timeout(error) => "EXECUTION_TIMEOUT",
+        Failed::All(_) => "EXECUTION_FAILED",
     }
 }
 

@@ -3,6 +3,7 @@
 //! <https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-pipes-sqs.html>
 
 mod execution;
+mod journal;
 mod target;
 
 use std::sync::Arc;
@@ -35,6 +36,8 @@ pub(crate) enum Token {
     Enriched(u64),
     /// The target of an execution.
     Sent(u64),
+    /// What an execution of a pipe told of itself.
+    Logged(Key),
 }
 
 /// A call in a pipe's role.
@@ -102,6 +105,7 @@ impl Pipes {
             }
             Token::Enriched(id) => self.enriched(step, id, outcome),
             Token::Sent(id) => self.sent(step, id, outcome),
+            Token::Logged(key) => self.journal_written(&key, outcome),
         }
     }
 

@@ -91,7 +91,7 @@ pub(super) fn request(
         }
         Destination::LogGroup(to, log_group_name) => {
             let parameters = target.log.clone().unwrap_or_default();
-            (to, Box::new(log_request(step.now, log_group_name, &parameters, events, inputs)?))
+            (to, Box::new(log_request(step.now, log_group_name, parameters, events, inputs)))
         }
         Destination::Discoverer(_) => unreachable!("no pipe leads there"),
     })
@@ -178,18 +178,10 @@ fn bus_entry(
 fn log_request(
     now: Timestamp,
     log_group_name: String,
-    parameters: &LogParameters,
+    parameters: LogParameters,
     events: &[Event],
     inputs: Vec<String>,
-) -> Result<logs::Request, ApiError> {
-    let streams =
-        events.iter().map(|event| parameters.stream.as_deref().and_then(|stream| event.parameter(stream)));
-    let mut streams: Vec<Option<String>> = streams.collect();
-    streams.dedup();
-    let [Some(log_stream_name)] = &streams[..] else {
-        let message = "LogStreamName does not name one stream for all events of the batch.";
-        return Err(ApiError::client("ValidationException", message));
-    };
+) -> logs::Request {
     let time = |event: &Event| {
         let given = parameters.timestamp.as_deref().and_then(|parameter| event.parameter(parameter));
         given.and_then(|text| instant(&text)).unwrap_or(now).millis()
@@ -197,12 +189,13 @@ fn log_request(
     let event = |(event, message): (&Event, String)| logs::InputLogEvent { timestamp: time(event), message };
     let mut log_events: Vec<logs::InputLogEvent> = events.iter().zip(inputs).map(event).collect();
     log_events.sort_by_key(|event| event.timestamp);
-    Ok(logs::Request::PutLogEvents(logs::PutLogEventsInput {
+    logs::Request::PutLogEvents(logs::PutLogEventsInput {
         log_group_name,
-        log_stream_name: log_stream_name.clone(),
+        // Nothing is looked up in it (user guide, "Dynamic path parameters").
+        log_stream_name: parameters.stream.unwrap_or_default(),
         log_events,
         ..Default::default()
-    }))
+    })
 }
 
 /// An instant in milliseconds since the epoch or in ISO 8601.
@@ -228,7 +221,7 @@ pub(super) fn failed_in(output: Box<dyn Output>, messages: &[Held], is_enriched:
 }
 
 /// The places of the events that a batch operation failed, and why.
-fn places_in(output: &dyn Any) -> Vec<(usize, ApiError)> {
+pub(super) fn places_in(output: &dyn Any) -> Vec<(usize, ApiError)> {
     let failed = |id: &str, code: &str, message: Option<&str>| {
         Some((id.parse().ok()?, ApiError::client(code.to_owned(), message.unwrap_or_default())))
     };

@@ -6,6 +6,7 @@ use pontoon_core::{Arn, Scope, Timestamp};
 use pontoon_source::{Filters, Pace, Poller};
 use serde::{Deserialize, Serialize};
 
+use super::log::LogRecord;
 use super::target::{HttpRecord, TargetRecord, batch_max, destination};
 use super::template::Template;
 
@@ -106,6 +107,9 @@ pub struct PipeRecord {
     pub enrichment_http: Option<HttpRecord>,
     /// Where it leads.
     pub target: TargetRecord,
+    /// Where it tells what it does, as far as given.
+    #[serde(default)]
+    pub log: Option<LogRecord>,
     /// Role in which it acts.
     pub role_arn: String,
     /// Tags by key.
