@@ -112,8 +112,8 @@ pub enum Inspect<'a> {
     },
     /// How many resources of each kind there are (`{"queues": 3}`).
     Counts,
-    /// What of the scope's configuration decides where an event goes and what becomes of it there: rules with patterns and targets, queues, functions,
-    /// mappings, topics and subscriptions with policies, time limits and dead-letter targets, and what alarms watch. Each service gives its own part.
+    /// What of the scope's configuration decides where an event goes and what becomes of it there: rules with patterns and targets, schedules, pipes, queues,
+    /// functions, mappings, topics and subscriptions with policies, time limits and dead-letter targets, the roles that they act in, and what alarms watch. Each service gives its own part.
     Wiring,
     /// Lambda: where in `Space::Blob` the package is that a link of GetFunction's leads to (a JSON array of the key's bytes). `None` if the link does not
     /// hold.

@@ -7,7 +7,7 @@ use crate::Events;
 use crate::state::bus::{Bus, DEFAULT, Rule};
 
 impl Events {
-    /// The buses of a scope with their rules and targets. Rules that a service made for itself (an archive's) are not among them.
+    /// The buses of a scope with their rules and targets, and its API destinations. Rules that a service made for itself (an archive's) are not among them.
     pub(crate) fn wiring(&self, scope: Scope) -> Value {
         let buses = self.buses.get(&scope).into_iter().flat_map(|buses| buses.values());
         let mut shown: Vec<Value> = buses.map(bus).collect();
@@ -16,7 +16,10 @@ impl Events {
             let arn = scope.arn("events", format_args!("event-bus/{DEFAULT}"));
             shown.insert(0, json!({ "name": DEFAULT, "arn": arn, "policy": null, "rules": [] }));
         }
-        json!({ "buses": shown })
+        let destinations = self.destinations.destinations(scope);
+        let destinations = destinations
+            .map(|(name, record)| scope.arn("events", format_args!("api-destination/{name}/{}", record.id)));
+        json!({ "buses": shown, "apiDestinations": destinations.collect::<Vec<String>>() })
     }
 }
 

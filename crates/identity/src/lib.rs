@@ -16,6 +16,7 @@ pub mod error;
 mod ops;
 mod records;
 mod state;
+mod wiring;
 
 use pontoon_api::{iam, sts};
 use pontoon_core::shape::{OperationSchema, Output, Request, ServiceSchema, Violations};
@@ -102,6 +103,7 @@ impl Service for Identity {
                     "users": count(|state| state.users.len()),
                 }))
             }
+            Inspect::Wiring => Some(wiring::wiring(&self.state, scope.account)),
             _ => None,
         }
     }

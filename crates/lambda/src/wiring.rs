@@ -32,6 +32,7 @@ fn shown(scope: Scope, function: &Function) -> Value {
     json!({
         "name": function.name,
         "arn": function_arn(scope, &function.name),
+        "role": settings.role,
         "timeoutSeconds": settings.timeout_secs,
         "policies": policies,
         "deadLetterTarget": settings.dead_letter_arn,

@@ -18,6 +18,7 @@ mod records;
 mod run;
 mod service;
 mod state;
+mod wiring;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 

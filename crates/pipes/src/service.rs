@@ -79,12 +79,13 @@ impl Service for Pipes {
         self.hop_ended(step, *token, outcome);
     }
 
-    fn inspect(&self, _scope: Scope, question: &Inspect<'_>) -> Option<serde_json::Value> {
+    fn inspect(&self, scope: Scope, question: &Inspect<'_>) -> Option<serde_json::Value> {
         match question {
             Inspect::Counts => Some(serde_json::json!({
                 "pipes": self.pipes.len(),
                 "batches in pipes": self.executions.len(),
             })),
+            Inspect::Wiring => Some(self.wiring(scope)),
             _ => None,
         }
     }

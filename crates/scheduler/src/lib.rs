@@ -18,6 +18,7 @@ mod ops;
 mod records;
 mod service;
 mod state;
+mod wiring;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;

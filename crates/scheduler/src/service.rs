@@ -83,13 +83,14 @@ impl Service for Scheduler {
         self.hop_settled(step, token, outcome);
     }
 
-    fn inspect(&self, _scope: Scope, question: &Inspect<'_>) -> Option<serde_json::Value> {
+    fn inspect(&self, scope: Scope, question: &Inspect<'_>) -> Option<serde_json::Value> {
         match question {
             Inspect::Counts => Some(serde_json::json!({
                 "schedules": self.schedules.len(),
                 "schedule groups": self.groups.len(),
                 "invocations waiting": self.outbox.len(),
             })),
+            Inspect::Wiring => Some(self.wiring(scope)),
             _ => None,
         }
     }

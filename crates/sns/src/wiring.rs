@@ -19,6 +19,7 @@ impl Sns {
                 "topic": subscription.arn.rsplit_once(':').map(|(topic, _)| topic),
                 "protocol": record.protocol.as_str(),
                 "endpoint": &*record.endpoint,
+                "filtered": record.settings.filter.is_some(),
             })
         });
         json!({ "topics": topics.collect::<Vec<_>>(), "subscriptions": subscriptions.collect::<Vec<_>>() })

@@ -6,7 +6,7 @@ use pontoon_core::policy::{Access, Document};
 use pontoon_core::{Account, Caller, Principal, Timestamp};
 
 use super::system::{Bus, Mapping, Rule, RuleTarget, System};
-use super::{Finding, Severity, cycles};
+use super::{Finding, Severity, cycles, relays, roles};
 use crate::show::short_arn;
 
 /// How often a function may run on a message before it is visible again: what AWS recommends for queues with a mapping.
@@ -36,11 +36,13 @@ pub(super) fn all(system: &System) -> Vec<Finding> {
     mappings(system, &mut findings);
     unwatched(system, &mut findings);
     findings.extend(cycles::find(system));
+    findings.extend(relays::find(system));
+    roles::find(system, &mut findings);
     findings.sort_by(|a, b| (a.severity, &a.resource, a.code).cmp(&(b.severity, &b.resource, b.code)));
     findings
 }
 
-fn name(bus: &Bus, rule: &Rule) -> String {
+pub(super) fn name(bus: &Bus, rule: &Rule) -> String {
     format!("rule {}/{}", bus.name, rule.name)
 }
 
@@ -63,7 +65,7 @@ fn never_matches(bus: &Bus, rule: &Rule, findings: &mut Vec<Finding>) {
 }
 
 /// A service that calls on behalf of a resource.
-fn service(system: &System, principal: &'static str, source_arn: &str) -> Caller {
+pub(super) fn service(system: &System, principal: &'static str, source_arn: &str) -> Caller {
     let mut caller = Caller::of_account(system.scope().account, "lint", "");
     caller.principal = Principal::Service(principal);
     caller.source_arn = Some(source_arn.into());
@@ -71,7 +73,7 @@ fn service(system: &System, principal: &'static str, source_arn: &str) -> Caller
 }
 
 /// The account of a role, in whose name a target with a role is called.
-fn role_account(role: &str) -> Option<Account> {
+pub(super) fn role_account(role: &str) -> Option<Account> {
     role.split(':').nth(4)?.parse().ok()
 }
 
@@ -90,7 +92,10 @@ fn denied(
 }
 
 /// What a resource must let its caller do, and its policy; nothing if it has none that asks, or is not here.
-fn gate<'s>(system: &'s System, arn: &str) -> Option<(&'static str, &'static str, Option<&'s str>)> {
+pub(super) fn gate<'s>(
+    system: &'s System,
+    arn: &str,
+) -> Option<(&'static str, &'static str, Option<&'s str>)> {
     if let Some(queue) = system.queue(arn) {
         return Some(("queue", "sqs:SendMessage", queue.policy.as_deref()));
     }
@@ -106,7 +111,10 @@ fn gate<'s>(system: &'s System, arn: &str) -> Option<(&'static str, &'static str
 }
 
 fn is_missing(system: &System, arn: &str) -> bool {
-    system.is_here(arn) && gate(system, arn).is_none() && system.bus(arn).is_none()
+    system.is_here(arn)
+        && gate(system, arn).is_none()
+        && system.bus(arn).is_none()
+        && !system.api_destinations.iter().any(|known| known == arn)
 }
 
 fn target_takes(system: &System, bus: &Bus, rule: &Rule, target: &RuleTarget, findings: &mut Vec<Finding>) {

@@ -5,6 +5,8 @@
 
 mod checks;
 mod cycles;
+mod relays;
+mod roles;
 mod system;
 #[cfg(test)]
 mod tests;
@@ -87,7 +89,7 @@ pub async fn run(lint: Lint) -> Result<(), String> {
         Some(template) => of_template(template, &lint.parameters).await?,
         None => {
             let wiring = Client::new(&lint.target).get("wiring").await?;
-            (checks::all(&System::read(wiring)?), HashMap::new())
+            (checks::all(&System::read(wiring, true)?), HashMap::new())
         }
     };
     show(&findings, &names, lint.target.json);
@@ -130,7 +132,7 @@ async fn of_template(
 }
 
 async fn look(local: &Local, home: Scope) -> Result<(Vec<Finding>, HashMap<String, String>), String> {
-    let system = System::read(admin::wiring(local.host(), home))?;
+    let system = System::read(admin::wiring(local.host(), home), false)?;
     let resources = deploy::resources(local, STACK).await?;
     // Physical ids are names, URLs or ARNs, which end with the name.
     let name = |id: &str| id.rsplit(['/', '|', ':']).next().unwrap_or(id).to_owned();

@@ -14,12 +14,20 @@ pub(crate) struct System {
     account: String,
     region: String,
     pub buses: Vec<Bus>,
+    /// ARNs.
+    pub api_destinations: Vec<String>,
     pub queues: Vec<Queue>,
     pub functions: Vec<Function>,
     pub mappings: Vec<Mapping>,
     pub topics: Vec<Topic>,
     pub subscriptions: Vec<Subscription>,
     pub alarms: Vec<Alarm>,
+    pub roles: Vec<Role>,
+    pub schedules: Vec<Schedule>,
+    pub pipes: Vec<Pipe>,
+    /// Whether a server's own configuration is looked at: what is not there then does not exist. A template may name roles that were made elsewhere.
+    #[serde(skip)]
+    pub is_live: bool,
 }
 
 #[derive(Debug, Deserialize)]
@@ -66,6 +74,8 @@ pub(crate) struct Function {
     pub name: String,
     pub arn: String,
     pub timeout_seconds: u32,
+    #[serde(default)]
+    pub role: Option<String>,
     /// By qualifier; empty for the function itself.
     pub policies: BTreeMap<String, String>,
     pub dead_letter_target: Option<String>,
@@ -80,6 +90,49 @@ pub(crate) struct Mapping {
     pub enabled: bool,
 }
 
+/// A role with the texts of its policies.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Role {
+    pub arn: String,
+    pub trust: String,
+    pub policies: Vec<String>,
+    pub boundary: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Schedule {
+    /// With its group: `default/nightly`.
+    pub name: String,
+    pub group_arn: String,
+    pub enabled: bool,
+    pub target: String,
+    pub role: String,
+}
+
+#[derive(Debug, Deserialize)]
+pub(crate) struct Pipe {
+    pub name: String,
+    pub arn: String,
+    pub enabled: bool,
+    pub role: String,
+    pub source: String,
+    /// Whether filters let only some messages through.
+    pub filtered: bool,
+    pub enrichment: Option<String>,
+    pub target: String,
+    /// What its events say, if it leads to a bus.
+    pub event: Option<PipeEvent>,
+}
+
+/// What all events of a pipe have in common.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct PipeEvent {
+    pub source: Option<String>,
+    pub detail_type: Option<String>,
+}
+
 #[derive(Debug, Deserialize)]
 pub(crate) struct Topic {
     pub arn: String,
@@ -91,6 +144,9 @@ pub(crate) struct Subscription {
     pub topic: String,
     pub protocol: String,
     pub endpoint: String,
+    /// Whether a filter policy lets only some messages through.
+    #[serde(default)]
+    pub filtered: bool,
 }
 
 #[derive(Debug, Deserialize)]
@@ -106,13 +162,14 @@ pub(crate) struct Metric {
 }
 
 impl System {
-    /// Reads a server's answer.
+    /// Reads a server's answer; `is_live` if it is of one that runs, and not of a template's.
     ///
     /// # Errors
     /// If it is not of this version of Pontoon.
-    pub(crate) fn read(wiring: Value) -> Result<Self, String> {
+    pub(crate) fn read(wiring: Value, is_live: bool) -> Result<Self, String> {
         let mut system: Self = serde_json::from_value(wiring)
             .map_err(|error| format!("the server's wiring is not understood: {error}"))?;
+        system.is_live = is_live;
         for rule in system.buses.iter_mut().flat_map(|bus| &mut bus.rules) {
             // Patterns were checked when they were put.
             rule.compiled = rule.pattern.as_deref().and_then(|text| Pattern::parse(text).ok());
@@ -134,6 +191,10 @@ impl System {
         ["sqs", "sns", "lambda", "events"]
             .iter()
             .any(|service| arn.starts_with(&format!("arn:aws:{service}{own}")))
+    }
+
+    pub(crate) fn role(&self, arn: &str) -> Option<&Role> {
+        self.roles.iter().find(|role| role.arn == arn)
     }
 
     pub(crate) fn queue(&self, arn: &str) -> Option<&Queue> {

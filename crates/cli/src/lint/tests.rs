@@ -40,9 +40,13 @@ fn allows(queue: &str, rule: &str) -> Value {
 
 /// What is found, as severity, resource and code.
 fn found(parts: Value) -> Vec<String> {
+    found_in(parts, false)
+}
+
+fn found_in(parts: Value, is_live: bool) -> Vec<String> {
     let mut wiring = json!({ "account": "000000000000", "region": "us-east-1" });
     wiring.as_object_mut().unwrap().extend(parts.as_object().unwrap().clone());
-    let findings = checks::all(&System::read(wiring).unwrap());
+    let findings = checks::all(&System::read(wiring, is_live).unwrap());
     assert!(
         findings.iter().all(|finding| !finding.why.is_empty() && !finding.fix.is_empty()),
         "{findings:?}"
@@ -181,4 +185,133 @@ fn a_subscriber_that_does_not_let_its_topic_in_gets_nothing() {
         "queues": [queue("q", Value::Null)],
     });
     assert_eq!(found(parts), ["error topic t subscriber-denies-topic", "error topic t subscriber-missing"]);
+}
+
+/// A role that `service` may assume, with one statement.
+fn role(service: &str, statement: Value) -> Value {
+    let trust = json!({ "Version": "2012-10-17", "Statement": [
+        { "Effect": "Allow", "Principal": { "Service": service }, "Action": "sts:AssumeRole" },
+    ] });
+    let policy = json!({ "Version": "2012-10-17", "Statement": [statement] });
+    json!({ "arn": "arn:aws:iam::000000000000:role/r", "trust": trust.to_string(), "policies": [policy.to_string()], "boundary": null })
+}
+
+fn allow(action: Value, resource: &str) -> Value {
+    json!({ "Effect": "Allow", "Action": action, "Resource": resource })
+}
+
+#[test]
+fn a_role_that_does_not_allow_the_call_is_an_error() {
+    let api = format!("arn:aws:events:{ARN}:api-destination/d/1");
+    let target = json!({ "id": "t", "arn": api, "role": "arn:aws:iam::000000000000:role/r", "deadLetterTarget": null });
+    let parts = |roles: Value| json!({ "buses": [bus("b", &[rule("b", "r", json!({"source": ["a"]}), std::slice::from_ref(&target))])], "apiDestinations": [api], "roles": roles });
+    let events = "events.amazonaws.com";
+    let gone = json!({ "buses": [bus("b", &[rule("b", "r", json!({"source": ["a"]}), &[to(&api)])])] });
+    assert_eq!(found(gone), ["error rule b/r target-missing"]);
+    let none: Vec<String> = Vec::new();
+    let may_not = ["error rule b/r role-may-not"];
+    assert_eq!(found(parts(json!([role(events, allow(json!("events:InvokeApiDestination"), &api))]))), none);
+    assert_eq!(found(parts(json!([role(events, allow(json!("events:PutEvents"), &api))]))), may_not);
+    assert_eq!(found(parts(json!([role(events, allow(json!("events:*"), &format!("{api}x")))]))), may_not);
+    let other = role("pipes.amazonaws.com", allow(json!("*"), "*"));
+    assert_eq!(found(parts(json!([other]))), ["error rule b/r role-not-assumable"]);
+    let mut bounded = role(events, allow(json!("*"), "*"));
+    bounded["boundary"] = "".into();
+    assert_eq!(found(parts(json!([bounded]))), may_not);
+    // What a condition asks for may be so when the call is made.
+    let mut statement = allow(json!("*"), "*");
+    statement["Condition"] = json!({ "StringEquals": { "aws:RequestedRegion": "eu-west-1" } });
+    assert_eq!(found(parts(json!([role(events, statement)]))), ["warning rule b/r role-may-not"]);
+    // A template may name a role that was made elsewhere; what a server has not is not there.
+    assert_eq!(found(parts(json!([]))), none);
+    assert_eq!(found_in(parts(json!([])), true), ["error rule b/r role-missing"]);
+}
+
+#[test]
+fn roles_of_schedules_pipes_and_mappings_are_judged_too() {
+    let arn = "arn:aws:iam::000000000000:role/r";
+    let function = format!("arn:aws:lambda:{ARN}:function:f");
+    let takes = json!(["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"]);
+    let schedule = json!({ "name": "default/s", "groupArn": format!("arn:aws:scheduler:{ARN}:schedule-group/default"), "enabled": true,
+        "target": queue_arn("q"), "role": arn });
+    let schedules = |statement| json!({ "schedules": [schedule], "queues": [queue("q", Value::Null)], "roles": [role("scheduler.amazonaws.com", statement)] });
+    let none: Vec<String> = Vec::new();
+    assert_eq!(found(schedules(allow(json!("sqs:SendMessage"), &queue_arn("q")))), none);
+    assert_eq!(
+        found(schedules(allow(json!("sqs:SendMessage"), &queue_arn("p")))),
+        ["error schedule default/s role-may-not"]
+    );
+
+    let pipes = |actions: Value| {
+        json!({
+            "pipes": [{ "name": "p", "arn": format!("arn:aws:pipes:{ARN}:pipe/p"), "enabled": true, "role": arn, "source": queue_arn("q"),
+                "filtered": false, "enrichment": function, "target": queue_arn("to"), "event": null }],
+            "queues": [queue("q", Value::Null), queue("to", Value::Null)],
+            "roles": [role("pipes.amazonaws.com", allow(actions, "*"))],
+        })
+    };
+    assert_eq!(found(pipes(json!(["sqs:*", "lambda:InvokeFunction"]))), none);
+    assert_eq!(found(pipes(json!(["sqs:*"]))), ["error pipe p role-may-not"]);
+    assert_eq!(found(pipes(json!(["lambda:InvokeFunction", takes[0], takes[1], takes[2]]))).len(), 1);
+
+    let mut work = queue("work", Value::Null);
+    work["visibilityTimeoutSeconds"] = 60.into();
+    let mappings = |actions: Value| {
+        json!({
+            "queues": [work],
+            "functions": [{ "name": "f", "arn": function, "role": arn, "timeoutSeconds": 10, "policies": {}, "deadLetterTarget": null }],
+            "mappings": [{ "source": queue_arn("work"), "function": "f", "enabled": true }],
+            "roles": [role("lambda.amazonaws.com", allow(actions, "*"))],
+        })
+    };
+    assert_eq!(found(mappings(takes.clone())), none);
+    assert_eq!(
+        found(mappings(takes[0].clone())),
+        ["error function f role-may-not", "error function f role-may-not"]
+    );
+}
+
+fn pipe(name: &str, source: &str, target: &str) -> Value {
+    let event = target.contains("event-bus").then(|| json!({ "source": "shop", "detailType": "made" }));
+    json!({ "name": name, "arn": format!("arn:aws:pipes:{ARN}:pipe/{name}"), "enabled": true, "role": "arn:aws:iam::111111111111:role/other",
+        "source": source, "filtered": false, "enrichment": null, "target": target, "event": event })
+}
+
+#[test]
+fn a_circle_of_pipes_is_told_where_it_is_certain() {
+    let (q, p) = (queue_arn("q"), queue_arn("p"));
+    let open = json!({ "Version": "2012-10-17", "Statement": [{ "Effect": "Allow", "Principal": "*", "Action": "*", "Resource": "*" }] });
+    let queues = json!([queue("q", open.clone()), queue("p", open)]);
+    let of = |pipes: Value| found(json!({ "pipes": pipes, "queues": queues }));
+    let none: Vec<String> = Vec::new();
+    assert_eq!(of(json!([pipe("a", &q, &q)])), ["error pipe a pipe-loop"]);
+    assert_eq!(of(json!([pipe("a", &q, &p), pipe("b", &p, &q)])), ["error pipe a pipe-loop"]);
+    assert_eq!(of(json!([pipe("a", &q, &p), pipe("b", &p, &p)])), ["error pipe b pipe-loop"]);
+    assert_eq!(of(json!([pipe("a", &q, &p)])), none);
+    for (what, value) in
+        [("filtered", true.into()), ("enrichment", json!(format!("arn:aws:lambda:{ARN}:function:f")))]
+    {
+        let mut once = pipe("a", &q, &q);
+        once[what] = value;
+        assert_eq!(of(json!([once])), none, "{what}");
+    }
+
+    let by_bus = |pattern: Value| {
+        let back = bus("b", &[rule("b", "r", pattern, &[to(&q)])]);
+        found(json!({ "pipes": [pipe("a", &q, &bus_arn("b"))], "queues": queues, "buses": [back] }))
+    };
+    assert_eq!(by_bus(json!({"source": ["shop"]})), ["error pipe a pipe-loop"]);
+    assert_eq!(by_bus(json!({"source": ["shop"], "detail": {"x": [1]}})), none);
+    assert_eq!(by_bus(json!({"source": ["other"]})), none);
+
+    let topic = format!("arn:aws:sns:{ARN}:t");
+    let by_topic = |filtered: bool| {
+        let subscription = json!({ "topic": topic, "protocol": "sqs", "endpoint": q, "filtered": filtered });
+        found(
+            json!({ "pipes": [pipe("a", &q, &topic)], "queues": queues, "topics": [{ "arn": topic, "policy": null }],
+            "subscriptions": [subscription] }),
+        )
+    };
+    assert_eq!(by_topic(false), ["error pipe a pipe-loop"]);
+    assert_eq!(by_topic(true), none);
 }

@@ -51,8 +51,14 @@ impl ManagedPolicy {
     /// What the version in force says.
     #[must_use]
     pub fn document(&self) -> &Document {
+        &self.text().document
+    }
+
+    /// The version in force, as it was written.
+    #[must_use]
+    pub fn text(&self) -> &PolicyText {
         match self.versions.get(&self.default_version) {
-            Some(version) => &version.text.document,
+            Some(version) => &version.text,
             None => panic!("the version in force is never removed, nor loaded without"),
         }
     }
