@@ -130,7 +130,7 @@ impl FunctionPool {
         }
     }
 
-    /// Refuses further work, kills every process and waits for their end.
+    /// Refuses further work, kills every process and waits for the end of those that are idle.
     pub async fn close(&self) {
         self.inner.closed.send_replace(true);
         let all = u32::try_from(self.inner.config.concurrency_max.max(1)).unwrap_or(u32::MAX);
