@@ -6,8 +6,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use pontoon::aws::SdkConfig;
 use pontoon::function::Function;
 use pontoon::handler::{BoxError, HandleError, Handling, Router};
-use pontoon::metrics::{Emf, MetricsPublisher};
-use pontoon::worker::{Worker, interrupted};
+use pontoon::metrics::Emf;
 use pontoon::{Envelope, aws};
 use serde_json::json;
 
@@ -103,7 +102,11 @@ pub async fn function() -> Result<(), BoxError> {
 ///
 /// # Errors
 /// If the environment lacks something, or the queue cannot be read.
+#[cfg(feature = "worker")]
 pub async fn worker() -> Result<(), BoxError> {
+    use pontoon::metrics::MetricsPublisher;
+    use pontoon::worker::{Worker, interrupted};
+
     let config = aws::config().await;
     let queue = std::env::var("ORDER_EVENTS_QUEUE").map_err(|_| "ORDER_EVENTS_QUEUE is not set")?;
     let metrics = MetricsPublisher::new(aws_sdk_cloudwatch::Client::new(&config), METRICS);
