@@ -11,7 +11,6 @@ use crate::hash::{self, Growing, HashedMap};
 use crate::intervals::Intervals;
 use crate::ip::Digits;
 use crate::operator::Operator;
-use crate::pattern::Fields;
 use crate::selection::Selection;
 use crate::{case, event::Value};
 
@@ -35,6 +34,17 @@ pub(crate) trait Conjunctions {
     /// The places that a conjunction asks for, ascending by path, and its operators there; nothing where it was removed.
     fn conditions(&self, id: u32) -> impl Iterator<Item = (u32, &[Operator])> + Clone;
 }
+
+/// A conjunction that an event may satisfy.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Candidate {
+    pub(crate) id: u32,
+    /// The field that led to it, or [`NO_FIELD`]. Unless it was found without a field too, every field that satisfies one of its conditions led to it.
+    pub(crate) field: u32,
+}
+
+/// Of what was found by no one field: by absence, by anything that is present, or because nothing tells it apart.
+pub(crate) const NO_FIELD: u32 = u32::MAX;
 
 /// See the module.
 #[derive(Debug, Clone)]
@@ -285,9 +295,9 @@ impl Index {
     }
 
     /// Appends the conjunctions that an event may satisfy, some of them more than once.
-    pub(crate) fn collect(&self, selection: Selection<'_>, visits: &mut Visits, found: &mut Vec<u32>) {
+    pub(crate) fn collect(&self, selection: Selection<'_>, visits: &mut Visits, found: &mut Vec<Candidate>) {
         visits.begin(self.nodes.len());
-        let mut walk = Finds { index: self, selection, visits, found };
+        let mut walk = Finds { index: self, selection, visits, found, field: NO_FIELD };
         walk.visit(0);
     }
 }
@@ -357,17 +367,28 @@ struct Finds<'w> {
     index: &'w Index,
     selection: Selection<'w>,
     visits: &'w mut Visits,
-    found: &'w mut Vec<u32>,
+    found: &'w mut Vec<Candidate>,
+    /// The field that is looked at.
+    field: u32,
 }
 
 impl Finds<'_> {
+    fn add(&mut self, id: u32) {
+        self.found.push(Candidate { id, field: self.field });
+    }
+
+    /// Adds what was not found by one field.
+    fn add_without_field(&mut self, ids: &[u32]) {
+        self.found.extend(ids.iter().map(|&id| Candidate { id, field: NO_FIELD }));
+    }
+
     /// Levels are few, so that the recursion is shallow.
     fn visit(&mut self, node: u32) {
         if !self.visits.is_first(node) {
             return;
         }
         let node = &self.index.nodes[node as usize];
-        self.found.extend_from_slice(&node.always);
+        self.add_without_field(&node.always);
         let present = &self.selection.memory.present;
         if node.sites.len() <= present.len() {
             for site in &node.sites {
@@ -381,19 +402,20 @@ impl Finds<'_> {
             }
         }
         for &place in &node.absent {
-            if !self.selection.has(place) || self.selection.elements().are_any() {
+            if self.selection.fields(place).is_empty() || self.selection.elements().are_any() {
                 let at = node.sites.binary_search_by_key(&place, |site| site.place);
                 let absent = at.map_or(&[][..], |at| &node.sites[at].absent);
-                self.found.extend_from_slice(absent);
+                self.add_without_field(absent);
             }
         }
     }
 
     fn look(&mut self, site: &Site) {
-        let mut has_value = false;
-        for value in self.selection.values(site.place) {
-            has_value = true;
-            match value {
+        let (selection, led_here) = (self.selection, self.field);
+        let fields = selection.fields(site.place);
+        for &field in fields {
+            self.field = field;
+            match selection.value(field) {
                 Value::Text(text) => self.text(site, text),
                 Value::Number { text, key } => self.number(site, text, key),
                 Value::True => self.literal(site, "true"),
@@ -401,16 +423,17 @@ impl Finds<'_> {
                 Value::Null => self.literal(site, "null"),
             }
         }
-        if has_value {
-            self.found.extend_from_slice(&site.present);
+        self.field = led_here;
+        if !fields.is_empty() {
+            self.add_without_field(&site.present);
         }
     }
 
     fn open(&mut self, site: &Site, kind: Kind, hash: u64) {
         match self.index.buckets.get(&key(site.seed, kind, hash)) {
             None => {}
-            Some(Bucket::One(id)) => self.found.push(*id),
-            Some(Bucket::Few(few)) => self.found.extend_from_slice(few),
+            Some(Bucket::One(id)) => self.add(*id),
+            Some(Bucket::Few(few)) => few.iter().for_each(|&id| self.add(id)),
             Some(Bucket::Node(node)) => self.visit(*node),
         }
     }
@@ -433,10 +456,10 @@ impl Finds<'_> {
         }
         let Some(rare) = &site.rare else { return };
         if let Some(key) = key {
-            rare.ranges.collect(u128::from(key), self.found);
+            rare.ranges.collect(u128::from(key), |id| self.add(id));
         }
         if rare.blocks.len() > 0 {
-            rare.blocks.collect(Digits::of_number(text).bits, self.found);
+            rare.blocks.collect(Digits::of_number(text).bits, |id| self.add(id));
         }
     }
 
@@ -458,7 +481,7 @@ impl Finds<'_> {
             && let Some(digits) = Digits::of_address(text)
         {
             if let Some(rare) = &site.rare {
-                rare.blocks.collect(digits.bits, self.found);
+                rare.blocks.collect(digits.bits, |id| self.add(id));
             }
             self.address(site, digits);
         }

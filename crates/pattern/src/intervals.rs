@@ -82,24 +82,23 @@ impl Intervals {
         self.count += 1;
     }
 
-    /// Appends the intervals that hold `value`.
-    pub(crate) fn collect(&self, value: u128, found: &mut Vec<u32>) {
+    /// Hands on the intervals that hold `value`.
+    pub(crate) fn collect(&self, value: u128, mut found: impl FnMut(u32)) {
         for &length in &self.lengths {
             match self.stations.get(&key(value, length)) {
                 None => {}
-                Some(Station::Few(few)) => found.extend(
-                    few.iter()
-                        .filter(|interval| (interval.lowest..=interval.highest).contains(&value))
-                        .map(|interval| interval.id),
-                ),
+                Some(Station::Few(few)) => few
+                    .iter()
+                    .filter(|interval| (interval.lowest..=interval.highest).contains(&value))
+                    .for_each(|interval| found(interval.id)),
                 Some(Station::Many(sorted)) => {
                     let below = length == u128::BITS || value >> (u128::BITS - 1 - length) & 1 == 0;
                     if below {
                         let holding = sorted.by_lowest.range(..=(value, u32::MAX));
-                        found.extend(holding.map(|&(_, id)| id));
+                        holding.for_each(|&(_, id)| found(id));
                     } else {
                         let holding = sorted.by_highest.range((value, 0)..);
-                        found.extend(holding.map(|&(_, id)| id));
+                        holding.for_each(|&(_, id)| found(id));
                     }
                 }
             }
@@ -146,7 +145,7 @@ mod tests {
                 }
             }
             let mut found = Vec::new();
-            intervals.collect(value, &mut found);
+            intervals.collect(value, |id| found.push(id));
             found.sort_unstable();
             prop_assert_eq!(found, expected);
         }

@@ -56,6 +56,7 @@ mod pattern;
 mod rules;
 mod scan;
 mod selection;
+mod together;
 mod wildcard;
 
 pub use analysis::{Impossible, Why};

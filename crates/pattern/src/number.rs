@@ -16,6 +16,9 @@ const SAFE_DIGITS: usize = 15;
 
 /// The key of a JSON number, or `None` where a double would not carry it.
 pub(crate) fn key(text: &str) -> Option<NumberKey> {
+    if let Some(value) = plain(text.as_bytes()) {
+        return Some(order(value));
+    }
     let value: f64 = text.parse().ok()?;
     if !value.is_finite() {
         return None;
@@ -27,6 +30,33 @@ pub(crate) fn key(text: &str) -> Option<NumberKey> {
         return Some(order(value));
     }
     (Decimal::of(text)? == Decimal::of(&format!("{value:e}"))?).then(|| order(value))
+}
+
+/// The value of digits, perhaps with a sign and a point among them, that are few enough for a double: both the digits and the power of ten that divides
+/// them are doubles themselves, so that the one rounding there is, is that of the quotient.
+fn plain(text: &[u8]) -> Option<f64> {
+    let (negative, digits) = match text {
+        [b'-', digits @ ..] => (true, digits),
+        digits => (false, digits),
+    };
+    let (first, last) = (digits.first()?, digits.last()?);
+    if !first.is_ascii_digit() || !last.is_ascii_digit() || digits.len() > SAFE_DIGITS {
+        return None;
+    }
+    let (mut value, mut divisor, mut has_point) = (0_u64, 1_u64, false);
+    for &byte in digits {
+        match byte {
+            b'0'..=b'9' => {
+                value = value * 10 + u64::from(byte - b'0');
+                divisor *= if has_point { 10 } else { 1 };
+            }
+            b'.' if !has_point => has_point = true,
+            _ => return None,
+        }
+    }
+    let value = value as f64;
+    let value = if has_point { value / divisor as f64 } else { value };
+    Some(if negative { -value } else { value })
 }
 
 /// Whether a text of digits rounded to zero.
@@ -80,13 +110,41 @@ impl Decimal {
 
 #[cfg(test)]
 mod tests {
-    use super::key;
+    use super::{key, plain};
+    use proptest::prelude::*;
 
     #[test]
     fn one_value_has_one_key_however_it_is_spelled() {
         for same in [["5", "5.0"], ["5", "50e-1"], ["300", "3.0e2"], ["0", "-0.0"], ["1e-7", "0.0000001"]] {
             assert_eq!(key(same[0]), key(same[1]), "{same:?}");
             assert!(key(same[0]).is_some());
+        }
+    }
+
+    #[test]
+    fn digits_with_a_point_are_plain() {
+        for text in [
+            "0",
+            "-0",
+            "0.1",
+            "-2.675",
+            "99999.99999999",
+            "123456789012345",
+            "-0.000000000001",
+            "1.10",
+            "007",
+        ] {
+            assert_eq!(plain(text.as_bytes()), Some(text.parse().unwrap()), "{text}");
+        }
+        for text in ["", "-", ".5", "5.", "1e3", "1.2.3", "+1", "1234567890123456", "1-2", "x"] {
+            assert_eq!(plain(text.as_bytes()), None, "{text}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn plain_digits_have_the_value_that_the_standard_library_reads(text in "-?[0-9]{1,8}(\\.[0-9]{1,6})?") {
+            prop_assert_eq!(plain(text.as_bytes()).map(f64::to_bits), Some(text.parse::<f64>().unwrap().to_bits()));
         }
     }
 

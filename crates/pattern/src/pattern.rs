@@ -152,11 +152,11 @@ fn alone<P: Copy>(fields: &impl Fields<P>, path: P, operators: &[Operator]) -> A
     }
 }
 
-fn are_satisfied_by(operators: &[Operator], value: Value<'_>) -> bool {
+pub(crate) fn are_satisfied_by(operators: &[Operator], value: Value<'_>) -> bool {
     operators.iter().any(|operator| operator.0.matches(value))
 }
 
-fn admit_absence(operators: &[Operator]) -> bool {
+pub(crate) fn admit_absence(operators: &[Operator]) -> bool {
     operators.iter().any(|operator| operator.0 == Test::Exists(false))
 }
 
@@ -231,7 +231,7 @@ fn settled_elements<'c, P: Copy>(fields: &impl Fields<P>, conditions: impl Condi
         }
         choices.sort_unstable();
         choices.dedup();
-        let mut next = Vec::new();
+        let (mut next, mut enough) = (Vec::new(), CHOICES_MAX);
         for choice in choices {
             for field in consistent(elements, &choice, &satisfying) {
                 extend(&mut next, &choice, elements, elements.of(field));
@@ -239,18 +239,31 @@ fn settled_elements<'c, P: Copy>(fields: &impl Fields<P>, conditions: impl Condi
             if admits_absence && consistent(elements, &choice, &all).next().is_none() {
                 next.push(choice);
             }
-            if next.len() > CHOICES_MAX {
-                next.sort_unstable();
-                next.dedup();
-                next.truncate(CHOICES_MAX);
+            if next.len() > enough {
+                leave_out_choices(&mut next);
+                // Twice as many until the next time, so that this takes no more time than making them.
+                enough = 2 * next.len();
             }
         }
+        leave_out_choices(&mut next);
         choices = next;
         if choices.is_empty() {
             break;
         }
     }
     choices
+}
+
+/// Keeps [`CHOICES_MAX`] choices, and all those of one chain, of which there are no more than elements: conditions that hold in one element and those around
+/// it hold, whatever else the event has.
+fn leave_out_choices(choices: &mut Vec<Choice>) {
+    if choices.len() <= CHOICES_MAX {
+        return;
+    }
+    choices.sort_unstable_by(|a, b| (a.len(), a).cmp(&(b.len(), b)));
+    choices.dedup();
+    let single = choices.partition_point(|choice| choice.len() <= 1);
+    choices.truncate(single.max(CHOICES_MAX));
 }
 
 fn forget_left_arrays<P: Copy>(choice: &mut Choice, fields: &impl Fields<P>, path: P) {
@@ -266,7 +279,7 @@ fn forget_left_arrays<P: Copy>(choice: &mut Choice, fields: &impl Fields<P>, pat
 }
 
 /// Those of `fields` that stand in no other element of an array than the choice has settled on.
-fn consistent<'a>(
+pub(crate) fn consistent<'a>(
     elements: &'a Elements,
     choice: &'a [u32],
     fields: &'a [u32],

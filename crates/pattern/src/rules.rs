@@ -9,11 +9,12 @@ use std::sync::Arc;
 use crate::error::EventError;
 use crate::event::{self, Event};
 use crate::hash::HashedMap;
-use crate::index::{Conjunctions, Index, Visits};
+use crate::index::{Candidate, Conjunctions, Index, Visits};
 use crate::operator::Operator;
 use crate::path::Paths;
 use crate::pattern::{Conjunction, Pattern, holds};
 use crate::selection::{Memory, Selection};
+use crate::together::stand_together;
 
 /// Removed conjunctions that may stay filed before the index is built anew, beside as many as are alive.
 const REMOVED_SLACK: usize = 64;
@@ -125,7 +126,7 @@ impl Conjunctions for Slots {
 struct Scratch {
     memory: Memory,
     visits: Visits,
-    found: Vec<u32>,
+    found: Vec<Candidate>,
 }
 
 thread_local! {
@@ -235,7 +236,7 @@ impl<Id: Clone + Eq + Hash> Compiled<Id> {
         &'s self,
         selection: Selection<'_>,
         visits: &mut Visits,
-        found: &mut Vec<u32>,
+        found: &mut Vec<Candidate>,
         matched: &mut Vec<&'s Id>,
     ) {
         found.clear();
@@ -243,15 +244,22 @@ impl<Id: Clone + Eq + Hash> Compiled<Id> {
         found.sort_unstable();
         found.dedup();
         let mut last = REMOVED;
-        for &slot in &*found {
+        for candidates in found.chunk_by(|a, b| a.id == b.id) {
+            let slot = candidates[0].id;
             let rule = self.slots.slots[slot as usize].rule;
             // The conjunctions of one rule are neighbours.
-            if rule == REMOVED || rule == last || !holds(&selection, self.slots.conditions(slot)) {
+            if rule == REMOVED || rule == last || !self.is_met(selection, slot, candidates) {
                 continue;
             }
             last = rule;
             matched.extend(self.rules[rule as usize].as_ref().map(|rule| &rule.id));
         }
+    }
+
+    /// Whether an event satisfies a conjunction, which all of these found.
+    fn is_met(&self, selection: Selection<'_>, slot: u32, found: &[Candidate]) -> bool {
+        let conditions = self.slots.conditions(slot);
+        stand_together(selection, found, conditions.clone()).unwrap_or_else(|| holds(&selection, conditions))
     }
 
     fn remove(&mut self, id: &Id) -> bool {

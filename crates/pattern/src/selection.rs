@@ -10,37 +10,26 @@ use crate::path::Paths;
 use crate::pattern::Fields;
 use crate::scan::{Leaf, Name, NotJson, Span, Taker, walk};
 
-/// No further field.
-const NONE: u32 = u32::MAX;
-
 /// Where the values of an event are kept from one event to the next.
 #[derive(Debug, Default)]
 pub(crate) struct Memory {
     /// Which event it is; what is marked with another number is of an earlier one.
     event: u32,
     /// By place of the path.
-    heads: Vec<Head>,
+    at_places: Vec<AtPlace>,
     /// The places at which there are values.
     pub(crate) present: Vec<u32>,
-    fields: Vec<Field>,
+    values: Vec<Kept>,
     elements: Elements,
     /// What strings with escapes stand for, and copies of values that are in no text, one after another.
     unescaped: String,
 }
 
-/// The first and the last field at a place.
-#[derive(Debug, Clone, Copy, Default)]
-struct Head {
+/// The fields at a place, ascending, if they are of this event.
+#[derive(Debug, Clone, Default)]
+struct AtPlace {
     event: u32,
-    first: u32,
-    last: u32,
-}
-
-#[derive(Debug, Clone, Copy)]
-struct Field {
-    /// The next field at the same place.
-    next: u32,
-    value: Kept,
+    fields: Vec<u32>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -65,14 +54,14 @@ impl Memory {
     /// Forgets the last event.
     fn begin(&mut self, paths: usize) {
         self.event = self.event.checked_add(1).unwrap_or_else(|| {
-            self.heads.clear();
+            self.at_places.clear();
             1
         });
-        if self.heads.len() < paths {
-            self.heads.resize(paths, Head::default());
+        if self.at_places.len() < paths {
+            self.at_places.resize(paths, AtPlace::default());
         }
         self.present.clear();
-        self.fields.clear();
+        self.values.clear();
         self.elements.clear();
         self.unescaped.clear();
     }
@@ -85,15 +74,14 @@ impl Memory {
 
     fn add(&mut self, place: u32, element: u32, value: Kept) {
         let field = self.elements.add_field(element);
-        self.fields.push(Field { next: NONE, value });
-        let head = &mut self.heads[place as usize];
-        if head.event == self.event {
-            self.fields[head.last as usize].next = field;
-            head.last = field;
-        } else {
-            *head = Head { event: self.event, first: field, last: field };
+        self.values.push(value);
+        let at_place = &mut self.at_places[place as usize];
+        if at_place.event != self.event {
+            at_place.event = self.event;
+            at_place.fields.clear();
             self.present.push(place);
         }
+        at_place.fields.push(field);
     }
 }
 
@@ -134,20 +122,20 @@ impl<'s> Selection<'s> {
         Self { text: "", paths, memory }
     }
 
-    /// Whether there is a value at a place.
-    pub(crate) fn has(&self, place: u32) -> bool {
-        self.memory.heads[place as usize].event == self.memory.event
+    /// Where its values stand.
+    pub(crate) fn elements(self) -> &'s Elements {
+        &self.memory.elements
     }
 
-    /// The values at a place.
-    pub(crate) fn values(self, place: u32) -> impl Iterator<Item = Value<'s>> {
-        let head = self.memory.heads[place as usize];
-        let mut next = if head.event == self.memory.event { head.first } else { NONE };
-        std::iter::from_fn(move || {
-            let field = self.memory.fields.get(next as usize)?;
-            next = field.next;
-            Some(self.kept(field.value))
-        })
+    /// The fields at a place, ascending.
+    pub(crate) fn fields(self, place: u32) -> &'s [u32] {
+        let at_place = &self.memory.at_places[place as usize];
+        if at_place.event == self.memory.event { &at_place.fields } else { &[] }
+    }
+
+    /// The value of a field.
+    pub(crate) fn value(self, field: u32) -> Value<'s> {
+        self.kept(self.memory.values[field as usize])
     }
 
     fn kept(self, kept: Kept) -> Value<'s> {
@@ -164,24 +152,16 @@ impl<'s> Selection<'s> {
 }
 
 impl Fields<u32> for Selection<'_> {
-    fn any_at(&self, place: u32, mut test: impl FnMut(u32) -> bool) -> bool {
-        let head = self.memory.heads[place as usize];
-        let mut next = if head.event == self.memory.event { head.first } else { NONE };
-        while next != NONE {
-            if test(next) {
-                return true;
-            }
-            next = self.memory.fields[next as usize].next;
-        }
-        false
+    fn any_at(&self, place: u32, test: impl FnMut(u32) -> bool) -> bool {
+        self.fields(place).iter().copied().any(test)
     }
 
     fn value(&self, field: u32) -> Value<'_> {
-        self.kept(self.memory.fields[field as usize].value)
+        Selection::value(*self, field)
     }
 
     fn elements(&self) -> &Elements {
-        &self.memory.elements
+        Selection::elements(*self)
     }
 
     fn begins(&self, name: u32, place: u32) -> bool {
