@@ -14,12 +14,14 @@
 
 pub mod check;
 mod codec;
-#[cfg(any(feature = "events", feature = "schemas"))]
+#[cfg(any(feature = "events", feature = "logs", feature = "schemas"))]
 mod internal;
 #[cfg(feature = "events")]
 pub mod invocation;
 #[cfg(feature = "schemas")]
 pub mod validation;
+#[cfg(all(feature = "events", feature = "logs"))]
+pub mod vended;
 
 use pontoon_core::shape::ServiceSchema;
 

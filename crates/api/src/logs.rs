@@ -27,7 +27,6 @@ pub static SERVICE: ServiceSchema = ServiceSchema {
         "AssociateSourceToS3TableIntegration",
         "CancelExportTask",
         "CancelImportTask",
-        "CreateDelivery",
         "CreateExportTask",
         "CreateImportTask",
         "CreateLogAnomalyDetector",
@@ -35,10 +34,6 @@ pub static SERVICE: ServiceSchema = ServiceSchema {
         "CreateScheduledQuery",
         "DeleteAccountPolicy",
         "DeleteDataProtectionPolicy",
-        "DeleteDelivery",
-        "DeleteDeliveryDestination",
-        "DeleteDeliveryDestinationPolicy",
-        "DeleteDeliverySource",
         "DeleteDestination",
         "DeleteIndexPolicy",
         "DeleteIntegration",
@@ -50,10 +45,6 @@ pub static SERVICE: ServiceSchema = ServiceSchema {
         "DeleteSubscriptionFilter",
         "DeleteTransformer",
         "DescribeAccountPolicies",
-        "DescribeConfigurationTemplates",
-        "DescribeDeliveries",
-        "DescribeDeliveryDestinations",
-        "DescribeDeliverySources",
         "DescribeDestinations",
         "DescribeExportTasks",
         "DescribeFieldIndexes",
@@ -68,10 +59,6 @@ pub static SERVICE: ServiceSchema = ServiceSchema {
         "DisassociateKmsKey",
         "DisassociateSourceFromS3TableIntegration",
         "GetDataProtectionPolicy",
-        "GetDelivery",
-        "GetDeliveryDestination",
-        "GetDeliveryDestinationPolicy",
-        "GetDeliverySource",
         "GetIntegration",
         "GetLogAnomalyDetector",
         "GetLogFields",
@@ -94,9 +81,6 @@ pub static SERVICE: ServiceSchema = ServiceSchema {
         "PutAccountPolicy",
         "PutBearerTokenAuthentication",
         "PutDataProtectionPolicy",
-        "PutDeliveryDestination",
-        "PutDeliveryDestinationPolicy",
-        "PutDeliverySource",
         "PutDestination",
         "PutDestinationPolicy",
         "PutIndexPolicy",
@@ -111,7 +95,6 @@ pub static SERVICE: ServiceSchema = ServiceSchema {
         "TestMetricFilter",
         "TestTransformer",
         "UpdateAnomaly",
-        "UpdateDeliveryConfiguration",
         "UpdateLogAnomalyDetector",
         "UpdateLookupTable",
         "UpdateScheduledQuery",
@@ -120,19 +103,35 @@ pub static SERVICE: ServiceSchema = ServiceSchema {
 
 /// The supported operations.
 pub static OPERATIONS: &[&OperationSchema] = &[
+    &operations::CREATE_DELIVERY,
     &operations::CREATE_LOG_GROUP,
     &operations::CREATE_LOG_STREAM,
+    &operations::DELETE_DELIVERY,
+    &operations::DELETE_DELIVERY_DESTINATION,
+    &operations::DELETE_DELIVERY_DESTINATION_POLICY,
+    &operations::DELETE_DELIVERY_SOURCE,
     &operations::DELETE_LOG_GROUP,
     &operations::DELETE_LOG_STREAM,
     &operations::DELETE_RESOURCE_POLICY,
     &operations::DELETE_RETENTION_POLICY,
+    &operations::DESCRIBE_CONFIGURATION_TEMPLATES,
+    &operations::DESCRIBE_DELIVERIES,
+    &operations::DESCRIBE_DELIVERY_DESTINATIONS,
+    &operations::DESCRIBE_DELIVERY_SOURCES,
     &operations::DESCRIBE_LOG_GROUPS,
     &operations::DESCRIBE_LOG_STREAMS,
     &operations::DESCRIBE_RESOURCE_POLICIES,
     &operations::FILTER_LOG_EVENTS,
+    &operations::GET_DELIVERY,
+    &operations::GET_DELIVERY_DESTINATION,
+    &operations::GET_DELIVERY_DESTINATION_POLICY,
+    &operations::GET_DELIVERY_SOURCE,
     &operations::GET_LOG_EVENTS,
     &operations::LIST_TAGS_FOR_RESOURCE,
     &operations::LIST_TAGS_LOG_GROUP,
+    &operations::PUT_DELIVERY_DESTINATION,
+    &operations::PUT_DELIVERY_DESTINATION_POLICY,
+    &operations::PUT_DELIVERY_SOURCE,
     &operations::PUT_LOG_EVENTS,
     &operations::PUT_LOG_GROUP_DELETION_PROTECTION,
     &operations::PUT_RESOURCE_POLICY,
@@ -141,16 +140,27 @@ pub static OPERATIONS: &[&OperationSchema] = &[
     &operations::TAG_RESOURCE,
     &operations::UNTAG_LOG_GROUP,
     &operations::UNTAG_RESOURCE,
+    &operations::UPDATE_DELIVERY_CONFIGURATION,
 ];
 
 /// The input of any supported operation.
 #[derive(Debug, Clone, PartialEq)]
 #[allow(clippy::large_enum_variant, reason = "a request lives in a box, and moves once")]
 pub enum Request {
+    /// `CreateDelivery`.
+    CreateDelivery(CreateDeliveryInput),
     /// `CreateLogGroup`.
     CreateLogGroup(CreateLogGroupInput),
     /// `CreateLogStream`.
     CreateLogStream(CreateLogStreamInput),
+    /// `DeleteDelivery`.
+    DeleteDelivery(DeleteDeliveryInput),
+    /// `DeleteDeliveryDestination`.
+    DeleteDeliveryDestination(DeleteDeliveryDestinationInput),
+    /// `DeleteDeliveryDestinationPolicy`.
+    DeleteDeliveryDestinationPolicy(DeleteDeliveryDestinationPolicyInput),
+    /// `DeleteDeliverySource`.
+    DeleteDeliverySource(DeleteDeliverySourceInput),
     /// `DeleteLogGroup`.
     DeleteLogGroup(DeleteLogGroupInput),
     /// `DeleteLogStream`.
@@ -159,6 +169,14 @@ pub enum Request {
     DeleteResourcePolicy(DeleteResourcePolicyInput),
     /// `DeleteRetentionPolicy`.
     DeleteRetentionPolicy(DeleteRetentionPolicyInput),
+    /// `DescribeConfigurationTemplates`.
+    DescribeConfigurationTemplates(DescribeConfigurationTemplatesInput),
+    /// `DescribeDeliveries`.
+    DescribeDeliveries(DescribeDeliveriesInput),
+    /// `DescribeDeliveryDestinations`.
+    DescribeDeliveryDestinations(DescribeDeliveryDestinationsInput),
+    /// `DescribeDeliverySources`.
+    DescribeDeliverySources(DescribeDeliverySourcesInput),
     /// `DescribeLogGroups`.
     DescribeLogGroups(DescribeLogGroupsInput),
     /// `DescribeLogStreams`.
@@ -167,12 +185,26 @@ pub enum Request {
     DescribeResourcePolicies(DescribeResourcePoliciesInput),
     /// `FilterLogEvents`.
     FilterLogEvents(FilterLogEventsInput),
+    /// `GetDelivery`.
+    GetDelivery(GetDeliveryInput),
+    /// `GetDeliveryDestination`.
+    GetDeliveryDestination(GetDeliveryDestinationInput),
+    /// `GetDeliveryDestinationPolicy`.
+    GetDeliveryDestinationPolicy(GetDeliveryDestinationPolicyInput),
+    /// `GetDeliverySource`.
+    GetDeliverySource(GetDeliverySourceInput),
     /// `GetLogEvents`.
     GetLogEvents(GetLogEventsInput),
     /// `ListTagsForResource`.
     ListTagsForResource(ListTagsForResourceInput),
     /// `ListTagsLogGroup`.
     ListTagsLogGroup(ListTagsLogGroupInput),
+    /// `PutDeliveryDestination`.
+    PutDeliveryDestination(PutDeliveryDestinationInput),
+    /// `PutDeliveryDestinationPolicy`.
+    PutDeliveryDestinationPolicy(PutDeliveryDestinationPolicyInput),
+    /// `PutDeliverySource`.
+    PutDeliverySource(PutDeliverySourceInput),
     /// `PutLogEvents`.
     PutLogEvents(PutLogEventsInput),
     /// `PutLogGroupDeletionProtection`.
@@ -189,24 +221,42 @@ pub enum Request {
     UntagLogGroup(UntagLogGroupInput),
     /// `UntagResource`.
     UntagResource(UntagResourceInput),
+    /// `UpdateDeliveryConfiguration`.
+    UpdateDeliveryConfiguration(UpdateDeliveryConfigurationInput),
 }
 
 impl shape::Request for Request {
     fn operation(&self) -> &'static OperationSchema {
         match self {
+            Self::CreateDelivery(_) => &operations::CREATE_DELIVERY,
             Self::CreateLogGroup(_) => &operations::CREATE_LOG_GROUP,
             Self::CreateLogStream(_) => &operations::CREATE_LOG_STREAM,
+            Self::DeleteDelivery(_) => &operations::DELETE_DELIVERY,
+            Self::DeleteDeliveryDestination(_) => &operations::DELETE_DELIVERY_DESTINATION,
+            Self::DeleteDeliveryDestinationPolicy(_) => &operations::DELETE_DELIVERY_DESTINATION_POLICY,
+            Self::DeleteDeliverySource(_) => &operations::DELETE_DELIVERY_SOURCE,
             Self::DeleteLogGroup(_) => &operations::DELETE_LOG_GROUP,
             Self::DeleteLogStream(_) => &operations::DELETE_LOG_STREAM,
             Self::DeleteResourcePolicy(_) => &operations::DELETE_RESOURCE_POLICY,
             Self::DeleteRetentionPolicy(_) => &operations::DELETE_RETENTION_POLICY,
+            Self::DescribeConfigurationTemplates(_) => &operations::DESCRIBE_CONFIGURATION_TEMPLATES,
+            Self::DescribeDeliveries(_) => &operations::DESCRIBE_DELIVERIES,
+            Self::DescribeDeliveryDestinations(_) => &operations::DESCRIBE_DELIVERY_DESTINATIONS,
+            Self::DescribeDeliverySources(_) => &operations::DESCRIBE_DELIVERY_SOURCES,
             Self::DescribeLogGroups(_) => &operations::DESCRIBE_LOG_GROUPS,
             Self::DescribeLogStreams(_) => &operations::DESCRIBE_LOG_STREAMS,
             Self::DescribeResourcePolicies(_) => &operations::DESCRIBE_RESOURCE_POLICIES,
             Self::FilterLogEvents(_) => &operations::FILTER_LOG_EVENTS,
+            Self::GetDelivery(_) => &operations::GET_DELIVERY,
+            Self::GetDeliveryDestination(_) => &operations::GET_DELIVERY_DESTINATION,
+            Self::GetDeliveryDestinationPolicy(_) => &operations::GET_DELIVERY_DESTINATION_POLICY,
+            Self::GetDeliverySource(_) => &operations::GET_DELIVERY_SOURCE,
             Self::GetLogEvents(_) => &operations::GET_LOG_EVENTS,
             Self::ListTagsForResource(_) => &operations::LIST_TAGS_FOR_RESOURCE,
             Self::ListTagsLogGroup(_) => &operations::LIST_TAGS_LOG_GROUP,
+            Self::PutDeliveryDestination(_) => &operations::PUT_DELIVERY_DESTINATION,
+            Self::PutDeliveryDestinationPolicy(_) => &operations::PUT_DELIVERY_DESTINATION_POLICY,
+            Self::PutDeliverySource(_) => &operations::PUT_DELIVERY_SOURCE,
             Self::PutLogEvents(_) => &operations::PUT_LOG_EVENTS,
             Self::PutLogGroupDeletionProtection(_) => &operations::PUT_LOG_GROUP_DELETION_PROTECTION,
             Self::PutResourcePolicy(_) => &operations::PUT_RESOURCE_POLICY,
@@ -215,6 +265,7 @@ impl shape::Request for Request {
             Self::TagResource(_) => &operations::TAG_RESOURCE,
             Self::UntagLogGroup(_) => &operations::UNTAG_LOG_GROUP,
             Self::UntagResource(_) => &operations::UNTAG_RESOURCE,
+            Self::UpdateDeliveryConfiguration(_) => &operations::UPDATE_DELIVERY_CONFIGURATION,
         }
     }
 
@@ -227,19 +278,35 @@ codec::request_from_any!(Request);
 impl shape::Encode for Request {
     fn encode(&self, to: &mut dyn shape::Writer) {
         match self {
+            Self::CreateDelivery(input) => input.encode(to),
             Self::CreateLogGroup(input) => input.encode(to),
             Self::CreateLogStream(input) => input.encode(to),
+            Self::DeleteDelivery(input) => input.encode(to),
+            Self::DeleteDeliveryDestination(input) => input.encode(to),
+            Self::DeleteDeliveryDestinationPolicy(input) => input.encode(to),
+            Self::DeleteDeliverySource(input) => input.encode(to),
             Self::DeleteLogGroup(input) => input.encode(to),
             Self::DeleteLogStream(input) => input.encode(to),
             Self::DeleteResourcePolicy(input) => input.encode(to),
             Self::DeleteRetentionPolicy(input) => input.encode(to),
+            Self::DescribeConfigurationTemplates(input) => input.encode(to),
+            Self::DescribeDeliveries(input) => input.encode(to),
+            Self::DescribeDeliveryDestinations(input) => input.encode(to),
+            Self::DescribeDeliverySources(input) => input.encode(to),
             Self::DescribeLogGroups(input) => input.encode(to),
             Self::DescribeLogStreams(input) => input.encode(to),
             Self::DescribeResourcePolicies(input) => input.encode(to),
             Self::FilterLogEvents(input) => input.encode(to),
+            Self::GetDelivery(input) => input.encode(to),
+            Self::GetDeliveryDestination(input) => input.encode(to),
+            Self::GetDeliveryDestinationPolicy(input) => input.encode(to),
+            Self::GetDeliverySource(input) => input.encode(to),
             Self::GetLogEvents(input) => input.encode(to),
             Self::ListTagsForResource(input) => input.encode(to),
             Self::ListTagsLogGroup(input) => input.encode(to),
+            Self::PutDeliveryDestination(input) => input.encode(to),
+            Self::PutDeliveryDestinationPolicy(input) => input.encode(to),
+            Self::PutDeliverySource(input) => input.encode(to),
             Self::PutLogEvents(input) => input.encode(to),
             Self::PutLogGroupDeletionProtection(input) => input.encode(to),
             Self::PutResourcePolicy(input) => input.encode(to),
@@ -248,6 +315,7 @@ impl shape::Encode for Request {
             Self::TagResource(input) => input.encode(to),
             Self::UntagLogGroup(input) => input.encode(to),
             Self::UntagResource(input) => input.encode(to),
+            Self::UpdateDeliveryConfiguration(input) => input.encode(to),
         }
     }
 }
@@ -261,6 +329,16 @@ pub trait Handler {
     fn invalid(&self, _operation: &'static OperationSchema, violations: &Violations) -> Option<ApiError> {
         Some(codec::validation_exception(violations))
     }
+
+    /// `CreateDelivery`.
+    ///
+    /// # Errors
+    /// Those that the operation declares, and the common ones of the service.
+    fn create_delivery(
+        &mut self,
+        step: &mut Step<'_>,
+        input: CreateDeliveryInput,
+    ) -> Result<Reply<CreateDeliveryOutput>, Self::Error>;
 
     /// `CreateLogGroup`.
     ///
@@ -281,6 +359,46 @@ pub trait Handler {
         step: &mut Step<'_>,
         input: CreateLogStreamInput,
     ) -> Result<Reply<CreateLogStreamOutput>, Self::Error>;
+
+    /// `DeleteDelivery`.
+    ///
+    /// # Errors
+    /// Those that the operation declares, and the common ones of the service.
+    fn delete_delivery(
+        &mut self,
+        step: &mut Step<'_>,
+        input: DeleteDeliveryInput,
+    ) -> Result<Reply<DeleteDeliveryOutput>, Self::Error>;
+
+    /// `DeleteDeliveryDestination`.
+    ///
+    /// # Errors
+    /// Those that the operation declares, and the common ones of the service.
+    fn delete_delivery_destination(
+        &mut self,
+        step: &mut Step<'_>,
+        input: DeleteDeliveryDestinationInput,
+    ) -> Result<Reply<DeleteDeliveryDestinationOutput>, Self::Error>;
+
+    /// `DeleteDeliveryDestinationPolicy`.
+    ///
+    /// # Errors
+    /// Those that the operation declares, and the common ones of the service.
+    fn delete_delivery_destination_policy(
+        &mut self,
+        step: &mut Step<'_>,
+        input: DeleteDeliveryDestinationPolicyInput,
+    ) -> Result<Reply<DeleteDeliveryDestinationPolicyOutput>, Self::Error>;
+
+    /// `DeleteDeliverySource`.
+    ///
+    /// # Errors
+    /// Those that the operation declares, and the common ones of the service.
+    fn delete_delivery_source(
+        &mut self,
+        step: &mut Step<'_>,
+        input: DeleteDeliverySourceInput,
+    ) -> Result<Reply<DeleteDeliverySourceOutput>, Self::Error>;
 
     /// `DeleteLogGroup`.
     ///
@@ -322,6 +440,46 @@ pub trait Handler {
         input: DeleteRetentionPolicyInput,
     ) -> Result<Reply<DeleteRetentionPolicyOutput>, Self::Error>;
 
+    /// `DescribeConfigurationTemplates`.
+    ///
+    /// # Errors
+    /// Those that the operation declares, and the common ones of the service.
+    fn describe_configuration_templates(
+        &mut self,
+        step: &mut Step<'_>,
+        input: DescribeConfigurationTemplatesInput,
+    ) -> Result<Reply<DescribeConfigurationTemplatesOutput>, Self::Error>;
+
+    /// `DescribeDeliveries`.
+    ///
+    /// # Errors
+    /// Those that the operation declares, and the common ones of the service.
+    fn describe_deliveries(
+        &mut self,
+        step: &mut Step<'_>,
+        input: DescribeDeliveriesInput,
+    ) -> Result<Reply<DescribeDeliveriesOutput>, Self::Error>;
+
+    /// `DescribeDeliveryDestinations`.
+    ///
+    /// # Errors
+    /// Those that the operation declares, and the common ones of the service.
+    fn describe_delivery_destinations(
+        &mut self,
+        step: &mut Step<'_>,
+        input: DescribeDeliveryDestinationsInput,
+    ) -> Result<Reply<DescribeDeliveryDestinationsOutput>, Self::Error>;
+
+    /// `DescribeDeliverySources`.
+    ///
+    /// # Errors
+    /// Those that the operation declares, and the common ones of the service.
+    fn describe_delivery_sources(
+        &mut self,
+        step: &mut Step<'_>,
+        input: DescribeDeliverySourcesInput,
+    ) -> Result<Reply<DescribeDeliverySourcesOutput>, Self::Error>;
+
     /// `DescribeLogGroups`.
     ///
     /// # Errors
@@ -362,6 +520,46 @@ pub trait Handler {
         input: FilterLogEventsInput,
     ) -> Result<Reply<FilterLogEventsOutput>, Self::Error>;
 
+    /// `GetDelivery`.
+    ///
+    /// # Errors
+    /// Those that the operation declares, and the common ones of the service.
+    fn get_delivery(
+        &mut self,
+        step: &mut Step<'_>,
+        input: GetDeliveryInput,
+    ) -> Result<Reply<GetDeliveryOutput>, Self::Error>;
+
+    /// `GetDeliveryDestination`.
+    ///
+    /// # Errors
+    /// Those that the operation declares, and the common ones of the service.
+    fn get_delivery_destination(
+        &mut self,
+        step: &mut Step<'_>,
+        input: GetDeliveryDestinationInput,
+    ) -> Result<Reply<GetDeliveryDestinationOutput>, Self::Error>;
+
+    /// `GetDeliveryDestinationPolicy`.
+    ///
+    /// # Errors
+    /// Those that the operation declares, and the common ones of the service.
+    fn get_delivery_destination_policy(
+        &mut self,
+        step: &mut Step<'_>,
+        input: GetDeliveryDestinationPolicyInput,
+    ) -> Result<Reply<GetDeliveryDestinationPolicyOutput>, Self::Error>;
+
+    /// `GetDeliverySource`.
+    ///
+    /// # Errors
+    /// Those that the operation declares, and the common ones of the service.
+    fn get_delivery_source(
+        &mut self,
+        step: &mut Step<'_>,
+        input: GetDeliverySourceInput,
+    ) -> Result<Reply<GetDeliverySourceOutput>, Self::Error>;
+
     /// `GetLogEvents`.
     ///
     /// # Errors
@@ -391,6 +589,36 @@ pub trait Handler {
         step: &mut Step<'_>,
         input: ListTagsLogGroupInput,
     ) -> Result<Reply<ListTagsLogGroupOutput>, Self::Error>;
+
+    /// `PutDeliveryDestination`.
+    ///
+    /// # Errors
+    /// Those that the operation declares, and the common ones of the service.
+    fn put_delivery_destination(
+        &mut self,
+        step: &mut Step<'_>,
+        input: PutDeliveryDestinationInput,
+    ) -> Result<Reply<PutDeliveryDestinationOutput>, Self::Error>;
+
+    /// `PutDeliveryDestinationPolicy`.
+    ///
+    /// # Errors
+    /// Those that the operation declares, and the common ones of the service.
+    fn put_delivery_destination_policy(
+        &mut self,
+        step: &mut Step<'_>,
+        input: PutDeliveryDestinationPolicyInput,
+    ) -> Result<Reply<PutDeliveryDestinationPolicyOutput>, Self::Error>;
+
+    /// `PutDeliverySource`.
+    ///
+    /// # Errors
+    /// Those that the operation declares, and the common ones of the service.
+    fn put_delivery_source(
+        &mut self,
+        step: &mut Step<'_>,
+        input: PutDeliverySourceInput,
+    ) -> Result<Reply<PutDeliverySourceOutput>, Self::Error>;
 
     /// `PutLogEvents`.
     ///
@@ -471,6 +699,16 @@ pub trait Handler {
         step: &mut Step<'_>,
         input: UntagResourceInput,
     ) -> Result<Reply<UntagResourceOutput>, Self::Error>;
+
+    /// `UpdateDeliveryConfiguration`.
+    ///
+    /// # Errors
+    /// Those that the operation declares, and the common ones of the service.
+    fn update_delivery_configuration(
+        &mut self,
+        step: &mut Step<'_>,
+        input: UpdateDeliveryConfigurationInput,
+    ) -> Result<Reply<UpdateDeliveryConfigurationOutput>, Self::Error>;
 }
 
 /// Hands a request to the method of its operation.
@@ -483,21 +721,51 @@ pub fn call(
     request: Request,
 ) -> Result<Reply<Box<dyn shape::Output>>, ApiError> {
     match request {
+        Request::CreateDelivery(input) => codec::erase(handler.create_delivery(step, input)),
         Request::CreateLogGroup(input) => codec::erase(handler.create_log_group(step, input)),
         Request::CreateLogStream(input) => codec::erase(handler.create_log_stream(step, input)),
+        Request::DeleteDelivery(input) => codec::erase(handler.delete_delivery(step, input)),
+        Request::DeleteDeliveryDestination(input) => {
+            codec::erase(handler.delete_delivery_destination(step, input))
+        }
+        Request::DeleteDeliveryDestinationPolicy(input) => {
+            codec::erase(handler.delete_delivery_destination_policy(step, input))
+        }
+        Request::DeleteDeliverySource(input) => codec::erase(handler.delete_delivery_source(step, input)),
         Request::DeleteLogGroup(input) => codec::erase(handler.delete_log_group(step, input)),
         Request::DeleteLogStream(input) => codec::erase(handler.delete_log_stream(step, input)),
         Request::DeleteResourcePolicy(input) => codec::erase(handler.delete_resource_policy(step, input)),
         Request::DeleteRetentionPolicy(input) => codec::erase(handler.delete_retention_policy(step, input)),
+        Request::DescribeConfigurationTemplates(input) => {
+            codec::erase(handler.describe_configuration_templates(step, input))
+        }
+        Request::DescribeDeliveries(input) => codec::erase(handler.describe_deliveries(step, input)),
+        Request::DescribeDeliveryDestinations(input) => {
+            codec::erase(handler.describe_delivery_destinations(step, input))
+        }
+        Request::DescribeDeliverySources(input) => {
+            codec::erase(handler.describe_delivery_sources(step, input))
+        }
         Request::DescribeLogGroups(input) => codec::erase(handler.describe_log_groups(step, input)),
         Request::DescribeLogStreams(input) => codec::erase(handler.describe_log_streams(step, input)),
         Request::DescribeResourcePolicies(input) => {
             codec::erase(handler.describe_resource_policies(step, input))
         }
         Request::FilterLogEvents(input) => codec::erase(handler.filter_log_events(step, input)),
+        Request::GetDelivery(input) => codec::erase(handler.get_delivery(step, input)),
+        Request::GetDeliveryDestination(input) => codec::erase(handler.get_delivery_destination(step, input)),
+        Request::GetDeliveryDestinationPolicy(input) => {
+            codec::erase(handler.get_delivery_destination_policy(step, input))
+        }
+        Request::GetDeliverySource(input) => codec::erase(handler.get_delivery_source(step, input)),
         Request::GetLogEvents(input) => codec::erase(handler.get_log_events(step, input)),
         Request::ListTagsForResource(input) => codec::erase(handler.list_tags_for_resource(step, input)),
         Request::ListTagsLogGroup(input) => codec::erase(handler.list_tags_log_group(step, input)),
+        Request::PutDeliveryDestination(input) => codec::erase(handler.put_delivery_destination(step, input)),
+        Request::PutDeliveryDestinationPolicy(input) => {
+            codec::erase(handler.put_delivery_destination_policy(step, input))
+        }
+        Request::PutDeliverySource(input) => codec::erase(handler.put_delivery_source(step, input)),
         Request::PutLogEvents(input) => codec::erase(handler.put_log_events(step, input)),
         Request::PutLogGroupDeletionProtection(input) => {
             codec::erase(handler.put_log_group_deletion_protection(step, input))
@@ -508,6 +776,9 @@ pub fn call(
         Request::TagResource(input) => codec::erase(handler.tag_resource(step, input)),
         Request::UntagLogGroup(input) => codec::erase(handler.untag_log_group(step, input)),
         Request::UntagResource(input) => codec::erase(handler.untag_resource(step, input)),
+        Request::UpdateDeliveryConfiguration(input) => {
+            codec::erase(handler.update_delivery_configuration(step, input))
+        }
     }
 }
 
@@ -522,19 +793,35 @@ pub fn decode_output(
 ) -> Result<Option<Box<dyn shape::Output>>, shape::DecodeError> {
     use shape::Decode;
     Ok(Some(match operation {
+        "CreateDelivery" => Box::new(CreateDeliveryOutput::decode(from)?),
         "CreateLogGroup" => Box::new(CreateLogGroupOutput::decode(from)?),
         "CreateLogStream" => Box::new(CreateLogStreamOutput::decode(from)?),
+        "DeleteDelivery" => Box::new(DeleteDeliveryOutput::decode(from)?),
+        "DeleteDeliveryDestination" => Box::new(DeleteDeliveryDestinationOutput::decode(from)?),
+        "DeleteDeliveryDestinationPolicy" => Box::new(DeleteDeliveryDestinationPolicyOutput::decode(from)?),
+        "DeleteDeliverySource" => Box::new(DeleteDeliverySourceOutput::decode(from)?),
         "DeleteLogGroup" => Box::new(DeleteLogGroupOutput::decode(from)?),
         "DeleteLogStream" => Box::new(DeleteLogStreamOutput::decode(from)?),
         "DeleteResourcePolicy" => Box::new(DeleteResourcePolicyOutput::decode(from)?),
         "DeleteRetentionPolicy" => Box::new(DeleteRetentionPolicyOutput::decode(from)?),
+        "DescribeConfigurationTemplates" => Box::new(DescribeConfigurationTemplatesOutput::decode(from)?),
+        "DescribeDeliveries" => Box::new(DescribeDeliveriesOutput::decode(from)?),
+        "DescribeDeliveryDestinations" => Box::new(DescribeDeliveryDestinationsOutput::decode(from)?),
+        "DescribeDeliverySources" => Box::new(DescribeDeliverySourcesOutput::decode(from)?),
         "DescribeLogGroups" => Box::new(DescribeLogGroupsOutput::decode(from)?),
         "DescribeLogStreams" => Box::new(DescribeLogStreamsOutput::decode(from)?),
         "DescribeResourcePolicies" => Box::new(DescribeResourcePoliciesOutput::decode(from)?),
         "FilterLogEvents" => Box::new(FilterLogEventsOutput::decode(from)?),
+        "GetDelivery" => Box::new(GetDeliveryOutput::decode(from)?),
+        "GetDeliveryDestination" => Box::new(GetDeliveryDestinationOutput::decode(from)?),
+        "GetDeliveryDestinationPolicy" => Box::new(GetDeliveryDestinationPolicyOutput::decode(from)?),
+        "GetDeliverySource" => Box::new(GetDeliverySourceOutput::decode(from)?),
         "GetLogEvents" => Box::new(GetLogEventsOutput::decode(from)?),
         "ListTagsForResource" => Box::new(ListTagsForResourceOutput::decode(from)?),
         "ListTagsLogGroup" => Box::new(ListTagsLogGroupOutput::decode(from)?),
+        "PutDeliveryDestination" => Box::new(PutDeliveryDestinationOutput::decode(from)?),
+        "PutDeliveryDestinationPolicy" => Box::new(PutDeliveryDestinationPolicyOutput::decode(from)?),
+        "PutDeliverySource" => Box::new(PutDeliverySourceOutput::decode(from)?),
         "PutLogEvents" => Box::new(PutLogEventsOutput::decode(from)?),
         "PutLogGroupDeletionProtection" => Box::new(PutLogGroupDeletionProtectionOutput::decode(from)?),
         "PutResourcePolicy" => Box::new(PutResourcePolicyOutput::decode(from)?),
@@ -543,6 +830,7 @@ pub fn decode_output(
         "TagResource" => Box::new(TagResourceOutput::decode(from)?),
         "UntagLogGroup" => Box::new(UntagLogGroupOutput::decode(from)?),
         "UntagResource" => Box::new(UntagResourceOutput::decode(from)?),
+        "UpdateDeliveryConfiguration" => Box::new(UpdateDeliveryConfigurationOutput::decode(from)?),
         _ => return Ok(None),
     }))
 }
@@ -554,6 +842,28 @@ pub mod operations {
     use super::schema::{self, errors};
     use super::{Request, SERVICE};
     use crate::codec;
+
+    /// `CreateDelivery`.
+    pub static CREATE_DELIVERY: OperationSchema = OperationSchema {
+        service: &SERVICE,
+        name: "CreateDelivery",
+        method: "POST",
+        path: "/",
+        status: 200,
+        input: &schema::CREATE_DELIVERY_INPUT,
+        output: &schema::CREATE_DELIVERY_OUTPUT,
+        result_wrapper: None,
+        errors: &[
+            errors::SERVICE_UNAVAILABLE_EXCEPTION,
+            errors::CONFLICT_EXCEPTION,
+            errors::RESOURCE_NOT_FOUND_EXCEPTION,
+            errors::VALIDATION_EXCEPTION,
+            errors::ACCESS_DENIED_EXCEPTION,
+            errors::SERVICE_QUOTA_EXCEEDED_EXCEPTION,
+            errors::THROTTLING_EXCEPTION,
+        ],
+        decode: |from| codec::decode(from, Request::CreateDelivery),
+    };
 
     /// `CreateLogGroup`.
     pub static CREATE_LOG_GROUP: OperationSchema = OperationSchema {
@@ -592,6 +902,88 @@ pub mod operations {
             errors::SERVICE_UNAVAILABLE_EXCEPTION,
         ],
         decode: |from| codec::decode(from, Request::CreateLogStream),
+    };
+
+    /// `DeleteDelivery`.
+    pub static DELETE_DELIVERY: OperationSchema = OperationSchema {
+        service: &SERVICE,
+        name: "DeleteDelivery",
+        method: "POST",
+        path: "/",
+        status: 200,
+        input: &schema::DELETE_DELIVERY_INPUT,
+        output: &schema::DELETE_DELIVERY_OUTPUT,
+        result_wrapper: None,
+        errors: &[
+            errors::RESOURCE_NOT_FOUND_EXCEPTION,
+            errors::SERVICE_UNAVAILABLE_EXCEPTION,
+            errors::CONFLICT_EXCEPTION,
+            errors::VALIDATION_EXCEPTION,
+            errors::SERVICE_QUOTA_EXCEEDED_EXCEPTION,
+            errors::THROTTLING_EXCEPTION,
+        ],
+        decode: |from| codec::decode(from, Request::DeleteDelivery),
+    };
+
+    /// `DeleteDeliveryDestination`.
+    pub static DELETE_DELIVERY_DESTINATION: OperationSchema = OperationSchema {
+        service: &SERVICE,
+        name: "DeleteDeliveryDestination",
+        method: "POST",
+        path: "/",
+        status: 200,
+        input: &schema::DELETE_DELIVERY_DESTINATION_INPUT,
+        output: &schema::DELETE_DELIVERY_DESTINATION_OUTPUT,
+        result_wrapper: None,
+        errors: &[
+            errors::RESOURCE_NOT_FOUND_EXCEPTION,
+            errors::SERVICE_UNAVAILABLE_EXCEPTION,
+            errors::CONFLICT_EXCEPTION,
+            errors::VALIDATION_EXCEPTION,
+            errors::SERVICE_QUOTA_EXCEEDED_EXCEPTION,
+            errors::THROTTLING_EXCEPTION,
+        ],
+        decode: |from| codec::decode(from, Request::DeleteDeliveryDestination),
+    };
+
+    /// `DeleteDeliveryDestinationPolicy`.
+    pub static DELETE_DELIVERY_DESTINATION_POLICY: OperationSchema = OperationSchema {
+        service: &SERVICE,
+        name: "DeleteDeliveryDestinationPolicy",
+        method: "POST",
+        path: "/",
+        status: 200,
+        input: &schema::DELETE_DELIVERY_DESTINATION_POLICY_INPUT,
+        output: &schema::DELETE_DELIVERY_DESTINATION_POLICY_OUTPUT,
+        result_wrapper: None,
+        errors: &[
+            errors::SERVICE_UNAVAILABLE_EXCEPTION,
+            errors::VALIDATION_EXCEPTION,
+            errors::RESOURCE_NOT_FOUND_EXCEPTION,
+            errors::CONFLICT_EXCEPTION,
+        ],
+        decode: |from| codec::decode(from, Request::DeleteDeliveryDestinationPolicy),
+    };
+
+    /// `DeleteDeliverySource`.
+    pub static DELETE_DELIVERY_SOURCE: OperationSchema = OperationSchema {
+        service: &SERVICE,
+        name: "DeleteDeliverySource",
+        method: "POST",
+        path: "/",
+        status: 200,
+        input: &schema::DELETE_DELIVERY_SOURCE_INPUT,
+        output: &schema::DELETE_DELIVERY_SOURCE_OUTPUT,
+        result_wrapper: None,
+        errors: &[
+            errors::RESOURCE_NOT_FOUND_EXCEPTION,
+            errors::SERVICE_UNAVAILABLE_EXCEPTION,
+            errors::CONFLICT_EXCEPTION,
+            errors::VALIDATION_EXCEPTION,
+            errors::SERVICE_QUOTA_EXCEEDED_EXCEPTION,
+            errors::THROTTLING_EXCEPTION,
+        ],
+        decode: |from| codec::decode(from, Request::DeleteDeliverySource),
     };
 
     /// `DeleteLogGroup`.
@@ -672,6 +1064,82 @@ pub mod operations {
         decode: |from| codec::decode(from, Request::DeleteRetentionPolicy),
     };
 
+    /// `DescribeConfigurationTemplates`.
+    pub static DESCRIBE_CONFIGURATION_TEMPLATES: OperationSchema = OperationSchema {
+        service: &SERVICE,
+        name: "DescribeConfigurationTemplates",
+        method: "POST",
+        path: "/",
+        status: 200,
+        input: &schema::DESCRIBE_CONFIGURATION_TEMPLATES_INPUT,
+        output: &schema::DESCRIBE_CONFIGURATION_TEMPLATES_OUTPUT,
+        result_wrapper: None,
+        errors: &[
+            errors::SERVICE_UNAVAILABLE_EXCEPTION,
+            errors::VALIDATION_EXCEPTION,
+            errors::RESOURCE_NOT_FOUND_EXCEPTION,
+            errors::THROTTLING_EXCEPTION,
+        ],
+        decode: |from| codec::decode(from, Request::DescribeConfigurationTemplates),
+    };
+
+    /// `DescribeDeliveries`.
+    pub static DESCRIBE_DELIVERIES: OperationSchema = OperationSchema {
+        service: &SERVICE,
+        name: "DescribeDeliveries",
+        method: "POST",
+        path: "/",
+        status: 200,
+        input: &schema::DESCRIBE_DELIVERIES_INPUT,
+        output: &schema::DESCRIBE_DELIVERIES_OUTPUT,
+        result_wrapper: None,
+        errors: &[
+            errors::SERVICE_UNAVAILABLE_EXCEPTION,
+            errors::SERVICE_QUOTA_EXCEEDED_EXCEPTION,
+            errors::VALIDATION_EXCEPTION,
+            errors::THROTTLING_EXCEPTION,
+        ],
+        decode: |from| codec::decode(from, Request::DescribeDeliveries),
+    };
+
+    /// `DescribeDeliveryDestinations`.
+    pub static DESCRIBE_DELIVERY_DESTINATIONS: OperationSchema = OperationSchema {
+        service: &SERVICE,
+        name: "DescribeDeliveryDestinations",
+        method: "POST",
+        path: "/",
+        status: 200,
+        input: &schema::DESCRIBE_DELIVERY_DESTINATIONS_INPUT,
+        output: &schema::DESCRIBE_DELIVERY_DESTINATIONS_OUTPUT,
+        result_wrapper: None,
+        errors: &[
+            errors::SERVICE_UNAVAILABLE_EXCEPTION,
+            errors::SERVICE_QUOTA_EXCEEDED_EXCEPTION,
+            errors::VALIDATION_EXCEPTION,
+            errors::THROTTLING_EXCEPTION,
+        ],
+        decode: |from| codec::decode(from, Request::DescribeDeliveryDestinations),
+    };
+
+    /// `DescribeDeliverySources`.
+    pub static DESCRIBE_DELIVERY_SOURCES: OperationSchema = OperationSchema {
+        service: &SERVICE,
+        name: "DescribeDeliverySources",
+        method: "POST",
+        path: "/",
+        status: 200,
+        input: &schema::DESCRIBE_DELIVERY_SOURCES_INPUT,
+        output: &schema::DESCRIBE_DELIVERY_SOURCES_OUTPUT,
+        result_wrapper: None,
+        errors: &[
+            errors::SERVICE_UNAVAILABLE_EXCEPTION,
+            errors::SERVICE_QUOTA_EXCEEDED_EXCEPTION,
+            errors::VALIDATION_EXCEPTION,
+            errors::THROTTLING_EXCEPTION,
+        ],
+        decode: |from| codec::decode(from, Request::DescribeDeliverySources),
+    };
+
     /// `DescribeLogGroups`.
     pub static DESCRIBE_LOG_GROUPS: OperationSchema = OperationSchema {
         service: &SERVICE,
@@ -736,6 +1204,84 @@ pub mod operations {
         decode: |from| codec::decode(from, Request::FilterLogEvents),
     };
 
+    /// `GetDelivery`.
+    pub static GET_DELIVERY: OperationSchema = OperationSchema {
+        service: &SERVICE,
+        name: "GetDelivery",
+        method: "POST",
+        path: "/",
+        status: 200,
+        input: &schema::GET_DELIVERY_INPUT,
+        output: &schema::GET_DELIVERY_OUTPUT,
+        result_wrapper: None,
+        errors: &[
+            errors::RESOURCE_NOT_FOUND_EXCEPTION,
+            errors::SERVICE_UNAVAILABLE_EXCEPTION,
+            errors::VALIDATION_EXCEPTION,
+            errors::SERVICE_QUOTA_EXCEEDED_EXCEPTION,
+            errors::THROTTLING_EXCEPTION,
+        ],
+        decode: |from| codec::decode(from, Request::GetDelivery),
+    };
+
+    /// `GetDeliveryDestination`.
+    pub static GET_DELIVERY_DESTINATION: OperationSchema = OperationSchema {
+        service: &SERVICE,
+        name: "GetDeliveryDestination",
+        method: "POST",
+        path: "/",
+        status: 200,
+        input: &schema::GET_DELIVERY_DESTINATION_INPUT,
+        output: &schema::GET_DELIVERY_DESTINATION_OUTPUT,
+        result_wrapper: None,
+        errors: &[
+            errors::RESOURCE_NOT_FOUND_EXCEPTION,
+            errors::SERVICE_UNAVAILABLE_EXCEPTION,
+            errors::VALIDATION_EXCEPTION,
+            errors::SERVICE_QUOTA_EXCEEDED_EXCEPTION,
+            errors::THROTTLING_EXCEPTION,
+        ],
+        decode: |from| codec::decode(from, Request::GetDeliveryDestination),
+    };
+
+    /// `GetDeliveryDestinationPolicy`.
+    pub static GET_DELIVERY_DESTINATION_POLICY: OperationSchema = OperationSchema {
+        service: &SERVICE,
+        name: "GetDeliveryDestinationPolicy",
+        method: "POST",
+        path: "/",
+        status: 200,
+        input: &schema::GET_DELIVERY_DESTINATION_POLICY_INPUT,
+        output: &schema::GET_DELIVERY_DESTINATION_POLICY_OUTPUT,
+        result_wrapper: None,
+        errors: &[
+            errors::SERVICE_UNAVAILABLE_EXCEPTION,
+            errors::VALIDATION_EXCEPTION,
+            errors::RESOURCE_NOT_FOUND_EXCEPTION,
+        ],
+        decode: |from| codec::decode(from, Request::GetDeliveryDestinationPolicy),
+    };
+
+    /// `GetDeliverySource`.
+    pub static GET_DELIVERY_SOURCE: OperationSchema = OperationSchema {
+        service: &SERVICE,
+        name: "GetDeliverySource",
+        method: "POST",
+        path: "/",
+        status: 200,
+        input: &schema::GET_DELIVERY_SOURCE_INPUT,
+        output: &schema::GET_DELIVERY_SOURCE_OUTPUT,
+        result_wrapper: None,
+        errors: &[
+            errors::RESOURCE_NOT_FOUND_EXCEPTION,
+            errors::SERVICE_UNAVAILABLE_EXCEPTION,
+            errors::VALIDATION_EXCEPTION,
+            errors::SERVICE_QUOTA_EXCEEDED_EXCEPTION,
+            errors::THROTTLING_EXCEPTION,
+        ],
+        decode: |from| codec::decode(from, Request::GetDeliverySource),
+    };
+
     /// `GetLogEvents`.
     pub static GET_LOG_EVENTS: OperationSchema = OperationSchema {
         service: &SERVICE,
@@ -784,6 +1330,67 @@ pub mod operations {
         result_wrapper: None,
         errors: &[errors::RESOURCE_NOT_FOUND_EXCEPTION, errors::SERVICE_UNAVAILABLE_EXCEPTION],
         decode: |from| codec::decode(from, Request::ListTagsLogGroup),
+    };
+
+    /// `PutDeliveryDestination`.
+    pub static PUT_DELIVERY_DESTINATION: OperationSchema = OperationSchema {
+        service: &SERVICE,
+        name: "PutDeliveryDestination",
+        method: "POST",
+        path: "/",
+        status: 200,
+        input: &schema::PUT_DELIVERY_DESTINATION_INPUT,
+        output: &schema::PUT_DELIVERY_DESTINATION_OUTPUT,
+        result_wrapper: None,
+        errors: &[
+            errors::SERVICE_UNAVAILABLE_EXCEPTION,
+            errors::CONFLICT_EXCEPTION,
+            errors::VALIDATION_EXCEPTION,
+            errors::SERVICE_QUOTA_EXCEEDED_EXCEPTION,
+            errors::THROTTLING_EXCEPTION,
+            errors::RESOURCE_NOT_FOUND_EXCEPTION,
+        ],
+        decode: |from| codec::decode(from, Request::PutDeliveryDestination),
+    };
+
+    /// `PutDeliveryDestinationPolicy`.
+    pub static PUT_DELIVERY_DESTINATION_POLICY: OperationSchema = OperationSchema {
+        service: &SERVICE,
+        name: "PutDeliveryDestinationPolicy",
+        method: "POST",
+        path: "/",
+        status: 200,
+        input: &schema::PUT_DELIVERY_DESTINATION_POLICY_INPUT,
+        output: &schema::PUT_DELIVERY_DESTINATION_POLICY_OUTPUT,
+        result_wrapper: None,
+        errors: &[
+            errors::SERVICE_UNAVAILABLE_EXCEPTION,
+            errors::VALIDATION_EXCEPTION,
+            errors::RESOURCE_NOT_FOUND_EXCEPTION,
+            errors::CONFLICT_EXCEPTION,
+        ],
+        decode: |from| codec::decode(from, Request::PutDeliveryDestinationPolicy),
+    };
+
+    /// `PutDeliverySource`.
+    pub static PUT_DELIVERY_SOURCE: OperationSchema = OperationSchema {
+        service: &SERVICE,
+        name: "PutDeliverySource",
+        method: "POST",
+        path: "/",
+        status: 200,
+        input: &schema::PUT_DELIVERY_SOURCE_INPUT,
+        output: &schema::PUT_DELIVERY_SOURCE_OUTPUT,
+        result_wrapper: None,
+        errors: &[
+            errors::SERVICE_UNAVAILABLE_EXCEPTION,
+            errors::CONFLICT_EXCEPTION,
+            errors::VALIDATION_EXCEPTION,
+            errors::SERVICE_QUOTA_EXCEEDED_EXCEPTION,
+            errors::RESOURCE_NOT_FOUND_EXCEPTION,
+            errors::THROTTLING_EXCEPTION,
+        ],
+        decode: |from| codec::decode(from, Request::PutDeliverySource),
     };
 
     /// `PutLogEvents`.
@@ -930,5 +1537,26 @@ pub mod operations {
             errors::SERVICE_UNAVAILABLE_EXCEPTION,
         ],
         decode: |from| codec::decode(from, Request::UntagResource),
+    };
+
+    /// `UpdateDeliveryConfiguration`.
+    pub static UPDATE_DELIVERY_CONFIGURATION: OperationSchema = OperationSchema {
+        service: &SERVICE,
+        name: "UpdateDeliveryConfiguration",
+        method: "POST",
+        path: "/",
+        status: 200,
+        input: &schema::UPDATE_DELIVERY_CONFIGURATION_INPUT,
+        output: &schema::UPDATE_DELIVERY_CONFIGURATION_OUTPUT,
+        result_wrapper: None,
+        errors: &[
+            errors::SERVICE_UNAVAILABLE_EXCEPTION,
+            errors::CONFLICT_EXCEPTION,
+            errors::RESOURCE_NOT_FOUND_EXCEPTION,
+            errors::VALIDATION_EXCEPTION,
+            errors::ACCESS_DENIED_EXCEPTION,
+            errors::THROTTLING_EXCEPTION,
+        ],
+        decode: |from| codec::decode(from, Request::UpdateDeliveryConfiguration),
     };
 }

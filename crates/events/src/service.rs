@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use pontoon_api::events;
 use pontoon_api::invocation::InvokeApiDestinationInput;
+use pontoon_api::vended::AllowLogDeliveryInput;
 use pontoon_core::shape::Violations;
 use pontoon_core::{
     ApiError, Inspect, LoadError, OperationSchema, Outbox, Output, Reply, Request, Scope, Service, ServiceId,
@@ -14,6 +15,7 @@ use pontoon_core::{
 use crate::Events;
 use crate::archives::Archives;
 use crate::destinations::Destinations;
+use crate::ops::buses;
 use crate::records::{self, BusRecord};
 use crate::replays::Replays;
 use crate::state::bus::{Bus, DEFAULT, Rule};
@@ -66,12 +68,17 @@ impl Service for Events {
         request: Box<dyn Request>,
     ) -> Result<Reply<Box<dyn Output>>, ApiError> {
         let request = request.into_any();
-        match request.downcast::<InvokeApiDestinationInput>() {
-            Ok(input) => self.invoke_api_destination(step, *input).map(Reply::erase),
-            Err(request) => match request.downcast::<events::Request>() {
-                Ok(request) => events::call(self, step, *request),
-                Err(_) => unreachable!("the engine gives a service the requests of its own APIs"),
-            },
+        let request = match request.downcast::<InvokeApiDestinationInput>() {
+            Ok(input) => return self.invoke_api_destination(step, *input).map(Reply::erase),
+            Err(request) => request,
+        };
+        let request = match request.downcast::<AllowLogDeliveryInput>() {
+            Ok(input) => return Ok(Reply::from(buses::allow_log_delivery(self, step, &input)?).erase()),
+            Err(request) => request,
+        };
+        match request.downcast::<events::Request>() {
+            Ok(request) => events::call(self, step, *request),
+            Err(_) => unreachable!("the engine gives a service the requests of its own APIs"),
         }
     }
 

@@ -19,6 +19,14 @@ pub enum Error {
     StreamNotFound,
     /// No resource policy of that name.
     PolicyNotFound(String),
+    /// No delivery, delivery source or delivery destination of that name; the noun in AWS's words, and what ends its sentence.
+    NoDelivery(&'static str, &'static str),
+    /// The resource of a delivery source has no logs.
+    NoLogs,
+    /// Something that exists stands in the way of a delivery; the whole message.
+    Conflict(&'static str),
+    /// As many of a delivery's parts exist as there may be; the noun.
+    QuotaExceeded(&'static str),
     /// A log group of that name exists.
     GroupExists,
     /// A log stream of that name exists.
@@ -50,6 +58,15 @@ impl Error {
             Self::GroupNotFound => (NOT_FOUND, "The specified log group does not exist.".into()),
             Self::StreamNotFound => (NOT_FOUND, "The specified log stream does not exist.".into()),
             Self::PolicyNotFound(name) => (NOT_FOUND, format!("Policy with name [{name}] does not exist.")),
+            Self::NoDelivery(noun, end) => {
+                (NOT_FOUND, format!("Requested {noun} does not exist in this account{end}"))
+            }
+            Self::NoLogs => (NOT_FOUND, "Cannot access provided service.".into()),
+            Self::Conflict(message) => ("ConflictException", message.into()),
+            Self::QuotaExceeded(noun) => (
+                "ServiceQuotaExceededException",
+                format!("The account has as many resources of the kind {noun} as it may have in a region."),
+            ),
             Self::GroupExists => (EXISTS, "The specified log group already exists".into()),
             Self::StreamExists => (EXISTS, "The specified log stream already exists".into()),
             Self::LimitExceeded => ("LimitExceededException", "Resource limit exceeded.".into()),

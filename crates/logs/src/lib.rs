@@ -1,8 +1,9 @@
 //! CloudWatch Logs, as Pontoon runs it: log groups and streams, and searching what is in them.
 //!
 //! What it is: events that are durable before `PutLogEvents` is answered, kept in order of time, read from snapshots beside the engine, searched with
-//! AWS's filter patterns, and gone when their retention ends. Events in the embedded metric format become metrics. What it is not: Insights, metric
-//! filters, subscriptions, exports and log classes other than `STANDARD`; those are refused by name.
+//! AWS's filter patterns, and gone when their retention ends. Events in the embedded metric format become metrics. What other services tell in vended
+//! logs goes where the account's deliveries lead. What it is not: Insights, metric filters, subscriptions, exports and log classes other than
+//! `STANDARD`; those are refused by name.
 //!
 //! Invariant: memory holds groups and streams, never events; it does not grow with what is logged.
 //! Invariant: an event whose retention has ended is not read any more, whether it has been removed from the store yet or not.
@@ -11,6 +12,7 @@
 //! It follows the API reference and the user guide of CloudWatch Logs, and the recordings in `logs/`.
 
 mod background;
+mod deliveries;
 mod error;
 mod metrics;
 mod ops;
@@ -25,6 +27,7 @@ use pontoon_core::policy::Document;
 use pontoon_core::{MetricBook, Scope, Space, Step, Timestamp};
 
 use background::Sweep;
+use deliveries::Deliveries;
 pub use error::Error;
 use records::{GroupRecord, PolicyRecord, StreamRecord};
 pub use state::filter::{FilterPattern, InvalidPattern};
@@ -49,6 +52,7 @@ pub(crate) struct Region {
     policies: BTreeMap<String, PolicyRecord>,
     /// The statements of all `policies`.
     policy: Document,
+    deliveries: Deliveries,
 }
 
 /// A log group.

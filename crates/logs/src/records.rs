@@ -2,6 +2,9 @@
 //!
 //! - [`Space::Config`] `logs\0g` + scope + name: a log group ([`GroupRecord`], JSON).
 //! - [`Space::Config`] `logs\0p` + scope + name: a resource policy ([`PolicyRecord`], JSON).
+//! - [`Space::Config`] `logs\0s` + scope + name: a delivery source ([`SourceRecord`], JSON).
+//! - [`Space::Config`] `logs\0t` + scope + name: a delivery destination ([`DestinationRecord`], JSON).
+//! - [`Space::Config`] `logs\0d` + scope + id: a delivery ([`DeliveryRecord`], JSON).
 //! - [`Space::Config`] `logs\0x` + scope + number in decimal: a deleted log group whose events are still to be removed.
 //! - [`Space::Log`] group number + `e` + position: an event ([`Event`]), in order of time over the whole group.
 //! - [`Space::Log`] group number + `i` + stream number + position: the index of a stream's events, empty.
@@ -77,6 +80,47 @@ pub struct PolicyRecord {
     pub updated_millis: i64,
 }
 
+/// A delivery source: one type of a resource's logs.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SourceRecord {
+    /// ARN of the resource.
+    pub resource_arn: String,
+    /// The type.
+    pub log_type: String,
+    /// Tags.
+    pub tags: BTreeMap<String, String>,
+}
+
+/// A delivery destination.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DestinationRecord {
+    /// `CWL` or `S3`.
+    pub kind: String,
+    /// ARN of the log group or the bucket.
+    pub resource_arn: String,
+    /// Format of the records, as far as given.
+    pub output_format: Option<String>,
+    /// Who else may deliver to it: a policy, JSON as it was put.
+    pub policy: Option<String>,
+    /// Tags.
+    pub tags: BTreeMap<String, String>,
+}
+
+/// A delivery: what leads from a source to a destination.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DeliveryRecord {
+    /// Name of the source.
+    pub source: String,
+    /// ARN of the destination, which may be another account's.
+    pub destination_arn: String,
+    /// Kind of the destination.
+    pub kind: String,
+    /// Fields of the records, in their order.
+    pub fields: Vec<String>,
+    /// Tags.
+    pub tags: BTreeMap<String, String>,
+}
+
 /// An event as it is stored, its message borrowed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Event<'m> {
@@ -141,6 +185,24 @@ pub fn group_key(scope: Scope, name: &str) -> Vec<u8> {
 #[must_use]
 pub fn policy_key(scope: Scope, name: &str) -> Vec<u8> {
     config_key(b'p', scope, name)
+}
+
+/// Key of a delivery source.
+#[must_use]
+pub fn source_key(scope: Scope, name: &str) -> Vec<u8> {
+    config_key(b's', scope, name)
+}
+
+/// Key of a delivery destination.
+#[must_use]
+pub fn destination_key(scope: Scope, name: &str) -> Vec<u8> {
+    config_key(b't', scope, name)
+}
+
+/// Key of a delivery.
+#[must_use]
+pub fn delivery_key(scope: Scope, id: &str) -> Vec<u8> {
+    config_key(b'd', scope, id)
 }
 
 /// Key of a deleted log group.
@@ -222,6 +284,12 @@ pub struct Loaded {
     pub groups: Vec<(Scope, String, GroupRecord)>,
     /// Resource policies by scope and name.
     pub policies: Vec<(Scope, String, PolicyRecord)>,
+    /// Delivery sources by scope and name.
+    pub sources: Vec<(Scope, String, SourceRecord)>,
+    /// Delivery destinations by scope and name.
+    pub destinations: Vec<(Scope, String, DestinationRecord)>,
+    /// Deliveries by scope and id.
+    pub deliveries: Vec<(Scope, String, DeliveryRecord)>,
     /// Deleted log groups by scope and number.
     pub deleted: Vec<(Scope, u64)>,
 }
@@ -241,6 +309,9 @@ fn load_one(loaded: &mut Loaded, key: &[u8], value: &[u8]) -> Result<(), String>
     match kind {
         b'g' => loaded.groups.push((scope, name, records::of_json(value)?)),
         b'p' => loaded.policies.push((scope, name, records::of_json(value)?)),
+        b's' => loaded.sources.push((scope, name, records::of_json(value)?)),
+        b't' => loaded.destinations.push((scope, name, records::of_json(value)?)),
+        b'd' => loaded.deliveries.push((scope, name, records::of_json(value)?)),
         b'x' => loaded.deleted.push((scope, name.parse().map_err(|_| "its key has no number")?)),
         _ => return Err("its key is of no known kind".to_owned()),
     }

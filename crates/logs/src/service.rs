@@ -3,6 +3,7 @@
 use std::any::Any;
 
 use pontoon_api::logs;
+use pontoon_api::vended::DeliverLogsInput;
 use pontoon_core::shape::Violations;
 use pontoon_core::{
     ApiError, Inspect, LoadError, OperationSchema, Output, Reply, Request, Scope, Service, ServiceId,
@@ -10,9 +11,21 @@ use pontoon_core::{
 };
 
 use crate::background::Sweep;
+use crate::deliveries::Carried;
+use crate::ops::Asked;
 use crate::records;
 use crate::state::emf::Fault;
 use crate::{Group, Logs};
+
+/// What a hop's outcome is handed back with.
+pub(crate) enum Token {
+    /// The metrics embedded in an event; the log group's name.
+    Metrics(String),
+    /// Vended logs.
+    Carried(Carried),
+    /// Whether a resource's logs may be delivered.
+    Asked(Box<Asked>),
+}
 
 impl Service for Logs {
     fn id(&self) -> ServiceId {
@@ -24,7 +37,8 @@ impl Service for Logs {
     }
 
     fn load(&mut self, store: &dyn StoreRead) -> Result<(), LoadError> {
-        let records::Loaded { groups, policies, deleted } = records::load(store)?;
+        let records::Loaded { groups, policies, sources, destinations, deliveries, deleted } =
+            records::load(store)?;
         for (scope, name, record) in groups {
             let mut group = Group::new(scope, name.as_str().into(), record);
             let number = group.record.number;
@@ -42,8 +56,18 @@ impl Service for Logs {
         for (scope, name, policy) in policies {
             self.regions.entry(scope).or_default().policies.insert(name, policy);
         }
+        for (scope, name, source) in sources {
+            self.regions.entry(scope).or_default().deliveries.sources.insert(name, source);
+        }
+        for (scope, name, destination) in destinations {
+            self.regions.entry(scope).or_default().deliveries.destinations.insert(name, destination);
+        }
+        for (scope, id, delivery) in deliveries {
+            self.regions.entry(scope).or_default().deliveries.deliveries.insert(id, delivery);
+        }
         for region in self.regions.values_mut() {
             region.join_policies();
+            region.deliveries.join();
         }
         self.sweeps.extend(deleted.into_iter().map(|(scope, number)| Sweep::Group(scope, number)));
         Ok(())
@@ -58,7 +82,13 @@ impl Service for Logs {
         step: &mut Step<'_>,
         request: Box<dyn Request>,
     ) -> Result<Reply<Box<dyn Output>>, ApiError> {
-        logs::call(self, step, request.try_into()?)
+        match request.into_any().downcast::<DeliverLogsInput>() {
+            Ok(input) => Ok(Reply::from(self.deliver(step, *input)).erase()),
+            Err(request) => match request.downcast::<logs::Request>() {
+                Ok(request) => logs::call(self, step, *request),
+                Err(_) => unreachable!("the engine gives a service the requests of its own APIs"),
+            },
+        }
     }
 
     fn invalid(&self, operation: &'static OperationSchema, violations: &Violations) -> Option<ApiError> {
@@ -84,10 +114,18 @@ impl Service for Logs {
         }
     }
 
-    /// The metrics embedded in an event were taken or refused; the token is the log group's name.
     fn settled(&mut self, step: &mut Step<'_>, token: Box<dyn Any + Send>, outcome: Settled) {
-        if let (Err(_), Ok(group)) = (outcome, token.downcast::<String>()) {
-            self.count_emf_fault(step.now, step.scope, &group, Fault::Validation);
+        let Ok(token) = token.downcast::<Token>() else {
+            unreachable!("the host hands back the tokens that it was given");
+        };
+        match *token {
+            Token::Metrics(group) => {
+                if outcome.is_err() {
+                    self.count_emf_fault(step.now, step.scope, &group, Fault::Validation);
+                }
+            }
+            Token::Carried(carried) => Self::carried(step, carried, outcome),
+            Token::Asked(asked) => self.source_answered(step, *asked, outcome),
         }
     }
 

@@ -6,8 +6,18 @@ from pontoon_e2e.replay import not_replayed, run, scenario
 
 GROUPS, STREAMS, EVENTS = "logs/test_logs_groups", "logs/test_logs_streams", "logs/test_logs_events"
 FILTER, POLICIES = "logs/test_logs_filter_events", "logs/test_logs_resource_policies"
+DELIVERY = "logs/test_logs_delivery"
+not_replayed(
+    DELIVERY,
+    "logs of a CloudFront distribution, which Pontoon does not have",
+    "TestDeliverySources::test_put_delivery_source",
+    "TestDeliverySources::test_get_delivery_source",
+    "TestDeliverySources::test_describe_delivery_sources",
+    "TestDeliveries::test_create_delivery",
+    "TestDeliveries::test_get_delivery",
+    "TestDeliveries::test_describe_deliveries",
+)
 for recording, what in (
-    ("logs/test_logs_delivery", "deliveries of other services' logs"),
     ("logs/test_logs_destinations", "destinations, which are Kinesis streams"),
     ("logs/test_logs_export_tasks", "exports"),
     ("logs/test_logs_metric_filters", "metric filters"),
@@ -21,6 +31,14 @@ def group(aws, name="group", **more):
     """The ARN of a log group that is made."""
     aws.logs.create_log_group(logGroupName=name, **more)
     return f"arn:aws:logs:{aws.region}:{aws.account}:log-group:{name}"
+
+
+def destination(aws, name="destination", bucket="bucket", **more):
+    """A delivery destination that is put: a bucket."""
+    configuration = {"destinationResourceArn": f"arn:aws:s3:::{bucket}"}
+    return aws.logs.put_delivery_destination(
+        name=name, deliveryDestinationConfiguration=configuration, **more
+    )
 
 
 def stream(aws, name="stream"):
@@ -250,6 +268,133 @@ def _(aws):
         aws.logs.put_resource_policy(policyName=f"policy-{number}", policyDocument=policy("*"))
     call = {"policyName": "policy-10", "policyDocument": policy("*")}
     aws.fails("error-limit-exceeded", aws.logs.put_resource_policy, **call)
+
+
+@scenario(DELIVERY, "TestDeliveryDestinations::test_put_delivery_destination")
+def _(aws):
+    aws.check("put-delivery-destination", destination(aws, outputFormat="json"))
+
+
+@scenario(DELIVERY, "TestDeliveryDestinations::test_put_delivery_destination_invalid_format")
+def _(aws):
+    configuration = {"destinationResourceArn": "arn:aws:s3:::bucket"}
+    aws.fails(
+        "error-invalid-format",
+        aws.logs.put_delivery_destination,
+        name="destination",
+        outputFormat="foobar",
+        deliveryDestinationConfiguration=configuration,
+    )
+
+
+@scenario(DELIVERY, "TestDeliveryDestinations::test_put_delivery_destination_update")
+def _(aws):
+    destination(aws)
+    aws.check("put-delivery-destination-update", destination(aws, bucket="second"))
+
+
+@scenario(DELIVERY, "TestDeliveryDestinations::test_get_delivery_destination")
+def _(aws):
+    destination(aws)
+    aws.check("get-delivery-destination", aws.logs.get_delivery_destination(name="destination"))
+
+
+@scenario(DELIVERY, "TestDeliveryDestinations::test_get_delivery_destination_not_found")
+def _(aws):
+    aws.fails("error-not-found", aws.logs.get_delivery_destination, name="destination")
+
+
+@scenario(DELIVERY, "TestDeliveryDestinations::test_describe_delivery_destinations")
+def _(aws):
+    for name in ("destination-0", "destination-1"):
+        destination(aws, name)
+    told = aws.logs.describe_delivery_destinations()
+    aws.check("describe-delivery-destinations", told["deliveryDestinations"])
+
+
+@scenario(DELIVERY, "TestDeliveryDestinations::test_delete_delivery_destination")
+def _(aws):
+    destination(aws)
+    aws.logs.delete_delivery_destination(name="destination")
+    aws.fails("error-after-delete", aws.logs.get_delivery_destination, name="destination")
+
+
+@scenario(DELIVERY, "TestDeliveryDestinations::test_delete_delivery_destination_not_found")
+def _(aws):
+    aws.fails("error-not-found", aws.logs.delete_delivery_destination, name="destination")
+
+
+def delivery_policy(aws):
+    """A policy that lets the account deliver to its destinations, put on one."""
+    arn = f"arn:aws:logs:{aws.region}:{aws.account}"
+    statement = {
+        "Sid": "AllowLogDeliveryActions",
+        "Effect": "Allow",
+        "Principal": {"AWS": f"arn:aws:iam::{aws.account}:root"},
+        "Action": "logs:CreateDelivery",
+        "Resource": [f"{arn}:delivery-source:*", f"{arn}:delivery:*", f"{arn}:delivery-destination:*"],
+    }
+    policy = {"Version": "2012-10-17", "Statement": [statement]}
+    destination(aws)
+    return aws.logs.put_delivery_destination_policy(
+        deliveryDestinationName="destination", deliveryDestinationPolicy=json.dumps(policy)
+    )
+
+
+@scenario(DELIVERY, "TestDeliveryDestinationPolicies::test_put_delivery_destination_policy")
+def _(aws):
+    aws.check("put-delivery-destination-policy", delivery_policy(aws))
+
+
+@scenario(DELIVERY, "TestDeliveryDestinationPolicies::test_get_delivery_destination_policy")
+def _(aws):
+    delivery_policy(aws)
+    policy = aws.logs.get_delivery_destination_policy(deliveryDestinationName="destination")
+    aws.check("get-delivery-destination-policy", policy)
+
+
+@scenario(DELIVERY, "TestDeliveryDestinationPolicies::test_delete_delivery_destination_policy")
+def _(aws):
+    delivery_policy(aws)
+    aws.logs.delete_delivery_destination_policy(deliveryDestinationName="destination")
+
+
+@scenario(DELIVERY, "TestDeliverySources::test_put_delivery_source_invalid_resource")
+def _(aws):
+    aws.fails(
+        "error-invalid-resource",
+        aws.logs.put_delivery_source,
+        name="source",
+        resourceArn="arn:aws:s3:::bucket",
+        logType="ACCESS_LOGS",
+    )
+
+
+@scenario(DELIVERY, "TestDeliverySources::test_get_delivery_source_not_found")
+def _(aws):
+    aws.fails("error-not-found", aws.logs.get_delivery_source, name="source")
+
+
+@scenario(DELIVERY, "TestDeliverySources::test_delete_delivery_source")
+def _(aws):
+    bus = aws.events.create_event_bus(Name="bus")["EventBusArn"]
+    aws.logs.put_delivery_source(name="source", resourceArn=bus, logType="INFO_LOGS")
+    aws.logs.delete_delivery_source(name="source")
+    aws.fails("error-after-delete", aws.logs.delete_delivery_source, name="source")
+
+
+@scenario(DELIVERY, "TestDeliveries::test_delete_delivery")
+def _(aws):
+    bus = aws.events.create_event_bus(Name="bus")["EventBusArn"]
+    aws.logs.put_delivery_source(name="source", resourceArn=bus, logType="INFO_LOGS")
+    made = aws.logs.put_delivery_destination(
+        name="destination", deliveryDestinationConfiguration={"destinationResourceArn": group(aws)}
+    )
+    arn = made["deliveryDestination"]["arn"]
+    made = aws.logs.create_delivery(deliverySourceName="source", deliveryDestinationArn=arn)
+    id = made["delivery"]["id"]
+    aws.logs.delete_delivery(id=id)
+    aws.fails("error-after-delete", aws.logs.get_delivery, id=id)
 
 
 run()

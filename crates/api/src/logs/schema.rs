@@ -16,6 +16,186 @@ pub(super) static ACCOUNT_IDS: ListSchema = ListSchema {
     },
 };
 
+pub(super) static ALLOWED_FIELD_DELIMITERS: ListSchema = ListSchema {
+    member: Member {
+        name: "member",
+        wire: "member",
+        query: "member",
+        required: true,
+        constraints: &limits::FIELD_DELIMITER,
+        ..MEMBER
+    },
+};
+
+pub(super) static ALLOWED_FIELDS: ListSchema = ListSchema {
+    member: Member { name: "member", wire: "member", query: "member", required: true, ..MEMBER },
+};
+
+pub(super) static CONFIGURATION_TEMPLATE: StructSchema = StructSchema {
+    name: "ConfigurationTemplate",
+    members: &[
+        Member {
+            name: "service",
+            wire: "service",
+            query: "service",
+            constraints: &limits::SERVICE,
+            ..MEMBER
+        },
+        Member {
+            name: "logType",
+            wire: "logType",
+            query: "logType",
+            constraints: &limits::LOG_TYPE,
+            ..MEMBER
+        },
+        Member {
+            name: "resourceType",
+            wire: "resourceType",
+            query: "resourceType",
+            constraints: &limits::RESOURCE_TYPE,
+            ..MEMBER
+        },
+        Member {
+            name: "deliveryDestinationType",
+            wire: "deliveryDestinationType",
+            query: "deliveryDestinationType",
+            constraints: &limits::DELIVERY_DESTINATION_TYPE,
+            ..MEMBER
+        },
+        Member {
+            name: "defaultDeliveryConfigValues",
+            wire: "defaultDeliveryConfigValues",
+            query: "defaultDeliveryConfigValues",
+            ..MEMBER
+        },
+        Member { name: "allowedFields", wire: "allowedFields", query: "allowedFields", ..MEMBER },
+        Member {
+            name: "allowedOutputFormats",
+            wire: "allowedOutputFormats",
+            query: "allowedOutputFormats",
+            ..MEMBER
+        },
+        Member {
+            name: "allowedActionForAllowVendedLogsDeliveryForResource",
+            wire: "allowedActionForAllowVendedLogsDeliveryForResource",
+            query: "allowedActionForAllowVendedLogsDeliveryForResource",
+            ..MEMBER
+        },
+        Member {
+            name: "allowedFieldDelimiters",
+            wire: "allowedFieldDelimiters",
+            query: "allowedFieldDelimiters",
+            ..MEMBER
+        },
+        Member {
+            name: "allowedSuffixPathFields",
+            wire: "allowedSuffixPathFields",
+            query: "allowedSuffixPathFields",
+            constraints: &limits::RECORD_FIELDS,
+            ..MEMBER
+        },
+        Member {
+            name: "deliverySourceConfiguration",
+            wire: "deliverySourceConfiguration",
+            query: "deliverySourceConfiguration",
+            ..MEMBER
+        },
+        Member {
+            name: "s3TablesIntegration",
+            wire: "s3TablesIntegration",
+            query: "s3TablesIntegration",
+            ..MEMBER
+        },
+    ],
+    payload: None,
+    xml_namespace: None,
+};
+
+pub(super) static CONFIGURATION_TEMPLATE_DELIVERY_CONFIG_VALUES: StructSchema = StructSchema {
+    name: "ConfigurationTemplateDeliveryConfigValues",
+    members: &[
+        Member {
+            name: "recordFields",
+            wire: "recordFields",
+            query: "recordFields",
+            constraints: &limits::RECORD_FIELDS,
+            ..MEMBER
+        },
+        Member {
+            name: "fieldDelimiter",
+            wire: "fieldDelimiter",
+            query: "fieldDelimiter",
+            constraints: &limits::FIELD_DELIMITER,
+            ..MEMBER
+        },
+        Member {
+            name: "s3DeliveryConfiguration",
+            wire: "s3DeliveryConfiguration",
+            query: "s3DeliveryConfiguration",
+            constraints: &limits::INNER,
+            ..MEMBER
+        },
+    ],
+    payload: None,
+    xml_namespace: None,
+};
+
+pub(super) static CONFIGURATION_TEMPLATES: ListSchema = ListSchema {
+    member: Member { name: "member", wire: "member", query: "member", required: true, ..MEMBER },
+};
+
+pub(super) static CREATE_DELIVERY_INPUT: StructSchema = StructSchema {
+    name: "CreateDeliveryRequest",
+    members: &[
+        Member {
+            name: "deliverySourceName",
+            wire: "deliverySourceName",
+            query: "deliverySourceName",
+            required: true,
+            constraints: &limits::DELIVERY_SOURCE_NAME,
+            ..MEMBER
+        },
+        Member {
+            name: "deliveryDestinationArn",
+            wire: "deliveryDestinationArn",
+            query: "deliveryDestinationArn",
+            required: true,
+            ..MEMBER
+        },
+        Member {
+            name: "recordFields",
+            wire: "recordFields",
+            query: "recordFields",
+            constraints: &limits::RECORD_FIELDS,
+            ..MEMBER
+        },
+        Member {
+            name: "fieldDelimiter",
+            wire: "fieldDelimiter",
+            query: "fieldDelimiter",
+            constraints: &limits::FIELD_DELIMITER,
+            ..MEMBER
+        },
+        Member {
+            name: "s3DeliveryConfiguration",
+            wire: "s3DeliveryConfiguration",
+            query: "s3DeliveryConfiguration",
+            constraints: &limits::INNER,
+            ..MEMBER
+        },
+        Member { name: "tags", wire: "tags", query: "tags", constraints: &limits::TAGS, ..MEMBER },
+    ],
+    payload: None,
+    xml_namespace: None,
+};
+
+pub(super) static CREATE_DELIVERY_OUTPUT: StructSchema = StructSchema {
+    name: "CreateDeliveryResponse",
+    members: &[Member { name: "delivery", wire: "delivery", query: "delivery", ..MEMBER }],
+    payload: None,
+    xml_namespace: None,
+};
+
 pub(super) static CREATE_LOG_GROUP_INPUT: StructSchema = StructSchema {
     name: "CreateLogGroupRequest",
     members: &[
@@ -90,6 +270,62 @@ pub(super) static DATA_ALREADY_ACCEPTED_EXCEPTION: StructSchema = StructSchema {
     xml_namespace: None,
 };
 
+pub(super) static DELETE_DELIVERY_DESTINATION_POLICY_INPUT: StructSchema = StructSchema {
+    name: "DeleteDeliveryDestinationPolicyRequest",
+    members: &[Member {
+        name: "deliveryDestinationName",
+        wire: "deliveryDestinationName",
+        query: "deliveryDestinationName",
+        required: true,
+        constraints: &limits::DELIVERY_DESTINATION_NAME,
+        ..MEMBER
+    }],
+    payload: None,
+    xml_namespace: None,
+};
+
+pub(super) static DELETE_DELIVERY_DESTINATION_INPUT: StructSchema = StructSchema {
+    name: "DeleteDeliveryDestinationRequest",
+    members: &[Member {
+        name: "name",
+        wire: "name",
+        query: "name",
+        required: true,
+        constraints: &limits::DELIVERY_DESTINATION_NAME,
+        ..MEMBER
+    }],
+    payload: None,
+    xml_namespace: None,
+};
+
+pub(super) static DELETE_DELIVERY_INPUT: StructSchema = StructSchema {
+    name: "DeleteDeliveryRequest",
+    members: &[Member {
+        name: "id",
+        wire: "id",
+        query: "id",
+        required: true,
+        constraints: &limits::DELIVERY_ID,
+        ..MEMBER
+    }],
+    payload: None,
+    xml_namespace: None,
+};
+
+pub(super) static DELETE_DELIVERY_SOURCE_INPUT: StructSchema = StructSchema {
+    name: "DeleteDeliverySourceRequest",
+    members: &[Member {
+        name: "name",
+        wire: "name",
+        query: "name",
+        required: true,
+        constraints: &limits::DELIVERY_SOURCE_NAME,
+        ..MEMBER
+    }],
+    payload: None,
+    xml_namespace: None,
+};
+
 pub(super) static DELETE_LOG_GROUP_INPUT: StructSchema = StructSchema {
     name: "DeleteLogGroupRequest",
     members: &[Member {
@@ -155,6 +391,409 @@ pub(super) static DELETE_RETENTION_POLICY_INPUT: StructSchema = StructSchema {
         constraints: &limits::LOG_GROUP_NAME,
         ..MEMBER
     }],
+    payload: None,
+    xml_namespace: None,
+};
+
+pub(super) static DELIVERIES: ListSchema = ListSchema {
+    member: Member { name: "member", wire: "member", query: "member", required: true, ..MEMBER },
+};
+
+pub(super) static DELIVERY: StructSchema = StructSchema {
+    name: "Delivery",
+    members: &[
+        Member { name: "id", wire: "id", query: "id", constraints: &limits::DELIVERY_ID, ..MEMBER },
+        Member { name: "arn", wire: "arn", query: "arn", ..MEMBER },
+        Member {
+            name: "deliverySourceName",
+            wire: "deliverySourceName",
+            query: "deliverySourceName",
+            constraints: &limits::DELIVERY_SOURCE_NAME,
+            ..MEMBER
+        },
+        Member {
+            name: "deliveryDestinationArn",
+            wire: "deliveryDestinationArn",
+            query: "deliveryDestinationArn",
+            ..MEMBER
+        },
+        Member {
+            name: "deliveryDestinationType",
+            wire: "deliveryDestinationType",
+            query: "deliveryDestinationType",
+            constraints: &limits::DELIVERY_DESTINATION_TYPE,
+            ..MEMBER
+        },
+        Member {
+            name: "recordFields",
+            wire: "recordFields",
+            query: "recordFields",
+            constraints: &limits::RECORD_FIELDS,
+            ..MEMBER
+        },
+        Member {
+            name: "fieldDelimiter",
+            wire: "fieldDelimiter",
+            query: "fieldDelimiter",
+            constraints: &limits::FIELD_DELIMITER,
+            ..MEMBER
+        },
+        Member {
+            name: "s3DeliveryConfiguration",
+            wire: "s3DeliveryConfiguration",
+            query: "s3DeliveryConfiguration",
+            constraints: &limits::INNER,
+            ..MEMBER
+        },
+        Member { name: "tags", wire: "tags", query: "tags", constraints: &limits::TAGS, ..MEMBER },
+    ],
+    payload: None,
+    xml_namespace: None,
+};
+
+pub(super) static DELIVERY_DESTINATION: StructSchema = StructSchema {
+    name: "DeliveryDestination",
+    members: &[
+        Member {
+            name: "name",
+            wire: "name",
+            query: "name",
+            constraints: &limits::DELIVERY_DESTINATION_NAME,
+            ..MEMBER
+        },
+        Member { name: "arn", wire: "arn", query: "arn", ..MEMBER },
+        Member {
+            name: "deliveryDestinationType",
+            wire: "deliveryDestinationType",
+            query: "deliveryDestinationType",
+            constraints: &limits::DELIVERY_DESTINATION_TYPE,
+            ..MEMBER
+        },
+        Member {
+            name: "outputFormat",
+            wire: "outputFormat",
+            query: "outputFormat",
+            constraints: &limits::OUTPUT_FORMAT,
+            ..MEMBER
+        },
+        Member {
+            name: "deliveryDestinationConfiguration",
+            wire: "deliveryDestinationConfiguration",
+            query: "deliveryDestinationConfiguration",
+            constraints: &limits::INNER,
+            ..MEMBER
+        },
+        Member { name: "tags", wire: "tags", query: "tags", constraints: &limits::TAGS, ..MEMBER },
+    ],
+    payload: None,
+    xml_namespace: None,
+};
+
+pub(super) static DELIVERY_DESTINATION_CONFIGURATION: StructSchema = StructSchema {
+    name: "DeliveryDestinationConfiguration",
+    members: &[Member {
+        name: "destinationResourceArn",
+        wire: "destinationResourceArn",
+        query: "destinationResourceArn",
+        required: true,
+        ..MEMBER
+    }],
+    payload: None,
+    xml_namespace: None,
+};
+
+pub(super) static DELIVERY_DESTINATION_TYPES: ListSchema = ListSchema {
+    member: Member {
+        name: "member",
+        wire: "member",
+        query: "member",
+        required: true,
+        constraints: &limits::DELIVERY_DESTINATION_TYPE,
+        ..MEMBER
+    },
+};
+
+pub(super) static DELIVERY_DESTINATIONS: ListSchema = ListSchema {
+    member: Member { name: "member", wire: "member", query: "member", required: true, ..MEMBER },
+};
+
+pub(super) static DELIVERY_SOURCE: StructSchema = StructSchema {
+    name: "DeliverySource",
+    members: &[
+        Member {
+            name: "name",
+            wire: "name",
+            query: "name",
+            constraints: &limits::DELIVERY_SOURCE_NAME,
+            ..MEMBER
+        },
+        Member { name: "arn", wire: "arn", query: "arn", ..MEMBER },
+        Member { name: "resourceArns", wire: "resourceArns", query: "resourceArns", ..MEMBER },
+        Member {
+            name: "service",
+            wire: "service",
+            query: "service",
+            constraints: &limits::SERVICE,
+            ..MEMBER
+        },
+        Member {
+            name: "logType",
+            wire: "logType",
+            query: "logType",
+            constraints: &limits::LOG_TYPE,
+            ..MEMBER
+        },
+        Member { name: "tags", wire: "tags", query: "tags", constraints: &limits::TAGS, ..MEMBER },
+        Member {
+            name: "deliverySourceConfiguration",
+            wire: "deliverySourceConfiguration",
+            query: "deliverySourceConfiguration",
+            constraints: &limits::INNER,
+            ..MEMBER
+        },
+        Member { name: "status", wire: "status", query: "status", ..MEMBER },
+        Member { name: "statusReason", wire: "statusReason", query: "statusReason", ..MEMBER },
+    ],
+    payload: None,
+    xml_namespace: None,
+};
+
+pub(super) static DELIVERY_SOURCE_CONFIGURATION: MapSchema = MapSchema {
+    key: Member {
+        name: "key",
+        wire: "key",
+        query: "key",
+        constraints: &limits::DELIVERY_SOURCE_CONFIGURATION_KEY,
+        ..MEMBER
+    },
+    value: Member {
+        name: "value",
+        wire: "value",
+        query: "value",
+        required: true,
+        constraints: &limits::DELIVERY_SOURCE_CONFIGURATION_VALUE,
+        ..MEMBER
+    },
+};
+
+pub(super) static DELIVERY_SOURCE_CONFIGURATION_SCHEMA: StructSchema = StructSchema {
+    name: "DeliverySourceConfigurationSchema",
+    members: &[
+        Member { name: "keyName", wire: "keyName", query: "keyName", required: true, ..MEMBER },
+        Member { name: "valueType", wire: "valueType", query: "valueType", required: true, ..MEMBER },
+        Member {
+            name: "defaultValue",
+            wire: "defaultValue",
+            query: "defaultValue",
+            required: true,
+            ..MEMBER
+        },
+        Member { name: "supportedValues", wire: "supportedValues", query: "supportedValues", ..MEMBER },
+        Member { name: "minValue", wire: "minValue", query: "minValue", ..MEMBER },
+        Member { name: "maxValue", wire: "maxValue", query: "maxValue", ..MEMBER },
+    ],
+    payload: None,
+    xml_namespace: None,
+};
+
+pub(super) static DELIVERY_SOURCE_CONFIGURATION_SCHEMAS: ListSchema = ListSchema {
+    member: Member { name: "member", wire: "member", query: "member", required: true, ..MEMBER },
+};
+
+pub(super) static DELIVERY_SOURCE_CONFIGURATION_SUPPORTED_VALUES: ListSchema = ListSchema {
+    member: Member { name: "member", wire: "member", query: "member", required: true, ..MEMBER },
+};
+
+pub(super) static DELIVERY_SOURCES: ListSchema = ListSchema {
+    member: Member { name: "member", wire: "member", query: "member", required: true, ..MEMBER },
+};
+
+pub(super) static DESCRIBE_CONFIGURATION_TEMPLATES_INPUT: StructSchema = StructSchema {
+    name: "DescribeConfigurationTemplatesRequest",
+    members: &[
+        Member {
+            name: "service",
+            wire: "service",
+            query: "service",
+            constraints: &limits::SERVICE,
+            ..MEMBER
+        },
+        Member {
+            name: "logTypes",
+            wire: "logTypes",
+            query: "logTypes",
+            constraints: &limits::LOG_TYPES,
+            ..MEMBER
+        },
+        Member {
+            name: "resourceTypes",
+            wire: "resourceTypes",
+            query: "resourceTypes",
+            constraints: &limits::RESOURCE_TYPES,
+            ..MEMBER
+        },
+        Member {
+            name: "deliveryDestinationTypes",
+            wire: "deliveryDestinationTypes",
+            query: "deliveryDestinationTypes",
+            constraints: &limits::DELIVERY_DESTINATION_TYPES,
+            ..MEMBER
+        },
+        Member {
+            name: "nextToken",
+            wire: "nextToken",
+            query: "nextToken",
+            constraints: &limits::NEXT_TOKEN,
+            ..MEMBER
+        },
+        Member {
+            name: "limit",
+            wire: "limit",
+            query: "limit",
+            constraints: &limits::DESCRIBE_LIMIT,
+            ..MEMBER
+        },
+    ],
+    payload: None,
+    xml_namespace: None,
+};
+
+pub(super) static DESCRIBE_CONFIGURATION_TEMPLATES_OUTPUT: StructSchema = StructSchema {
+    name: "DescribeConfigurationTemplatesResponse",
+    members: &[
+        Member {
+            name: "configurationTemplates",
+            wire: "configurationTemplates",
+            query: "configurationTemplates",
+            ..MEMBER
+        },
+        Member {
+            name: "nextToken",
+            wire: "nextToken",
+            query: "nextToken",
+            constraints: &limits::NEXT_TOKEN,
+            ..MEMBER
+        },
+    ],
+    payload: None,
+    xml_namespace: None,
+};
+
+pub(super) static DESCRIBE_DELIVERIES_INPUT: StructSchema = StructSchema {
+    name: "DescribeDeliveriesRequest",
+    members: &[
+        Member {
+            name: "nextToken",
+            wire: "nextToken",
+            query: "nextToken",
+            constraints: &limits::NEXT_TOKEN,
+            ..MEMBER
+        },
+        Member {
+            name: "limit",
+            wire: "limit",
+            query: "limit",
+            constraints: &limits::DESCRIBE_LIMIT,
+            ..MEMBER
+        },
+    ],
+    payload: None,
+    xml_namespace: None,
+};
+
+pub(super) static DESCRIBE_DELIVERIES_OUTPUT: StructSchema = StructSchema {
+    name: "DescribeDeliveriesResponse",
+    members: &[
+        Member { name: "deliveries", wire: "deliveries", query: "deliveries", ..MEMBER },
+        Member {
+            name: "nextToken",
+            wire: "nextToken",
+            query: "nextToken",
+            constraints: &limits::NEXT_TOKEN,
+            ..MEMBER
+        },
+    ],
+    payload: None,
+    xml_namespace: None,
+};
+
+pub(super) static DESCRIBE_DELIVERY_DESTINATIONS_INPUT: StructSchema = StructSchema {
+    name: "DescribeDeliveryDestinationsRequest",
+    members: &[
+        Member {
+            name: "nextToken",
+            wire: "nextToken",
+            query: "nextToken",
+            constraints: &limits::NEXT_TOKEN,
+            ..MEMBER
+        },
+        Member {
+            name: "limit",
+            wire: "limit",
+            query: "limit",
+            constraints: &limits::DESCRIBE_LIMIT,
+            ..MEMBER
+        },
+    ],
+    payload: None,
+    xml_namespace: None,
+};
+
+pub(super) static DESCRIBE_DELIVERY_DESTINATIONS_OUTPUT: StructSchema = StructSchema {
+    name: "DescribeDeliveryDestinationsResponse",
+    members: &[
+        Member {
+            name: "deliveryDestinations",
+            wire: "deliveryDestinations",
+            query: "deliveryDestinations",
+            ..MEMBER
+        },
+        Member {
+            name: "nextToken",
+            wire: "nextToken",
+            query: "nextToken",
+            constraints: &limits::NEXT_TOKEN,
+            ..MEMBER
+        },
+    ],
+    payload: None,
+    xml_namespace: None,
+};
+
+pub(super) static DESCRIBE_DELIVERY_SOURCES_INPUT: StructSchema = StructSchema {
+    name: "DescribeDeliverySourcesRequest",
+    members: &[
+        Member {
+            name: "nextToken",
+            wire: "nextToken",
+            query: "nextToken",
+            constraints: &limits::NEXT_TOKEN,
+            ..MEMBER
+        },
+        Member {
+            name: "limit",
+            wire: "limit",
+            query: "limit",
+            constraints: &limits::DESCRIBE_LIMIT,
+            ..MEMBER
+        },
+    ],
+    payload: None,
+    xml_namespace: None,
+};
+
+pub(super) static DESCRIBE_DELIVERY_SOURCES_OUTPUT: StructSchema = StructSchema {
+    name: "DescribeDeliverySourcesResponse",
+    members: &[
+        Member { name: "deliverySources", wire: "deliverySources", query: "deliverySources", ..MEMBER },
+        Member {
+            name: "nextToken",
+            wire: "nextToken",
+            query: "nextToken",
+            constraints: &limits::NEXT_TOKEN,
+            ..MEMBER
+        },
+    ],
     payload: None,
     xml_namespace: None,
 };
@@ -550,6 +1189,95 @@ pub(super) static FILTERED_LOG_EVENTS: ListSchema = ListSchema {
     member: Member { name: "member", wire: "member", query: "member", required: true, ..MEMBER },
 };
 
+pub(super) static GET_DELIVERY_DESTINATION_POLICY_INPUT: StructSchema = StructSchema {
+    name: "GetDeliveryDestinationPolicyRequest",
+    members: &[Member {
+        name: "deliveryDestinationName",
+        wire: "deliveryDestinationName",
+        query: "deliveryDestinationName",
+        required: true,
+        constraints: &limits::DELIVERY_DESTINATION_NAME,
+        ..MEMBER
+    }],
+    payload: None,
+    xml_namespace: None,
+};
+
+pub(super) static GET_DELIVERY_DESTINATION_POLICY_OUTPUT: StructSchema = StructSchema {
+    name: "GetDeliveryDestinationPolicyResponse",
+    members: &[Member { name: "policy", wire: "policy", query: "policy", ..MEMBER }],
+    payload: None,
+    xml_namespace: None,
+};
+
+pub(super) static GET_DELIVERY_DESTINATION_INPUT: StructSchema = StructSchema {
+    name: "GetDeliveryDestinationRequest",
+    members: &[Member {
+        name: "name",
+        wire: "name",
+        query: "name",
+        required: true,
+        constraints: &limits::DELIVERY_DESTINATION_NAME,
+        ..MEMBER
+    }],
+    payload: None,
+    xml_namespace: None,
+};
+
+pub(super) static GET_DELIVERY_DESTINATION_OUTPUT: StructSchema = StructSchema {
+    name: "GetDeliveryDestinationResponse",
+    members: &[Member {
+        name: "deliveryDestination",
+        wire: "deliveryDestination",
+        query: "deliveryDestination",
+        ..MEMBER
+    }],
+    payload: None,
+    xml_namespace: None,
+};
+
+pub(super) static GET_DELIVERY_INPUT: StructSchema = StructSchema {
+    name: "GetDeliveryRequest",
+    members: &[Member {
+        name: "id",
+        wire: "id",
+        query: "id",
+        required: true,
+        constraints: &limits::DELIVERY_ID,
+        ..MEMBER
+    }],
+    payload: None,
+    xml_namespace: None,
+};
+
+pub(super) static GET_DELIVERY_OUTPUT: StructSchema = StructSchema {
+    name: "GetDeliveryResponse",
+    members: &[Member { name: "delivery", wire: "delivery", query: "delivery", ..MEMBER }],
+    payload: None,
+    xml_namespace: None,
+};
+
+pub(super) static GET_DELIVERY_SOURCE_INPUT: StructSchema = StructSchema {
+    name: "GetDeliverySourceRequest",
+    members: &[Member {
+        name: "name",
+        wire: "name",
+        query: "name",
+        required: true,
+        constraints: &limits::DELIVERY_SOURCE_NAME,
+        ..MEMBER
+    }],
+    payload: None,
+    xml_namespace: None,
+};
+
+pub(super) static GET_DELIVERY_SOURCE_OUTPUT: StructSchema = StructSchema {
+    name: "GetDeliverySourceResponse",
+    members: &[Member { name: "deliverySource", wire: "deliverySource", query: "deliverySource", ..MEMBER }],
+    payload: None,
+    xml_namespace: None,
+};
+
 pub(super) static GET_LOG_EVENTS_INPUT: StructSchema = StructSchema {
     name: "GetLogEventsRequest",
     members: &[
@@ -857,6 +1585,28 @@ pub(super) static LOG_STREAMS: ListSchema = ListSchema {
     member: Member { name: "member", wire: "member", query: "member", required: true, ..MEMBER },
 };
 
+pub(super) static LOG_TYPES: ListSchema = ListSchema {
+    member: Member {
+        name: "member",
+        wire: "member",
+        query: "member",
+        required: true,
+        constraints: &limits::LOG_TYPE,
+        ..MEMBER
+    },
+};
+
+pub(super) static OUTPUT_FORMATS: ListSchema = ListSchema {
+    member: Member {
+        name: "member",
+        wire: "member",
+        query: "member",
+        required: true,
+        constraints: &limits::OUTPUT_FORMAT,
+        ..MEMBER
+    },
+};
+
 pub(super) static OUTPUT_LOG_EVENT: StructSchema = StructSchema {
     name: "OutputLogEvent",
     members: &[
@@ -888,6 +1638,140 @@ pub(super) static OUTPUT_LOG_EVENT: StructSchema = StructSchema {
 
 pub(super) static OUTPUT_LOG_EVENTS: ListSchema = ListSchema {
     member: Member { name: "member", wire: "member", query: "member", required: true, ..MEMBER },
+};
+
+pub(super) static POLICY: StructSchema = StructSchema {
+    name: "Policy",
+    members: &[Member {
+        name: "deliveryDestinationPolicy",
+        wire: "deliveryDestinationPolicy",
+        query: "deliveryDestinationPolicy",
+        constraints: &limits::DELIVERY_DESTINATION_POLICY,
+        ..MEMBER
+    }],
+    payload: None,
+    xml_namespace: None,
+};
+
+pub(super) static PUT_DELIVERY_DESTINATION_POLICY_INPUT: StructSchema = StructSchema {
+    name: "PutDeliveryDestinationPolicyRequest",
+    members: &[
+        Member {
+            name: "deliveryDestinationName",
+            wire: "deliveryDestinationName",
+            query: "deliveryDestinationName",
+            required: true,
+            constraints: &limits::DELIVERY_DESTINATION_NAME,
+            ..MEMBER
+        },
+        Member {
+            name: "deliveryDestinationPolicy",
+            wire: "deliveryDestinationPolicy",
+            query: "deliveryDestinationPolicy",
+            required: true,
+            constraints: &limits::DELIVERY_DESTINATION_POLICY,
+            ..MEMBER
+        },
+    ],
+    payload: None,
+    xml_namespace: None,
+};
+
+pub(super) static PUT_DELIVERY_DESTINATION_POLICY_OUTPUT: StructSchema = StructSchema {
+    name: "PutDeliveryDestinationPolicyResponse",
+    members: &[Member { name: "policy", wire: "policy", query: "policy", ..MEMBER }],
+    payload: None,
+    xml_namespace: None,
+};
+
+pub(super) static PUT_DELIVERY_DESTINATION_INPUT: StructSchema = StructSchema {
+    name: "PutDeliveryDestinationRequest",
+    members: &[
+        Member {
+            name: "name",
+            wire: "name",
+            query: "name",
+            required: true,
+            constraints: &limits::DELIVERY_DESTINATION_NAME,
+            ..MEMBER
+        },
+        Member {
+            name: "outputFormat",
+            wire: "outputFormat",
+            query: "outputFormat",
+            constraints: &limits::OUTPUT_FORMAT,
+            ..MEMBER
+        },
+        Member {
+            name: "deliveryDestinationConfiguration",
+            wire: "deliveryDestinationConfiguration",
+            query: "deliveryDestinationConfiguration",
+            constraints: &limits::INNER,
+            ..MEMBER
+        },
+        Member {
+            name: "deliveryDestinationType",
+            wire: "deliveryDestinationType",
+            query: "deliveryDestinationType",
+            constraints: &limits::DELIVERY_DESTINATION_TYPE,
+            ..MEMBER
+        },
+        Member { name: "tags", wire: "tags", query: "tags", constraints: &limits::TAGS, ..MEMBER },
+    ],
+    payload: None,
+    xml_namespace: None,
+};
+
+pub(super) static PUT_DELIVERY_DESTINATION_OUTPUT: StructSchema = StructSchema {
+    name: "PutDeliveryDestinationResponse",
+    members: &[Member {
+        name: "deliveryDestination",
+        wire: "deliveryDestination",
+        query: "deliveryDestination",
+        ..MEMBER
+    }],
+    payload: None,
+    xml_namespace: None,
+};
+
+pub(super) static PUT_DELIVERY_SOURCE_INPUT: StructSchema = StructSchema {
+    name: "PutDeliverySourceRequest",
+    members: &[
+        Member {
+            name: "name",
+            wire: "name",
+            query: "name",
+            required: true,
+            constraints: &limits::DELIVERY_SOURCE_NAME,
+            ..MEMBER
+        },
+        Member { name: "resourceArn", wire: "resourceArn", query: "resourceArn", required: true, ..MEMBER },
+        Member {
+            name: "logType",
+            wire: "logType",
+            query: "logType",
+            required: true,
+            constraints: &limits::LOG_TYPE,
+            ..MEMBER
+        },
+        Member { name: "tags", wire: "tags", query: "tags", constraints: &limits::TAGS, ..MEMBER },
+        Member {
+            name: "deliverySourceConfiguration",
+            wire: "deliverySourceConfiguration",
+            query: "deliverySourceConfiguration",
+            constraints: &limits::INNER,
+            ..MEMBER
+        },
+    ],
+    payload: None,
+    xml_namespace: None,
+};
+
+pub(super) static PUT_DELIVERY_SOURCE_OUTPUT: StructSchema = StructSchema {
+    name: "PutDeliverySourceResponse",
+    members: &[Member { name: "deliverySource", wire: "deliverySource", query: "deliverySource", ..MEMBER }],
+    payload: None,
+    xml_namespace: None,
 };
 
 pub(super) static PUT_LOG_EVENTS_INPUT: StructSchema = StructSchema {
@@ -1043,6 +1927,27 @@ pub(super) static PUT_RETENTION_POLICY_INPUT: StructSchema = StructSchema {
     xml_namespace: None,
 };
 
+pub(super) static RECORD_FIELD: StructSchema = StructSchema {
+    name: "RecordField",
+    members: &[
+        Member { name: "name", wire: "name", query: "name", constraints: &limits::FIELD_HEADER, ..MEMBER },
+        Member { name: "mandatory", wire: "mandatory", query: "mandatory", ..MEMBER },
+    ],
+    payload: None,
+    xml_namespace: None,
+};
+
+pub(super) static RECORD_FIELDS: ListSchema = ListSchema {
+    member: Member {
+        name: "member",
+        wire: "member",
+        query: "member",
+        required: true,
+        constraints: &limits::FIELD_HEADER,
+        ..MEMBER
+    },
+};
+
 pub(super) static REJECTED_ENTITY_INFO: StructSchema = StructSchema {
     name: "RejectedEntityInfo",
     members: &[Member { name: "errorType", wire: "errorType", query: "errorType", required: true, ..MEMBER }],
@@ -1074,6 +1979,10 @@ pub(super) static REJECTED_LOG_EVENTS_INFO: StructSchema = StructSchema {
     ],
     payload: None,
     xml_namespace: None,
+};
+
+pub(super) static RESOURCE_ARNS: ListSchema = ListSchema {
+    member: Member { name: "member", wire: "member", query: "member", required: true, ..MEMBER },
 };
 
 pub(super) static RESOURCE_POLICIES: ListSchema = ListSchema {
@@ -1113,6 +2022,48 @@ pub(super) static RESOURCE_POLICY: StructSchema = StructSchema {
             constraints: &limits::EXPECTED_REVISION_ID,
             ..MEMBER
         },
+    ],
+    payload: None,
+    xml_namespace: None,
+};
+
+pub(super) static RESOURCE_TYPES: ListSchema = ListSchema {
+    member: Member {
+        name: "member",
+        wire: "member",
+        query: "member",
+        required: true,
+        constraints: &limits::RESOURCE_TYPE,
+        ..MEMBER
+    },
+};
+
+pub(super) static S3_DELIVERY_CONFIGURATION: StructSchema = StructSchema {
+    name: "S3DeliveryConfiguration",
+    members: &[
+        Member {
+            name: "suffixPath",
+            wire: "suffixPath",
+            query: "suffixPath",
+            constraints: &limits::DELIVERY_SUFFIX_PATH,
+            ..MEMBER
+        },
+        Member {
+            name: "enableHiveCompatiblePath",
+            wire: "enableHiveCompatiblePath",
+            query: "enableHiveCompatiblePath",
+            ..MEMBER
+        },
+    ],
+    payload: None,
+    xml_namespace: None,
+};
+
+pub(super) static S3_TABLES_INTEGRATION: StructSchema = StructSchema {
+    name: "S3TablesIntegration",
+    members: &[
+        Member { name: "datasourceName", wire: "datasourceName", query: "datasourceName", ..MEMBER },
+        Member { name: "datasourceType", wire: "datasourceType", query: "datasourceType", ..MEMBER },
     ],
     payload: None,
     xml_namespace: None,
@@ -1286,11 +2237,75 @@ pub(super) static UNTAG_RESOURCE_INPUT: StructSchema = StructSchema {
     xml_namespace: None,
 };
 
+pub(super) static UPDATE_DELIVERY_CONFIGURATION_INPUT: StructSchema = StructSchema {
+    name: "UpdateDeliveryConfigurationRequest",
+    members: &[
+        Member {
+            name: "id",
+            wire: "id",
+            query: "id",
+            required: true,
+            constraints: &limits::DELIVERY_ID,
+            ..MEMBER
+        },
+        Member {
+            name: "recordFields",
+            wire: "recordFields",
+            query: "recordFields",
+            constraints: &limits::RECORD_FIELDS,
+            ..MEMBER
+        },
+        Member {
+            name: "fieldDelimiter",
+            wire: "fieldDelimiter",
+            query: "fieldDelimiter",
+            constraints: &limits::FIELD_DELIMITER,
+            ..MEMBER
+        },
+        Member {
+            name: "s3DeliveryConfiguration",
+            wire: "s3DeliveryConfiguration",
+            query: "s3DeliveryConfiguration",
+            constraints: &limits::INNER,
+            ..MEMBER
+        },
+    ],
+    payload: None,
+    xml_namespace: None,
+};
+
+pub(super) static UPDATE_DELIVERY_CONFIGURATION_OUTPUT: StructSchema = StructSchema {
+    name: "UpdateDeliveryConfigurationResponse",
+    members: &[],
+    payload: None,
+    xml_namespace: None,
+};
+
 pub(super) static CREATE_LOG_GROUP_OUTPUT: StructSchema =
     StructSchema { name: "CreateLogGroupOutput", members: &[], payload: None, xml_namespace: None };
 
 pub(super) static CREATE_LOG_STREAM_OUTPUT: StructSchema =
     StructSchema { name: "CreateLogStreamOutput", members: &[], payload: None, xml_namespace: None };
+
+pub(super) static DELETE_DELIVERY_OUTPUT: StructSchema =
+    StructSchema { name: "DeleteDeliveryOutput", members: &[], payload: None, xml_namespace: None };
+
+pub(super) static DELETE_DELIVERY_DESTINATION_OUTPUT: StructSchema = StructSchema {
+    name: "DeleteDeliveryDestinationOutput",
+    members: &[],
+    payload: None,
+    xml_namespace: None,
+};
+
+pub(super) static DELETE_DELIVERY_DESTINATION_POLICY_OUTPUT: StructSchema = StructSchema {
+    name: "DeleteDeliveryDestinationPolicyOutput",
+    members: &[],
+    payload: None,
+    xml_namespace: None,
+};
+
+pub(super) static DELETE_DELIVERY_SOURCE_OUTPUT: StructSchema =
+    StructSchema { name: "DeleteDeliverySourceOutput", members: &[], payload: None, xml_namespace: None };
 
 pub(super) static DELETE_LOG_GROUP_OUTPUT: StructSchema =
     StructSchema { name: "DeleteLogGroupOutput", members: &[], payload: None, xml_namespace: None };
@@ -1343,6 +2358,64 @@ mod limits {
         ..Constraints::NONE
     };
 
+    pub(super) static FIELD_DELIMITER: Constraints =
+        Constraints { min: Some(0), max: Some(5), ..Constraints::NONE };
+
+    pub(super) static SERVICE: Constraints = Constraints {
+        min: Some(1),
+        max: Some(255),
+        pattern: Some("[\\w_-]*"),
+        matches: Some(|text| {
+            static PATTERN: Pattern = Pattern::new("\\A(?:[a-zA-Z0-9__\\-]*)\\z");
+            PATTERN.matches(text)
+        }),
+        ..Constraints::NONE
+    };
+
+    pub(super) static LOG_TYPE: Constraints = Constraints {
+        min: Some(1),
+        max: Some(255),
+        pattern: Some("[\\w]*"),
+        matches: Some(|text| {
+            static PATTERN: Pattern = Pattern::new("\\A(?:[a-zA-Z0-9_]*)\\z");
+            PATTERN.matches(text)
+        }),
+        ..Constraints::NONE
+    };
+
+    pub(super) static RESOURCE_TYPE: Constraints = Constraints {
+        min: Some(1),
+        max: Some(255),
+        pattern: Some("[\\w-_]*"),
+        matches: Some(|text| {
+            static PATTERN: Pattern = Pattern::new("\\A(?:[a-zA-Z0-9_\\-_]*)\\z");
+            PATTERN.matches(text)
+        }),
+        ..Constraints::NONE
+    };
+
+    pub(super) static DELIVERY_DESTINATION_TYPE: Constraints =
+        Constraints { values: &["S3", "CWL", "FH", "XRAY"], ..Constraints::NONE };
+
+    pub(super) static RECORD_FIELDS: Constraints =
+        Constraints { min: Some(0), max: Some(128), inner: true, ..Constraints::NONE };
+
+    pub(super) static INNER: Constraints = Constraints { inner: true, ..Constraints::NONE };
+
+    pub(super) static DELIVERY_SOURCE_NAME: Constraints = Constraints {
+        min: Some(1),
+        max: Some(60),
+        pattern: Some("[\\w-]*"),
+        matches: Some(|text| {
+            static PATTERN: Pattern = Pattern::new("\\A(?:[a-zA-Z0-9_\\-]*)\\z");
+            PATTERN.matches(text)
+        }),
+        ..Constraints::NONE
+    };
+
+    pub(super) static TAGS: Constraints =
+        Constraints { min: Some(1), max: Some(50), inner: true, ..Constraints::NONE };
+
     pub(super) static LOG_GROUP_NAME: Constraints = Constraints {
         min: Some(1),
         max: Some(512),
@@ -1355,9 +2428,6 @@ mod limits {
     };
 
     pub(super) static KMS_KEY_ID: Constraints = Constraints { max: Some(256), ..Constraints::NONE };
-
-    pub(super) static TAGS: Constraints =
-        Constraints { min: Some(1), max: Some(50), inner: true, ..Constraints::NONE };
 
     pub(super) static LOG_GROUP_CLASS: Constraints =
         Constraints { values: &["STANDARD", "INFREQUENT_ACCESS", "DELIVERY"], ..Constraints::NONE };
@@ -1375,7 +2445,52 @@ mod limits {
 
     pub(super) static SEQUENCE_TOKEN: Constraints = Constraints { min: Some(1), ..Constraints::NONE };
 
+    pub(super) static DELIVERY_DESTINATION_NAME: Constraints = Constraints {
+        min: Some(1),
+        max: Some(60),
+        pattern: Some("[\\w-]*"),
+        matches: Some(|text| {
+            static PATTERN: Pattern = Pattern::new("\\A(?:[a-zA-Z0-9_\\-]*)\\z");
+            PATTERN.matches(text)
+        }),
+        ..Constraints::NONE
+    };
+
+    pub(super) static DELIVERY_ID: Constraints = Constraints {
+        min: Some(1),
+        max: Some(64),
+        pattern: Some("^[0-9A-Za-z]+$"),
+        matches: Some(|text| {
+            static PATTERN: Pattern = Pattern::new("\\A(?:^[0-9A-Za-z]+$)\\z");
+            PATTERN.matches(text)
+        }),
+        ..Constraints::NONE
+    };
+
     pub(super) static EXPECTED_REVISION_ID: Constraints = Constraints { min: Some(1), ..Constraints::NONE };
+
+    pub(super) static OUTPUT_FORMAT: Constraints =
+        Constraints { values: &["w3c", "raw", "json", "plain", "parquet"], ..Constraints::NONE };
+
+    pub(super) static DELIVERY_SOURCE_CONFIGURATION_KEY: Constraints =
+        Constraints { min: Some(1), max: Some(255), ..Constraints::NONE };
+
+    pub(super) static DELIVERY_SOURCE_CONFIGURATION_VALUE: Constraints =
+        Constraints { min: Some(1), max: Some(255), ..Constraints::NONE };
+
+    pub(super) static LOG_TYPES: Constraints =
+        Constraints { min: Some(1), max: Some(10), inner: true, ..Constraints::NONE };
+
+    pub(super) static RESOURCE_TYPES: Constraints =
+        Constraints { min: Some(1), max: Some(10), inner: true, ..Constraints::NONE };
+
+    pub(super) static DELIVERY_DESTINATION_TYPES: Constraints =
+        Constraints { min: Some(1), max: Some(4), inner: true, ..Constraints::NONE };
+
+    pub(super) static NEXT_TOKEN: Constraints = Constraints { min: Some(1), ..Constraints::NONE };
+
+    pub(super) static DESCRIBE_LIMIT: Constraints =
+        Constraints { bounds: Bounds::Integer, min: Some(1), max: Some(50), ..Constraints::NONE };
 
     pub(super) static LOG_GROUP_IDENTIFIER: Constraints = Constraints {
         min: Some(1),
@@ -1401,11 +2516,6 @@ mod limits {
         }),
         ..Constraints::NONE
     };
-
-    pub(super) static NEXT_TOKEN: Constraints = Constraints { min: Some(1), ..Constraints::NONE };
-
-    pub(super) static DESCRIBE_LIMIT: Constraints =
-        Constraints { bounds: Bounds::Integer, min: Some(1), max: Some(50), ..Constraints::NONE };
 
     pub(super) static DESCRIBE_LOG_GROUPS_LOG_GROUP_IDENTIFIERS: Constraints =
         Constraints { min: Some(1), max: Some(50), inner: true, ..Constraints::NONE };
@@ -1448,8 +2558,6 @@ mod limits {
 
     pub(super) static EVENT_MESSAGE: Constraints = Constraints { min: Some(1), ..Constraints::NONE };
 
-    pub(super) static INNER: Constraints = Constraints { inner: true, ..Constraints::NONE };
-
     pub(super) static AMAZON_RESOURCE_NAME: Constraints = Constraints {
         min: Some(1),
         max: Some(1011),
@@ -1461,11 +2569,20 @@ mod limits {
         ..Constraints::NONE
     };
 
+    pub(super) static DELIVERY_DESTINATION_POLICY: Constraints =
+        Constraints { min: Some(1), max: Some(51200), ..Constraints::NONE };
+
     pub(super) static INPUT_LOG_EVENTS: Constraints =
         Constraints { min: Some(1), max: Some(10000), inner: true, ..Constraints::NONE };
 
     pub(super) static POLICY_DOCUMENT: Constraints =
         Constraints { min: Some(1), max: Some(51200), ..Constraints::NONE };
+
+    pub(super) static FIELD_HEADER: Constraints =
+        Constraints { min: Some(1), max: Some(64), ..Constraints::NONE };
+
+    pub(super) static DELIVERY_SUFFIX_PATH: Constraints =
+        Constraints { min: Some(1), max: Some(256), ..Constraints::NONE };
 
     pub(super) static TAG_KEY: Constraints = Constraints {
         min: Some(1),
@@ -1501,6 +2618,14 @@ pub(super) mod errors {
     pub(in super::super) const ACCESS_DENIED_EXCEPTION: ErrorSchema = ErrorSchema {
         shape: "AccessDeniedException",
         code: "AccessDeniedException",
+        status: 400,
+        sender: true,
+        message: "",
+    };
+
+    pub(in super::super) const CONFLICT_EXCEPTION: ErrorSchema = ErrorSchema {
+        shape: "ConflictException",
+        code: "ConflictException",
         status: 400,
         sender: true,
         message: "",
@@ -1570,11 +2695,27 @@ pub(super) mod errors {
         message: "",
     };
 
+    pub(in super::super) const SERVICE_QUOTA_EXCEEDED_EXCEPTION: ErrorSchema = ErrorSchema {
+        shape: "ServiceQuotaExceededException",
+        code: "ServiceQuotaExceededException",
+        status: 400,
+        sender: true,
+        message: "",
+    };
+
     pub(in super::super) const SERVICE_UNAVAILABLE_EXCEPTION: ErrorSchema = ErrorSchema {
         shape: "ServiceUnavailableException",
         code: "ServiceUnavailableException",
         status: 500,
         sender: false,
+        message: "",
+    };
+
+    pub(in super::super) const THROTTLING_EXCEPTION: ErrorSchema = ErrorSchema {
+        shape: "ThrottlingException",
+        code: "ThrottlingException",
+        status: 400,
+        sender: true,
         message: "",
     };
 

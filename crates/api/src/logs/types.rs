@@ -8,6 +8,274 @@ use pontoon_core::shape::{Decode, DecodeError, Encode, Reader, Writer};
 use super::schema;
 use crate::codec;
 
+/// The model's `ConfigurationTemplate`.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct ConfigurationTemplate {
+    /// `service`: 1 to 255 characters.
+    pub service: Option<String>,
+    /// `logType`: 1 to 255 characters.
+    pub log_type: Option<String>,
+    /// `resourceType`: 1 to 255 characters.
+    pub resource_type: Option<String>,
+    /// `deliveryDestinationType`: one of `S3`, `CWL`, `FH`, `XRAY`.
+    pub delivery_destination_type: Option<String>,
+    /// `defaultDeliveryConfigValues`.
+    pub default_delivery_config_values: Option<ConfigurationTemplateDeliveryConfigValues>,
+    /// `allowedFields`.
+    pub allowed_fields: Option<Vec<RecordField>>,
+    /// `allowedOutputFormats`.
+    pub allowed_output_formats: Option<Vec<String>>,
+    /// `allowedActionForAllowVendedLogsDeliveryForResource`.
+    pub allowed_action_for_allow_vended_logs_delivery_for_resource: Option<String>,
+    /// `allowedFieldDelimiters`.
+    pub allowed_field_delimiters: Option<Vec<String>>,
+    /// `allowedSuffixPathFields`: 0 to 128 elements.
+    pub allowed_suffix_path_fields: Option<Vec<String>>,
+    /// `deliverySourceConfiguration`.
+    pub delivery_source_configuration: Option<Vec<DeliverySourceConfigurationSchema>>,
+    /// `s3TablesIntegration`.
+    pub s3_tables_integration: Option<S3TablesIntegration>,
+}
+
+impl Encode for ConfigurationTemplate {
+    fn encode(&self, to: &mut dyn Writer) {
+        to.structure(&schema::CONFIGURATION_TEMPLATE, &mut |to| {
+            if let Some(value) = &self.service {
+                to.member(0, value);
+            }
+            if let Some(value) = &self.log_type {
+                to.member(1, value);
+            }
+            if let Some(value) = &self.resource_type {
+                to.member(2, value);
+            }
+            if let Some(value) = &self.delivery_destination_type {
+                to.member(3, value);
+            }
+            if let Some(value) = &self.default_delivery_config_values {
+                to.member(4, value);
+            }
+            if let Some(value) = &self.allowed_fields {
+                to.member(5, &codec::List(&schema::ALLOWED_FIELDS, false, value, Encode::encode));
+            }
+            if let Some(value) = &self.allowed_output_formats {
+                to.member(6, &codec::List(&schema::OUTPUT_FORMATS, false, value, Encode::encode));
+            }
+            if let Some(value) = &self.allowed_action_for_allow_vended_logs_delivery_for_resource {
+                to.member(7, value);
+            }
+            if let Some(value) = &self.allowed_field_delimiters {
+                to.member(8, &codec::List(&schema::ALLOWED_FIELD_DELIMITERS, false, value, Encode::encode));
+            }
+            if let Some(value) = &self.allowed_suffix_path_fields {
+                to.member(9, &codec::List(&schema::RECORD_FIELDS, false, value, Encode::encode));
+            }
+            if let Some(value) = &self.delivery_source_configuration {
+                to.member(
+                    10,
+                    &codec::List(
+                        &schema::DELIVERY_SOURCE_CONFIGURATION_SCHEMAS,
+                        false,
+                        value,
+                        Encode::encode,
+                    ),
+                );
+            }
+            if let Some(value) = &self.s3_tables_integration {
+                to.member(11, value);
+            }
+        });
+    }
+}
+
+#[cfg(feature = "decode-outputs")]
+impl Decode for ConfigurationTemplate {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::CONFIGURATION_TEMPLATE, &mut |index, from| {
+            match index {
+                0 => value.service = Some(from.string()?),
+                1 => value.log_type = Some(from.string()?),
+                2 => value.resource_type = Some(from.string()?),
+                3 => value.delivery_destination_type = Some(from.string()?),
+                4 => {
+                    value.default_delivery_config_values =
+                        Some(ConfigurationTemplateDeliveryConfigValues::decode(from)?)
+                }
+                5 => {
+                    value.allowed_fields =
+                        Some(codec::list(from, &schema::ALLOWED_FIELDS, false, RecordField::decode)?)
+                }
+                6 => {
+                    value.allowed_output_formats =
+                        Some(codec::list(from, &schema::OUTPUT_FORMATS, false, |from| from.string())?)
+                }
+                7 => value.allowed_action_for_allow_vended_logs_delivery_for_resource = Some(from.string()?),
+                8 => {
+                    value.allowed_field_delimiters =
+                        Some(codec::list(from, &schema::ALLOWED_FIELD_DELIMITERS, false, |from| {
+                            from.string()
+                        })?)
+                }
+                9 => {
+                    value.allowed_suffix_path_fields =
+                        Some(codec::list(from, &schema::RECORD_FIELDS, false, |from| from.string())?)
+                }
+                10 => {
+                    value.delivery_source_configuration = Some(codec::list(
+                        from,
+                        &schema::DELIVERY_SOURCE_CONFIGURATION_SCHEMAS,
+                        false,
+                        DeliverySourceConfigurationSchema::decode,
+                    )?)
+                }
+                11 => value.s3_tables_integration = Some(S3TablesIntegration::decode(from)?),
+                _ => {}
+            }
+            Ok(())
+        })?;
+        Ok(value)
+    }
+}
+
+/// The model's `ConfigurationTemplateDeliveryConfigValues`.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct ConfigurationTemplateDeliveryConfigValues {
+    /// `recordFields`: 0 to 128 elements.
+    pub record_fields: Option<Vec<String>>,
+    /// `fieldDelimiter`: 0 to 5 characters.
+    pub field_delimiter: Option<String>,
+    /// `s3DeliveryConfiguration`.
+    pub s3_delivery_configuration: Option<S3DeliveryConfiguration>,
+}
+
+impl Encode for ConfigurationTemplateDeliveryConfigValues {
+    fn encode(&self, to: &mut dyn Writer) {
+        to.structure(&schema::CONFIGURATION_TEMPLATE_DELIVERY_CONFIG_VALUES, &mut |to| {
+            if let Some(value) = &self.record_fields {
+                to.member(0, &codec::List(&schema::RECORD_FIELDS, false, value, Encode::encode));
+            }
+            if let Some(value) = &self.field_delimiter {
+                to.member(1, value);
+            }
+            if let Some(value) = &self.s3_delivery_configuration {
+                to.member(2, value);
+            }
+        });
+    }
+}
+
+#[cfg(feature = "decode-outputs")]
+impl Decode for ConfigurationTemplateDeliveryConfigValues {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::CONFIGURATION_TEMPLATE_DELIVERY_CONFIG_VALUES, &mut |index, from| {
+            match index {
+                0 => {
+                    value.record_fields =
+                        Some(codec::list(from, &schema::RECORD_FIELDS, false, |from| from.string())?)
+                }
+                1 => value.field_delimiter = Some(from.string()?),
+                2 => value.s3_delivery_configuration = Some(S3DeliveryConfiguration::decode(from)?),
+                _ => {}
+            }
+            Ok(())
+        })?;
+        Ok(value)
+    }
+}
+
+/// Input of `CreateDelivery`.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct CreateDeliveryInput {
+    /// `deliverySourceName`: required; 1 to 60 characters.
+    pub delivery_source_name: String,
+    /// `deliveryDestinationArn`: required.
+    pub delivery_destination_arn: String,
+    /// `recordFields`: 0 to 128 elements.
+    pub record_fields: Option<Vec<String>>,
+    /// `fieldDelimiter`: 0 to 5 characters.
+    pub field_delimiter: Option<String>,
+    /// `s3DeliveryConfiguration`.
+    pub s3_delivery_configuration: Option<S3DeliveryConfiguration>,
+    /// `tags`: 1 to 50 entries.
+    pub tags: Option<BTreeMap<String, String>>,
+}
+
+impl Encode for CreateDeliveryInput {
+    fn encode(&self, to: &mut dyn Writer) {
+        to.structure(&schema::CREATE_DELIVERY_INPUT, &mut |to| {
+            to.member(0, &self.delivery_source_name);
+            to.member(1, &self.delivery_destination_arn);
+            if let Some(value) = &self.record_fields {
+                to.member(2, &codec::List(&schema::RECORD_FIELDS, false, value, Encode::encode));
+            }
+            if let Some(value) = &self.field_delimiter {
+                to.member(3, value);
+            }
+            if let Some(value) = &self.s3_delivery_configuration {
+                to.member(4, value);
+            }
+            if let Some(value) = &self.tags {
+                to.member(5, &codec::Map(&schema::TAGS, false, value, Encode::encode));
+            }
+        });
+    }
+}
+
+impl Decode for CreateDeliveryInput {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::CREATE_DELIVERY_INPUT, &mut |index, from| {
+            match index {
+                0 => value.delivery_source_name = from.string()?,
+                1 => value.delivery_destination_arn = from.string()?,
+                2 => {
+                    value.record_fields =
+                        Some(codec::list(from, &schema::RECORD_FIELDS, false, |from| from.string())?)
+                }
+                3 => value.field_delimiter = Some(from.string()?),
+                4 => value.s3_delivery_configuration = Some(S3DeliveryConfiguration::decode(from)?),
+                5 => value.tags = Some(codec::map(from, &schema::TAGS, false, |from| from.string())?),
+                _ => {}
+            }
+            Ok(())
+        })?;
+        Ok(value)
+    }
+}
+
+/// Output of `CreateDelivery`.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct CreateDeliveryOutput {
+    /// `delivery`.
+    pub delivery: Option<Delivery>,
+}
+
+impl Encode for CreateDeliveryOutput {
+    fn encode(&self, to: &mut dyn Writer) {
+        to.structure(&schema::CREATE_DELIVERY_OUTPUT, &mut |to| {
+            if let Some(value) = &self.delivery {
+                to.member(0, value);
+            }
+        });
+    }
+}
+
+#[cfg(feature = "decode-outputs")]
+impl Decode for CreateDeliveryOutput {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::CREATE_DELIVERY_OUTPUT, &mut |index, from| {
+            if index == 0 {
+                value.delivery = Some(Delivery::decode(from)?);
+            }
+            Ok(())
+        })?;
+        Ok(value)
+    }
+}
+
 /// Input of `CreateLogGroup`.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct CreateLogGroupInput {
@@ -108,6 +376,118 @@ impl Encode for DataAlreadyAcceptedException {
                 to.member(0, value);
             }
         });
+    }
+}
+
+/// Input of `DeleteDeliveryDestinationPolicy`.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct DeleteDeliveryDestinationPolicyInput {
+    /// `deliveryDestinationName`: required; 1 to 60 characters.
+    pub delivery_destination_name: String,
+}
+
+impl Encode for DeleteDeliveryDestinationPolicyInput {
+    fn encode(&self, to: &mut dyn Writer) {
+        to.structure(&schema::DELETE_DELIVERY_DESTINATION_POLICY_INPUT, &mut |to| {
+            to.member(0, &self.delivery_destination_name);
+        });
+    }
+}
+
+impl Decode for DeleteDeliveryDestinationPolicyInput {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::DELETE_DELIVERY_DESTINATION_POLICY_INPUT, &mut |index, from| {
+            if index == 0 {
+                value.delivery_destination_name = from.string()?;
+            }
+            Ok(())
+        })?;
+        Ok(value)
+    }
+}
+
+/// Input of `DeleteDeliveryDestination`.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct DeleteDeliveryDestinationInput {
+    /// `name`: required; 1 to 60 characters.
+    pub name: String,
+}
+
+impl Encode for DeleteDeliveryDestinationInput {
+    fn encode(&self, to: &mut dyn Writer) {
+        to.structure(&schema::DELETE_DELIVERY_DESTINATION_INPUT, &mut |to| {
+            to.member(0, &self.name);
+        });
+    }
+}
+
+impl Decode for DeleteDeliveryDestinationInput {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::DELETE_DELIVERY_DESTINATION_INPUT, &mut |index, from| {
+            if index == 0 {
+                value.name = from.string()?;
+            }
+            Ok(())
+        })?;
+        Ok(value)
+    }
+}
+
+/// Input of `DeleteDelivery`.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct DeleteDeliveryInput {
+    /// `id`: required; 1 to 64 characters.
+    pub id: String,
+}
+
+impl Encode for DeleteDeliveryInput {
+    fn encode(&self, to: &mut dyn Writer) {
+        to.structure(&schema::DELETE_DELIVERY_INPUT, &mut |to| {
+            to.member(0, &self.id);
+        });
+    }
+}
+
+impl Decode for DeleteDeliveryInput {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::DELETE_DELIVERY_INPUT, &mut |index, from| {
+            if index == 0 {
+                value.id = from.string()?;
+            }
+            Ok(())
+        })?;
+        Ok(value)
+    }
+}
+
+/// Input of `DeleteDeliverySource`.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct DeleteDeliverySourceInput {
+    /// `name`: required; 1 to 60 characters.
+    pub name: String,
+}
+
+impl Encode for DeleteDeliverySourceInput {
+    fn encode(&self, to: &mut dyn Writer) {
+        to.structure(&schema::DELETE_DELIVERY_SOURCE_INPUT, &mut |to| {
+            to.member(0, &self.name);
+        });
+    }
+}
+
+impl Decode for DeleteDeliverySourceInput {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::DELETE_DELIVERY_SOURCE_INPUT, &mut |index, from| {
+            if index == 0 {
+                value.name = from.string()?;
+            }
+            Ok(())
+        })?;
+        Ok(value)
     }
 }
 
@@ -236,6 +616,698 @@ impl Decode for DeleteRetentionPolicyInput {
         from.structure(&schema::DELETE_RETENTION_POLICY_INPUT, &mut |index, from| {
             if index == 0 {
                 value.log_group_name = from.string()?;
+            }
+            Ok(())
+        })?;
+        Ok(value)
+    }
+}
+
+/// The model's `Delivery`.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Delivery {
+    /// `id`: 1 to 64 characters.
+    pub id: Option<String>,
+    /// `arn`.
+    pub arn: Option<String>,
+    /// `deliverySourceName`: 1 to 60 characters.
+    pub delivery_source_name: Option<String>,
+    /// `deliveryDestinationArn`.
+    pub delivery_destination_arn: Option<String>,
+    /// `deliveryDestinationType`: one of `S3`, `CWL`, `FH`, `XRAY`.
+    pub delivery_destination_type: Option<String>,
+    /// `recordFields`: 0 to 128 elements.
+    pub record_fields: Option<Vec<String>>,
+    /// `fieldDelimiter`: 0 to 5 characters.
+    pub field_delimiter: Option<String>,
+    /// `s3DeliveryConfiguration`.
+    pub s3_delivery_configuration: Option<S3DeliveryConfiguration>,
+    /// `tags`: 1 to 50 entries.
+    pub tags: Option<BTreeMap<String, String>>,
+}
+
+impl Encode for Delivery {
+    fn encode(&self, to: &mut dyn Writer) {
+        to.structure(&schema::DELIVERY, &mut |to| {
+            if let Some(value) = &self.id {
+                to.member(0, value);
+            }
+            if let Some(value) = &self.arn {
+                to.member(1, value);
+            }
+            if let Some(value) = &self.delivery_source_name {
+                to.member(2, value);
+            }
+            if let Some(value) = &self.delivery_destination_arn {
+                to.member(3, value);
+            }
+            if let Some(value) = &self.delivery_destination_type {
+                to.member(4, value);
+            }
+            if let Some(value) = &self.record_fields {
+                to.member(5, &codec::List(&schema::RECORD_FIELDS, false, value, Encode::encode));
+            }
+            if let Some(value) = &self.field_delimiter {
+                to.member(6, value);
+            }
+            if let Some(value) = &self.s3_delivery_configuration {
+                to.member(7, value);
+            }
+            if let Some(value) = &self.tags {
+                to.member(8, &codec::Map(&schema::TAGS, false, value, Encode::encode));
+            }
+        });
+    }
+}
+
+#[cfg(feature = "decode-outputs")]
+impl Decode for Delivery {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::DELIVERY, &mut |index, from| {
+            match index {
+                0 => value.id = Some(from.string()?),
+                1 => value.arn = Some(from.string()?),
+                2 => value.delivery_source_name = Some(from.string()?),
+                3 => value.delivery_destination_arn = Some(from.string()?),
+                4 => value.delivery_destination_type = Some(from.string()?),
+                5 => {
+                    value.record_fields =
+                        Some(codec::list(from, &schema::RECORD_FIELDS, false, |from| from.string())?)
+                }
+                6 => value.field_delimiter = Some(from.string()?),
+                7 => value.s3_delivery_configuration = Some(S3DeliveryConfiguration::decode(from)?),
+                8 => value.tags = Some(codec::map(from, &schema::TAGS, false, |from| from.string())?),
+                _ => {}
+            }
+            Ok(())
+        })?;
+        Ok(value)
+    }
+}
+
+/// The model's `DeliveryDestination`.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct DeliveryDestination {
+    /// `name`: 1 to 60 characters.
+    pub name: Option<String>,
+    /// `arn`.
+    pub arn: Option<String>,
+    /// `deliveryDestinationType`: one of `S3`, `CWL`, `FH`, `XRAY`.
+    pub delivery_destination_type: Option<String>,
+    /// `outputFormat`: one of 5 values.
+    pub output_format: Option<String>,
+    /// `deliveryDestinationConfiguration`.
+    pub delivery_destination_configuration: Option<DeliveryDestinationConfiguration>,
+    /// `tags`: 1 to 50 entries.
+    pub tags: Option<BTreeMap<String, String>>,
+}
+
+impl Encode for DeliveryDestination {
+    fn encode(&self, to: &mut dyn Writer) {
+        to.structure(&schema::DELIVERY_DESTINATION, &mut |to| {
+            if let Some(value) = &self.name {
+                to.member(0, value);
+            }
+            if let Some(value) = &self.arn {
+                to.member(1, value);
+            }
+            if let Some(value) = &self.delivery_destination_type {
+                to.member(2, value);
+            }
+            if let Some(value) = &self.output_format {
+                to.member(3, value);
+            }
+            if let Some(value) = &self.delivery_destination_configuration {
+                to.member(4, value);
+            }
+            if let Some(value) = &self.tags {
+                to.member(5, &codec::Map(&schema::TAGS, false, value, Encode::encode));
+            }
+        });
+    }
+}
+
+#[cfg(feature = "decode-outputs")]
+impl Decode for DeliveryDestination {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::DELIVERY_DESTINATION, &mut |index, from| {
+            match index {
+                0 => value.name = Some(from.string()?),
+                1 => value.arn = Some(from.string()?),
+                2 => value.delivery_destination_type = Some(from.string()?),
+                3 => value.output_format = Some(from.string()?),
+                4 => {
+                    value.delivery_destination_configuration =
+                        Some(DeliveryDestinationConfiguration::decode(from)?)
+                }
+                5 => value.tags = Some(codec::map(from, &schema::TAGS, false, |from| from.string())?),
+                _ => {}
+            }
+            Ok(())
+        })?;
+        Ok(value)
+    }
+}
+
+/// The model's `DeliveryDestinationConfiguration`.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct DeliveryDestinationConfiguration {
+    /// `destinationResourceArn`: required.
+    pub destination_resource_arn: String,
+}
+
+impl Encode for DeliveryDestinationConfiguration {
+    fn encode(&self, to: &mut dyn Writer) {
+        to.structure(&schema::DELIVERY_DESTINATION_CONFIGURATION, &mut |to| {
+            to.member(0, &self.destination_resource_arn);
+        });
+    }
+}
+
+impl Decode for DeliveryDestinationConfiguration {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::DELIVERY_DESTINATION_CONFIGURATION, &mut |index, from| {
+            if index == 0 {
+                value.destination_resource_arn = from.string()?;
+            }
+            Ok(())
+        })?;
+        Ok(value)
+    }
+}
+
+/// The model's `DeliverySource`.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct DeliverySource {
+    /// `name`: 1 to 60 characters.
+    pub name: Option<String>,
+    /// `arn`.
+    pub arn: Option<String>,
+    /// `resourceArns`.
+    pub resource_arns: Option<Vec<String>>,
+    /// `service`: 1 to 255 characters.
+    pub service: Option<String>,
+    /// `logType`: 1 to 255 characters.
+    pub log_type: Option<String>,
+    /// `tags`: 1 to 50 entries.
+    pub tags: Option<BTreeMap<String, String>>,
+    /// `deliverySourceConfiguration`.
+    pub delivery_source_configuration: Option<BTreeMap<String, String>>,
+    /// `status`: one of `ACTIVE`, `INACTIVE`.
+    pub status: Option<String>,
+    /// `statusReason`: one of `RESOURCE_DELETED`.
+    pub status_reason: Option<String>,
+}
+
+impl Encode for DeliverySource {
+    fn encode(&self, to: &mut dyn Writer) {
+        to.structure(&schema::DELIVERY_SOURCE, &mut |to| {
+            if let Some(value) = &self.name {
+                to.member(0, value);
+            }
+            if let Some(value) = &self.arn {
+                to.member(1, value);
+            }
+            if let Some(value) = &self.resource_arns {
+                to.member(2, &codec::List(&schema::RESOURCE_ARNS, false, value, Encode::encode));
+            }
+            if let Some(value) = &self.service {
+                to.member(3, value);
+            }
+            if let Some(value) = &self.log_type {
+                to.member(4, value);
+            }
+            if let Some(value) = &self.tags {
+                to.member(5, &codec::Map(&schema::TAGS, false, value, Encode::encode));
+            }
+            if let Some(value) = &self.delivery_source_configuration {
+                to.member(
+                    6,
+                    &codec::Map(&schema::DELIVERY_SOURCE_CONFIGURATION, false, value, Encode::encode),
+                );
+            }
+            if let Some(value) = &self.status {
+                to.member(7, value);
+            }
+            if let Some(value) = &self.status_reason {
+                to.member(8, value);
+            }
+        });
+    }
+}
+
+#[cfg(feature = "decode-outputs")]
+impl Decode for DeliverySource {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::DELIVERY_SOURCE, &mut |index, from| {
+            match index {
+                0 => value.name = Some(from.string()?),
+                1 => value.arn = Some(from.string()?),
+                2 => {
+                    value.resource_arns =
+                        Some(codec::list(from, &schema::RESOURCE_ARNS, false, |from| from.string())?)
+                }
+                3 => value.service = Some(from.string()?),
+                4 => value.log_type = Some(from.string()?),
+                5 => value.tags = Some(codec::map(from, &schema::TAGS, false, |from| from.string())?),
+                6 => {
+                    value.delivery_source_configuration =
+                        Some(codec::map(from, &schema::DELIVERY_SOURCE_CONFIGURATION, false, |from| {
+                            from.string()
+                        })?)
+                }
+                7 => value.status = Some(from.string()?),
+                8 => value.status_reason = Some(from.string()?),
+                _ => {}
+            }
+            Ok(())
+        })?;
+        Ok(value)
+    }
+}
+
+/// The model's `DeliverySourceConfigurationSchema`.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct DeliverySourceConfigurationSchema {
+    /// `keyName`: required; 1 to 256 characters.
+    pub key_name: String,
+    /// `valueType`: required; one of 5 values.
+    pub value_type: String,
+    /// `defaultValue`: required; 1 to 256 characters.
+    pub default_value: String,
+    /// `supportedValues`.
+    pub supported_values: Option<Vec<String>>,
+    /// `minValue`.
+    pub min_value: Option<f64>,
+    /// `maxValue`.
+    pub max_value: Option<f64>,
+}
+
+impl Encode for DeliverySourceConfigurationSchema {
+    fn encode(&self, to: &mut dyn Writer) {
+        to.structure(&schema::DELIVERY_SOURCE_CONFIGURATION_SCHEMA, &mut |to| {
+            to.member(0, &self.key_name);
+            to.member(1, &self.value_type);
+            to.member(2, &self.default_value);
+            if let Some(value) = &self.supported_values {
+                to.member(
+                    3,
+                    &codec::List(
+                        &schema::DELIVERY_SOURCE_CONFIGURATION_SUPPORTED_VALUES,
+                        false,
+                        value,
+                        Encode::encode,
+                    ),
+                );
+            }
+            if let Some(value) = &self.min_value {
+                to.member(4, value);
+            }
+            if let Some(value) = &self.max_value {
+                to.member(5, value);
+            }
+        });
+    }
+}
+
+#[cfg(feature = "decode-outputs")]
+impl Decode for DeliverySourceConfigurationSchema {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::DELIVERY_SOURCE_CONFIGURATION_SCHEMA, &mut |index, from| {
+            match index {
+                0 => value.key_name = from.string()?,
+                1 => value.value_type = from.string()?,
+                2 => value.default_value = from.string()?,
+                3 => {
+                    value.supported_values = Some(codec::list(
+                        from,
+                        &schema::DELIVERY_SOURCE_CONFIGURATION_SUPPORTED_VALUES,
+                        false,
+                        |from| from.string(),
+                    )?)
+                }
+                4 => value.min_value = Some(from.double()?),
+                5 => value.max_value = Some(from.double()?),
+                _ => {}
+            }
+            Ok(())
+        })?;
+        Ok(value)
+    }
+}
+
+/// Input of `DescribeConfigurationTemplates`.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct DescribeConfigurationTemplatesInput {
+    /// `service`: 1 to 255 characters.
+    pub service: Option<String>,
+    /// `logTypes`: 1 to 10 elements.
+    pub log_types: Option<Vec<String>>,
+    /// `resourceTypes`: 1 to 10 elements.
+    pub resource_types: Option<Vec<String>>,
+    /// `deliveryDestinationTypes`: 1 to 4 elements.
+    pub delivery_destination_types: Option<Vec<String>>,
+    /// `nextToken`: at least 1 characters.
+    pub next_token: Option<String>,
+    /// `limit`: 1 to 50.
+    pub limit: Option<i32>,
+}
+
+impl Encode for DescribeConfigurationTemplatesInput {
+    fn encode(&self, to: &mut dyn Writer) {
+        to.structure(&schema::DESCRIBE_CONFIGURATION_TEMPLATES_INPUT, &mut |to| {
+            if let Some(value) = &self.service {
+                to.member(0, value);
+            }
+            if let Some(value) = &self.log_types {
+                to.member(1, &codec::List(&schema::LOG_TYPES, false, value, Encode::encode));
+            }
+            if let Some(value) = &self.resource_types {
+                to.member(2, &codec::List(&schema::RESOURCE_TYPES, false, value, Encode::encode));
+            }
+            if let Some(value) = &self.delivery_destination_types {
+                to.member(3, &codec::List(&schema::DELIVERY_DESTINATION_TYPES, false, value, Encode::encode));
+            }
+            if let Some(value) = &self.next_token {
+                to.member(4, value);
+            }
+            if let Some(value) = &self.limit {
+                to.member(5, value);
+            }
+        });
+    }
+}
+
+impl Decode for DescribeConfigurationTemplatesInput {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::DESCRIBE_CONFIGURATION_TEMPLATES_INPUT, &mut |index, from| {
+            match index {
+                0 => value.service = Some(from.string()?),
+                1 => {
+                    value.log_types =
+                        Some(codec::list(from, &schema::LOG_TYPES, false, |from| from.string())?)
+                }
+                2 => {
+                    value.resource_types =
+                        Some(codec::list(from, &schema::RESOURCE_TYPES, false, |from| from.string())?)
+                }
+                3 => {
+                    value.delivery_destination_types =
+                        Some(codec::list(from, &schema::DELIVERY_DESTINATION_TYPES, false, |from| {
+                            from.string()
+                        })?)
+                }
+                4 => value.next_token = Some(from.string()?),
+                5 => value.limit = Some(codec::integer(from)?),
+                _ => {}
+            }
+            Ok(())
+        })?;
+        Ok(value)
+    }
+}
+
+/// Output of `DescribeConfigurationTemplates`.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct DescribeConfigurationTemplatesOutput {
+    /// `configurationTemplates`.
+    pub configuration_templates: Option<Vec<ConfigurationTemplate>>,
+    /// `nextToken`: at least 1 characters.
+    pub next_token: Option<String>,
+}
+
+impl Encode for DescribeConfigurationTemplatesOutput {
+    fn encode(&self, to: &mut dyn Writer) {
+        to.structure(&schema::DESCRIBE_CONFIGURATION_TEMPLATES_OUTPUT, &mut |to| {
+            if let Some(value) = &self.configuration_templates {
+                to.member(0, &codec::List(&schema::CONFIGURATION_TEMPLATES, false, value, Encode::encode));
+            }
+            if let Some(value) = &self.next_token {
+                to.member(1, value);
+            }
+        });
+    }
+}
+
+#[cfg(feature = "decode-outputs")]
+impl Decode for DescribeConfigurationTemplatesOutput {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::DESCRIBE_CONFIGURATION_TEMPLATES_OUTPUT, &mut |index, from| {
+            match index {
+                0 => {
+                    value.configuration_templates = Some(codec::list(
+                        from,
+                        &schema::CONFIGURATION_TEMPLATES,
+                        false,
+                        ConfigurationTemplate::decode,
+                    )?)
+                }
+                1 => value.next_token = Some(from.string()?),
+                _ => {}
+            }
+            Ok(())
+        })?;
+        Ok(value)
+    }
+}
+
+/// Input of `DescribeDeliveries`.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct DescribeDeliveriesInput {
+    /// `nextToken`: at least 1 characters.
+    pub next_token: Option<String>,
+    /// `limit`: 1 to 50.
+    pub limit: Option<i32>,
+}
+
+impl Encode for DescribeDeliveriesInput {
+    fn encode(&self, to: &mut dyn Writer) {
+        to.structure(&schema::DESCRIBE_DELIVERIES_INPUT, &mut |to| {
+            if let Some(value) = &self.next_token {
+                to.member(0, value);
+            }
+            if let Some(value) = &self.limit {
+                to.member(1, value);
+            }
+        });
+    }
+}
+
+impl Decode for DescribeDeliveriesInput {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::DESCRIBE_DELIVERIES_INPUT, &mut |index, from| {
+            match index {
+                0 => value.next_token = Some(from.string()?),
+                1 => value.limit = Some(codec::integer(from)?),
+                _ => {}
+            }
+            Ok(())
+        })?;
+        Ok(value)
+    }
+}
+
+/// Output of `DescribeDeliveries`.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct DescribeDeliveriesOutput {
+    /// `deliveries`.
+    pub deliveries: Option<Vec<Delivery>>,
+    /// `nextToken`: at least 1 characters.
+    pub next_token: Option<String>,
+}
+
+impl Encode for DescribeDeliveriesOutput {
+    fn encode(&self, to: &mut dyn Writer) {
+        to.structure(&schema::DESCRIBE_DELIVERIES_OUTPUT, &mut |to| {
+            if let Some(value) = &self.deliveries {
+                to.member(0, &codec::List(&schema::DELIVERIES, false, value, Encode::encode));
+            }
+            if let Some(value) = &self.next_token {
+                to.member(1, value);
+            }
+        });
+    }
+}
+
+#[cfg(feature = "decode-outputs")]
+impl Decode for DescribeDeliveriesOutput {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::DESCRIBE_DELIVERIES_OUTPUT, &mut |index, from| {
+            match index {
+                0 => {
+                    value.deliveries = Some(codec::list(from, &schema::DELIVERIES, false, Delivery::decode)?)
+                }
+                1 => value.next_token = Some(from.string()?),
+                _ => {}
+            }
+            Ok(())
+        })?;
+        Ok(value)
+    }
+}
+
+/// Input of `DescribeDeliveryDestinations`.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct DescribeDeliveryDestinationsInput {
+    /// `nextToken`: at least 1 characters.
+    pub next_token: Option<String>,
+    /// `limit`: 1 to 50.
+    pub limit: Option<i32>,
+}
+
+impl Encode for DescribeDeliveryDestinationsInput {
+    fn encode(&self, to: &mut dyn Writer) {
+        to.structure(&schema::DESCRIBE_DELIVERY_DESTINATIONS_INPUT, &mut |to| {
+            if let Some(value) = &self.next_token {
+                to.member(0, value);
+            }
+            if let Some(value) = &self.limit {
+                to.member(1, value);
+            }
+        });
+    }
+}
+
+impl Decode for DescribeDeliveryDestinationsInput {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::DESCRIBE_DELIVERY_DESTINATIONS_INPUT, &mut |index, from| {
+            match index {
+                0 => value.next_token = Some(from.string()?),
+                1 => value.limit = Some(codec::integer(from)?),
+                _ => {}
+            }
+            Ok(())
+        })?;
+        Ok(value)
+    }
+}
+
+/// Output of `DescribeDeliveryDestinations`.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct DescribeDeliveryDestinationsOutput {
+    /// `deliveryDestinations`.
+    pub delivery_destinations: Option<Vec<DeliveryDestination>>,
+    /// `nextToken`: at least 1 characters.
+    pub next_token: Option<String>,
+}
+
+impl Encode for DescribeDeliveryDestinationsOutput {
+    fn encode(&self, to: &mut dyn Writer) {
+        to.structure(&schema::DESCRIBE_DELIVERY_DESTINATIONS_OUTPUT, &mut |to| {
+            if let Some(value) = &self.delivery_destinations {
+                to.member(0, &codec::List(&schema::DELIVERY_DESTINATIONS, false, value, Encode::encode));
+            }
+            if let Some(value) = &self.next_token {
+                to.member(1, value);
+            }
+        });
+    }
+}
+
+#[cfg(feature = "decode-outputs")]
+impl Decode for DescribeDeliveryDestinationsOutput {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::DESCRIBE_DELIVERY_DESTINATIONS_OUTPUT, &mut |index, from| {
+            match index {
+                0 => {
+                    value.delivery_destinations = Some(codec::list(
+                        from,
+                        &schema::DELIVERY_DESTINATIONS,
+                        false,
+                        DeliveryDestination::decode,
+                    )?)
+                }
+                1 => value.next_token = Some(from.string()?),
+                _ => {}
+            }
+            Ok(())
+        })?;
+        Ok(value)
+    }
+}
+
+/// Input of `DescribeDeliverySources`.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct DescribeDeliverySourcesInput {
+    /// `nextToken`: at least 1 characters.
+    pub next_token: Option<String>,
+    /// `limit`: 1 to 50.
+    pub limit: Option<i32>,
+}
+
+impl Encode for DescribeDeliverySourcesInput {
+    fn encode(&self, to: &mut dyn Writer) {
+        to.structure(&schema::DESCRIBE_DELIVERY_SOURCES_INPUT, &mut |to| {
+            if let Some(value) = &self.next_token {
+                to.member(0, value);
+            }
+            if let Some(value) = &self.limit {
+                to.member(1, value);
+            }
+        });
+    }
+}
+
+impl Decode for DescribeDeliverySourcesInput {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::DESCRIBE_DELIVERY_SOURCES_INPUT, &mut |index, from| {
+            match index {
+                0 => value.next_token = Some(from.string()?),
+                1 => value.limit = Some(codec::integer(from)?),
+                _ => {}
+            }
+            Ok(())
+        })?;
+        Ok(value)
+    }
+}
+
+/// Output of `DescribeDeliverySources`.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct DescribeDeliverySourcesOutput {
+    /// `deliverySources`.
+    pub delivery_sources: Option<Vec<DeliverySource>>,
+    /// `nextToken`: at least 1 characters.
+    pub next_token: Option<String>,
+}
+
+impl Encode for DescribeDeliverySourcesOutput {
+    fn encode(&self, to: &mut dyn Writer) {
+        to.structure(&schema::DESCRIBE_DELIVERY_SOURCES_OUTPUT, &mut |to| {
+            if let Some(value) = &self.delivery_sources {
+                to.member(0, &codec::List(&schema::DELIVERY_SOURCES, false, value, Encode::encode));
+            }
+            if let Some(value) = &self.next_token {
+                to.member(1, value);
+            }
+        });
+    }
+}
+
+#[cfg(feature = "decode-outputs")]
+impl Decode for DescribeDeliverySourcesOutput {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::DESCRIBE_DELIVERY_SOURCES_OUTPUT, &mut |index, from| {
+            match index {
+                0 => {
+                    value.delivery_sources =
+                        Some(codec::list(from, &schema::DELIVERY_SOURCES, false, DeliverySource::decode)?)
+                }
+                1 => value.next_token = Some(from.string()?),
+                _ => {}
             }
             Ok(())
         })?;
@@ -823,6 +1895,242 @@ impl Decode for FilteredLogEvent {
     }
 }
 
+/// Input of `GetDeliveryDestinationPolicy`.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct GetDeliveryDestinationPolicyInput {
+    /// `deliveryDestinationName`: required; 1 to 60 characters.
+    pub delivery_destination_name: String,
+}
+
+impl Encode for GetDeliveryDestinationPolicyInput {
+    fn encode(&self, to: &mut dyn Writer) {
+        to.structure(&schema::GET_DELIVERY_DESTINATION_POLICY_INPUT, &mut |to| {
+            to.member(0, &self.delivery_destination_name);
+        });
+    }
+}
+
+impl Decode for GetDeliveryDestinationPolicyInput {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::GET_DELIVERY_DESTINATION_POLICY_INPUT, &mut |index, from| {
+            if index == 0 {
+                value.delivery_destination_name = from.string()?;
+            }
+            Ok(())
+        })?;
+        Ok(value)
+    }
+}
+
+/// Output of `GetDeliveryDestinationPolicy`.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct GetDeliveryDestinationPolicyOutput {
+    /// `policy`.
+    pub policy: Option<Policy>,
+}
+
+impl Encode for GetDeliveryDestinationPolicyOutput {
+    fn encode(&self, to: &mut dyn Writer) {
+        to.structure(&schema::GET_DELIVERY_DESTINATION_POLICY_OUTPUT, &mut |to| {
+            if let Some(value) = &self.policy {
+                to.member(0, value);
+            }
+        });
+    }
+}
+
+#[cfg(feature = "decode-outputs")]
+impl Decode for GetDeliveryDestinationPolicyOutput {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::GET_DELIVERY_DESTINATION_POLICY_OUTPUT, &mut |index, from| {
+            if index == 0 {
+                value.policy = Some(Policy::decode(from)?);
+            }
+            Ok(())
+        })?;
+        Ok(value)
+    }
+}
+
+/// Input of `GetDeliveryDestination`.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct GetDeliveryDestinationInput {
+    /// `name`: required; 1 to 60 characters.
+    pub name: String,
+}
+
+impl Encode for GetDeliveryDestinationInput {
+    fn encode(&self, to: &mut dyn Writer) {
+        to.structure(&schema::GET_DELIVERY_DESTINATION_INPUT, &mut |to| {
+            to.member(0, &self.name);
+        });
+    }
+}
+
+impl Decode for GetDeliveryDestinationInput {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::GET_DELIVERY_DESTINATION_INPUT, &mut |index, from| {
+            if index == 0 {
+                value.name = from.string()?;
+            }
+            Ok(())
+        })?;
+        Ok(value)
+    }
+}
+
+/// Output of `GetDeliveryDestination`.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct GetDeliveryDestinationOutput {
+    /// `deliveryDestination`.
+    pub delivery_destination: Option<DeliveryDestination>,
+}
+
+impl Encode for GetDeliveryDestinationOutput {
+    fn encode(&self, to: &mut dyn Writer) {
+        to.structure(&schema::GET_DELIVERY_DESTINATION_OUTPUT, &mut |to| {
+            if let Some(value) = &self.delivery_destination {
+                to.member(0, value);
+            }
+        });
+    }
+}
+
+#[cfg(feature = "decode-outputs")]
+impl Decode for GetDeliveryDestinationOutput {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::GET_DELIVERY_DESTINATION_OUTPUT, &mut |index, from| {
+            if index == 0 {
+                value.delivery_destination = Some(DeliveryDestination::decode(from)?);
+            }
+            Ok(())
+        })?;
+        Ok(value)
+    }
+}
+
+/// Input of `GetDelivery`.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct GetDeliveryInput {
+    /// `id`: required; 1 to 64 characters.
+    pub id: String,
+}
+
+impl Encode for GetDeliveryInput {
+    fn encode(&self, to: &mut dyn Writer) {
+        to.structure(&schema::GET_DELIVERY_INPUT, &mut |to| {
+            to.member(0, &self.id);
+        });
+    }
+}
+
+impl Decode for GetDeliveryInput {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::GET_DELIVERY_INPUT, &mut |index, from| {
+            if index == 0 {
+                value.id = from.string()?;
+            }
+            Ok(())
+        })?;
+        Ok(value)
+    }
+}
+
+/// Output of `GetDelivery`.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct GetDeliveryOutput {
+    /// `delivery`.
+    pub delivery: Option<Delivery>,
+}
+
+impl Encode for GetDeliveryOutput {
+    fn encode(&self, to: &mut dyn Writer) {
+        to.structure(&schema::GET_DELIVERY_OUTPUT, &mut |to| {
+            if let Some(value) = &self.delivery {
+                to.member(0, value);
+            }
+        });
+    }
+}
+
+#[cfg(feature = "decode-outputs")]
+impl Decode for GetDeliveryOutput {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::GET_DELIVERY_OUTPUT, &mut |index, from| {
+            if index == 0 {
+                value.delivery = Some(Delivery::decode(from)?);
+            }
+            Ok(())
+        })?;
+        Ok(value)
+    }
+}
+
+/// Input of `GetDeliverySource`.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct GetDeliverySourceInput {
+    /// `name`: required; 1 to 60 characters.
+    pub name: String,
+}
+
+impl Encode for GetDeliverySourceInput {
+    fn encode(&self, to: &mut dyn Writer) {
+        to.structure(&schema::GET_DELIVERY_SOURCE_INPUT, &mut |to| {
+            to.member(0, &self.name);
+        });
+    }
+}
+
+impl Decode for GetDeliverySourceInput {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::GET_DELIVERY_SOURCE_INPUT, &mut |index, from| {
+            if index == 0 {
+                value.name = from.string()?;
+            }
+            Ok(())
+        })?;
+        Ok(value)
+    }
+}
+
+/// Output of `GetDeliverySource`.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct GetDeliverySourceOutput {
+    /// `deliverySource`.
+    pub delivery_source: Option<DeliverySource>,
+}
+
+impl Encode for GetDeliverySourceOutput {
+    fn encode(&self, to: &mut dyn Writer) {
+        to.structure(&schema::GET_DELIVERY_SOURCE_OUTPUT, &mut |to| {
+            if let Some(value) = &self.delivery_source {
+                to.member(0, value);
+            }
+        });
+    }
+}
+
+#[cfg(feature = "decode-outputs")]
+impl Decode for GetDeliverySourceOutput {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::GET_DELIVERY_SOURCE_OUTPUT, &mut |index, from| {
+            if index == 0 {
+                value.delivery_source = Some(DeliverySource::decode(from)?);
+            }
+            Ok(())
+        })?;
+        Ok(value)
+    }
+}
+
 /// Input of `GetLogEvents`.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct GetLogEventsInput {
@@ -1340,6 +2648,276 @@ impl Decode for OutputLogEvent {
     }
 }
 
+/// The model's `Policy`.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Policy {
+    /// `deliveryDestinationPolicy`: 1 to 51200 characters.
+    pub delivery_destination_policy: Option<String>,
+}
+
+impl Encode for Policy {
+    fn encode(&self, to: &mut dyn Writer) {
+        to.structure(&schema::POLICY, &mut |to| {
+            if let Some(value) = &self.delivery_destination_policy {
+                to.member(0, value);
+            }
+        });
+    }
+}
+
+#[cfg(feature = "decode-outputs")]
+impl Decode for Policy {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::POLICY, &mut |index, from| {
+            if index == 0 {
+                value.delivery_destination_policy = Some(from.string()?);
+            }
+            Ok(())
+        })?;
+        Ok(value)
+    }
+}
+
+/// Input of `PutDeliveryDestinationPolicy`.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct PutDeliveryDestinationPolicyInput {
+    /// `deliveryDestinationName`: required; 1 to 60 characters.
+    pub delivery_destination_name: String,
+    /// `deliveryDestinationPolicy`: required; 1 to 51200 characters.
+    pub delivery_destination_policy: String,
+}
+
+impl Encode for PutDeliveryDestinationPolicyInput {
+    fn encode(&self, to: &mut dyn Writer) {
+        to.structure(&schema::PUT_DELIVERY_DESTINATION_POLICY_INPUT, &mut |to| {
+            to.member(0, &self.delivery_destination_name);
+            to.member(1, &self.delivery_destination_policy);
+        });
+    }
+}
+
+impl Decode for PutDeliveryDestinationPolicyInput {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::PUT_DELIVERY_DESTINATION_POLICY_INPUT, &mut |index, from| {
+            match index {
+                0 => value.delivery_destination_name = from.string()?,
+                1 => value.delivery_destination_policy = from.string()?,
+                _ => {}
+            }
+            Ok(())
+        })?;
+        Ok(value)
+    }
+}
+
+/// Output of `PutDeliveryDestinationPolicy`.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct PutDeliveryDestinationPolicyOutput {
+    /// `policy`.
+    pub policy: Option<Policy>,
+}
+
+impl Encode for PutDeliveryDestinationPolicyOutput {
+    fn encode(&self, to: &mut dyn Writer) {
+        to.structure(&schema::PUT_DELIVERY_DESTINATION_POLICY_OUTPUT, &mut |to| {
+            if let Some(value) = &self.policy {
+                to.member(0, value);
+            }
+        });
+    }
+}
+
+#[cfg(feature = "decode-outputs")]
+impl Decode for PutDeliveryDestinationPolicyOutput {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::PUT_DELIVERY_DESTINATION_POLICY_OUTPUT, &mut |index, from| {
+            if index == 0 {
+                value.policy = Some(Policy::decode(from)?);
+            }
+            Ok(())
+        })?;
+        Ok(value)
+    }
+}
+
+/// Input of `PutDeliveryDestination`.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct PutDeliveryDestinationInput {
+    /// `name`: required; 1 to 60 characters.
+    pub name: String,
+    /// `outputFormat`: one of 5 values.
+    pub output_format: Option<String>,
+    /// `deliveryDestinationConfiguration`.
+    pub delivery_destination_configuration: Option<DeliveryDestinationConfiguration>,
+    /// `deliveryDestinationType`: one of `S3`, `CWL`, `FH`, `XRAY`.
+    pub delivery_destination_type: Option<String>,
+    /// `tags`: 1 to 50 entries.
+    pub tags: Option<BTreeMap<String, String>>,
+}
+
+impl Encode for PutDeliveryDestinationInput {
+    fn encode(&self, to: &mut dyn Writer) {
+        to.structure(&schema::PUT_DELIVERY_DESTINATION_INPUT, &mut |to| {
+            to.member(0, &self.name);
+            if let Some(value) = &self.output_format {
+                to.member(1, value);
+            }
+            if let Some(value) = &self.delivery_destination_configuration {
+                to.member(2, value);
+            }
+            if let Some(value) = &self.delivery_destination_type {
+                to.member(3, value);
+            }
+            if let Some(value) = &self.tags {
+                to.member(4, &codec::Map(&schema::TAGS, false, value, Encode::encode));
+            }
+        });
+    }
+}
+
+impl Decode for PutDeliveryDestinationInput {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::PUT_DELIVERY_DESTINATION_INPUT, &mut |index, from| {
+            match index {
+                0 => value.name = from.string()?,
+                1 => value.output_format = Some(from.string()?),
+                2 => {
+                    value.delivery_destination_configuration =
+                        Some(DeliveryDestinationConfiguration::decode(from)?)
+                }
+                3 => value.delivery_destination_type = Some(from.string()?),
+                4 => value.tags = Some(codec::map(from, &schema::TAGS, false, |from| from.string())?),
+                _ => {}
+            }
+            Ok(())
+        })?;
+        Ok(value)
+    }
+}
+
+/// Output of `PutDeliveryDestination`.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct PutDeliveryDestinationOutput {
+    /// `deliveryDestination`.
+    pub delivery_destination: Option<DeliveryDestination>,
+}
+
+impl Encode for PutDeliveryDestinationOutput {
+    fn encode(&self, to: &mut dyn Writer) {
+        to.structure(&schema::PUT_DELIVERY_DESTINATION_OUTPUT, &mut |to| {
+            if let Some(value) = &self.delivery_destination {
+                to.member(0, value);
+            }
+        });
+    }
+}
+
+#[cfg(feature = "decode-outputs")]
+impl Decode for PutDeliveryDestinationOutput {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::PUT_DELIVERY_DESTINATION_OUTPUT, &mut |index, from| {
+            if index == 0 {
+                value.delivery_destination = Some(DeliveryDestination::decode(from)?);
+            }
+            Ok(())
+        })?;
+        Ok(value)
+    }
+}
+
+/// Input of `PutDeliverySource`.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct PutDeliverySourceInput {
+    /// `name`: required; 1 to 60 characters.
+    pub name: String,
+    /// `resourceArn`: required.
+    pub resource_arn: String,
+    /// `logType`: required; 1 to 255 characters.
+    pub log_type: String,
+    /// `tags`: 1 to 50 entries.
+    pub tags: Option<BTreeMap<String, String>>,
+    /// `deliverySourceConfiguration`.
+    pub delivery_source_configuration: Option<BTreeMap<String, String>>,
+}
+
+impl Encode for PutDeliverySourceInput {
+    fn encode(&self, to: &mut dyn Writer) {
+        to.structure(&schema::PUT_DELIVERY_SOURCE_INPUT, &mut |to| {
+            to.member(0, &self.name);
+            to.member(1, &self.resource_arn);
+            to.member(2, &self.log_type);
+            if let Some(value) = &self.tags {
+                to.member(3, &codec::Map(&schema::TAGS, false, value, Encode::encode));
+            }
+            if let Some(value) = &self.delivery_source_configuration {
+                to.member(
+                    4,
+                    &codec::Map(&schema::DELIVERY_SOURCE_CONFIGURATION, false, value, Encode::encode),
+                );
+            }
+        });
+    }
+}
+
+impl Decode for PutDeliverySourceInput {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::PUT_DELIVERY_SOURCE_INPUT, &mut |index, from| {
+            match index {
+                0 => value.name = from.string()?,
+                1 => value.resource_arn = from.string()?,
+                2 => value.log_type = from.string()?,
+                3 => value.tags = Some(codec::map(from, &schema::TAGS, false, |from| from.string())?),
+                4 => {
+                    value.delivery_source_configuration =
+                        Some(codec::map(from, &schema::DELIVERY_SOURCE_CONFIGURATION, false, |from| {
+                            from.string()
+                        })?)
+                }
+                _ => {}
+            }
+            Ok(())
+        })?;
+        Ok(value)
+    }
+}
+
+/// Output of `PutDeliverySource`.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct PutDeliverySourceOutput {
+    /// `deliverySource`.
+    pub delivery_source: Option<DeliverySource>,
+}
+
+impl Encode for PutDeliverySourceOutput {
+    fn encode(&self, to: &mut dyn Writer) {
+        to.structure(&schema::PUT_DELIVERY_SOURCE_OUTPUT, &mut |to| {
+            if let Some(value) = &self.delivery_source {
+                to.member(0, value);
+            }
+        });
+    }
+}
+
+#[cfg(feature = "decode-outputs")]
+impl Decode for PutDeliverySourceOutput {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::PUT_DELIVERY_SOURCE_OUTPUT, &mut |index, from| {
+            if index == 0 {
+                value.delivery_source = Some(DeliverySource::decode(from)?);
+            }
+            Ok(())
+        })?;
+        Ok(value)
+    }
+}
+
 /// Input of `PutLogEvents`.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct PutLogEventsInput {
@@ -1589,6 +3167,44 @@ impl Decode for PutRetentionPolicyInput {
     }
 }
 
+/// The model's `RecordField`.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct RecordField {
+    /// `name`: 1 to 64 characters.
+    pub name: Option<String>,
+    /// `mandatory`.
+    pub mandatory: Option<bool>,
+}
+
+impl Encode for RecordField {
+    fn encode(&self, to: &mut dyn Writer) {
+        to.structure(&schema::RECORD_FIELD, &mut |to| {
+            if let Some(value) = &self.name {
+                to.member(0, value);
+            }
+            if let Some(value) = &self.mandatory {
+                to.member(1, value);
+            }
+        });
+    }
+}
+
+#[cfg(feature = "decode-outputs")]
+impl Decode for RecordField {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::RECORD_FIELD, &mut |index, from| {
+            match index {
+                0 => value.name = Some(from.string()?),
+                1 => value.mandatory = Some(from.bool()?),
+                _ => {}
+            }
+            Ok(())
+        })?;
+        Ok(value)
+    }
+}
+
 /// The model's `RejectedEntityInfo`.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct RejectedEntityInfo {
@@ -1716,6 +3332,81 @@ impl Decode for ResourcePolicy {
                 3 => value.policy_scope = Some(from.string()?),
                 4 => value.resource_arn = Some(from.string()?),
                 5 => value.revision_id = Some(from.string()?),
+                _ => {}
+            }
+            Ok(())
+        })?;
+        Ok(value)
+    }
+}
+
+/// The model's `S3DeliveryConfiguration`.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct S3DeliveryConfiguration {
+    /// `suffixPath`: 1 to 256 characters.
+    pub suffix_path: Option<String>,
+    /// `enableHiveCompatiblePath`.
+    pub enable_hive_compatible_path: Option<bool>,
+}
+
+impl Encode for S3DeliveryConfiguration {
+    fn encode(&self, to: &mut dyn Writer) {
+        to.structure(&schema::S3_DELIVERY_CONFIGURATION, &mut |to| {
+            if let Some(value) = &self.suffix_path {
+                to.member(0, value);
+            }
+            if let Some(value) = &self.enable_hive_compatible_path {
+                to.member(1, value);
+            }
+        });
+    }
+}
+
+impl Decode for S3DeliveryConfiguration {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::S3_DELIVERY_CONFIGURATION, &mut |index, from| {
+            match index {
+                0 => value.suffix_path = Some(from.string()?),
+                1 => value.enable_hive_compatible_path = Some(from.bool()?),
+                _ => {}
+            }
+            Ok(())
+        })?;
+        Ok(value)
+    }
+}
+
+/// The model's `S3TablesIntegration`.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct S3TablesIntegration {
+    /// `datasourceName`: 1 to 256 characters.
+    pub datasource_name: Option<String>,
+    /// `datasourceType`: 1 to 256 characters.
+    pub datasource_type: Option<String>,
+}
+
+impl Encode for S3TablesIntegration {
+    fn encode(&self, to: &mut dyn Writer) {
+        to.structure(&schema::S3_TABLES_INTEGRATION, &mut |to| {
+            if let Some(value) = &self.datasource_name {
+                to.member(0, value);
+            }
+            if let Some(value) = &self.datasource_type {
+                to.member(1, value);
+            }
+        });
+    }
+}
+
+#[cfg(feature = "decode-outputs")]
+impl Decode for S3TablesIntegration {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::S3_TABLES_INTEGRATION, &mut |index, from| {
+            match index {
+                0 => value.datasource_name = Some(from.string()?),
+                1 => value.datasource_type = Some(from.string()?),
                 _ => {}
             }
             Ok(())
@@ -1911,6 +3602,62 @@ impl Decode for UntagResourceInput {
     }
 }
 
+/// Input of `UpdateDeliveryConfiguration`.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct UpdateDeliveryConfigurationInput {
+    /// `id`: required; 1 to 64 characters.
+    pub id: String,
+    /// `recordFields`: 0 to 128 elements.
+    pub record_fields: Option<Vec<String>>,
+    /// `fieldDelimiter`: 0 to 5 characters.
+    pub field_delimiter: Option<String>,
+    /// `s3DeliveryConfiguration`.
+    pub s3_delivery_configuration: Option<S3DeliveryConfiguration>,
+}
+
+impl Encode for UpdateDeliveryConfigurationInput {
+    fn encode(&self, to: &mut dyn Writer) {
+        to.structure(&schema::UPDATE_DELIVERY_CONFIGURATION_INPUT, &mut |to| {
+            to.member(0, &self.id);
+            if let Some(value) = &self.record_fields {
+                to.member(1, &codec::List(&schema::RECORD_FIELDS, false, value, Encode::encode));
+            }
+            if let Some(value) = &self.field_delimiter {
+                to.member(2, value);
+            }
+            if let Some(value) = &self.s3_delivery_configuration {
+                to.member(3, value);
+            }
+        });
+    }
+}
+
+impl Decode for UpdateDeliveryConfigurationInput {
+    fn decode(from: &mut dyn Reader) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        from.structure(&schema::UPDATE_DELIVERY_CONFIGURATION_INPUT, &mut |index, from| {
+            match index {
+                0 => value.id = from.string()?,
+                1 => {
+                    value.record_fields =
+                        Some(codec::list(from, &schema::RECORD_FIELDS, false, |from| from.string())?)
+                }
+                2 => value.field_delimiter = Some(from.string()?),
+                3 => value.s3_delivery_configuration = Some(S3DeliveryConfiguration::decode(from)?),
+                _ => {}
+            }
+            Ok(())
+        })?;
+        Ok(value)
+    }
+}
+
+/// Output of `UpdateDeliveryConfiguration`.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct UpdateDeliveryConfigurationOutput {}
+
+codec::empty!(UpdateDeliveryConfigurationOutput, schema::UPDATE_DELIVERY_CONFIGURATION_OUTPUT);
+
 /// Output of `CreateLogGroup`.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct CreateLogGroupOutput {}
@@ -1922,6 +3669,30 @@ codec::empty!(CreateLogGroupOutput, schema::CREATE_LOG_GROUP_OUTPUT);
 pub struct CreateLogStreamOutput {}
 
 codec::empty!(CreateLogStreamOutput, schema::CREATE_LOG_STREAM_OUTPUT);
+
+/// Output of `DeleteDelivery`.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct DeleteDeliveryOutput {}
+
+codec::empty!(DeleteDeliveryOutput, schema::DELETE_DELIVERY_OUTPUT);
+
+/// Output of `DeleteDeliveryDestination`.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct DeleteDeliveryDestinationOutput {}
+
+codec::empty!(DeleteDeliveryDestinationOutput, schema::DELETE_DELIVERY_DESTINATION_OUTPUT);
+
+/// Output of `DeleteDeliveryDestinationPolicy`.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct DeleteDeliveryDestinationPolicyOutput {}
+
+codec::empty!(DeleteDeliveryDestinationPolicyOutput, schema::DELETE_DELIVERY_DESTINATION_POLICY_OUTPUT);
+
+/// Output of `DeleteDeliverySource`.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct DeleteDeliverySourceOutput {}
+
+codec::empty!(DeleteDeliverySourceOutput, schema::DELETE_DELIVERY_SOURCE_OUTPUT);
 
 /// Output of `DeleteLogGroup`.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -1984,20 +3755,37 @@ pub struct UntagResourceOutput {}
 codec::empty!(UntagResourceOutput, schema::UNTAG_RESOURCE_OUTPUT);
 
 codec::outputs!(
+    CreateDeliveryOutput,
     DataAlreadyAcceptedException,
+    DescribeConfigurationTemplatesOutput,
+    DescribeDeliveriesOutput,
+    DescribeDeliveryDestinationsOutput,
+    DescribeDeliverySourcesOutput,
     DescribeLogGroupsOutput,
     DescribeLogStreamsOutput,
     DescribeResourcePoliciesOutput,
     FilterLogEventsOutput,
+    GetDeliveryDestinationPolicyOutput,
+    GetDeliveryDestinationOutput,
+    GetDeliveryOutput,
+    GetDeliverySourceOutput,
     GetLogEventsOutput,
     InvalidSequenceTokenException,
     ListTagsForResourceOutput,
     ListTagsLogGroupOutput,
+    PutDeliveryDestinationPolicyOutput,
+    PutDeliveryDestinationOutput,
+    PutDeliverySourceOutput,
     PutLogEventsOutput,
     PutResourcePolicyOutput,
     TooManyTagsException,
+    UpdateDeliveryConfigurationOutput,
     CreateLogGroupOutput,
     CreateLogStreamOutput,
+    DeleteDeliveryOutput,
+    DeleteDeliveryDestinationOutput,
+    DeleteDeliveryDestinationPolicyOutput,
+    DeleteDeliverySourceOutput,
     DeleteLogGroupOutput,
     DeleteLogStreamOutput,
     DeleteResourcePolicyOutput,
@@ -2011,19 +3799,35 @@ codec::outputs!(
 );
 
 codec::inputs!(
+    CreateDeliveryInput,
     CreateLogGroupInput,
     CreateLogStreamInput,
+    DeleteDeliveryInput,
+    DeleteDeliveryDestinationInput,
+    DeleteDeliveryDestinationPolicyInput,
+    DeleteDeliverySourceInput,
     DeleteLogGroupInput,
     DeleteLogStreamInput,
     DeleteResourcePolicyInput,
     DeleteRetentionPolicyInput,
+    DescribeConfigurationTemplatesInput,
+    DescribeDeliveriesInput,
+    DescribeDeliveryDestinationsInput,
+    DescribeDeliverySourcesInput,
     DescribeLogGroupsInput,
     DescribeLogStreamsInput,
     DescribeResourcePoliciesInput,
     FilterLogEventsInput,
+    GetDeliveryInput,
+    GetDeliveryDestinationInput,
+    GetDeliveryDestinationPolicyInput,
+    GetDeliverySourceInput,
     GetLogEventsInput,
     ListTagsForResourceInput,
     ListTagsLogGroupInput,
+    PutDeliveryDestinationInput,
+    PutDeliveryDestinationPolicyInput,
+    PutDeliverySourceInput,
     PutLogEventsInput,
     PutLogGroupDeletionProtectionInput,
     PutResourcePolicyInput,
@@ -2031,5 +3835,6 @@ codec::inputs!(
     TagLogGroupInput,
     TagResourceInput,
     UntagLogGroupInput,
-    UntagResourceInput
+    UntagResourceInput,
+    UpdateDeliveryConfigurationInput
 );

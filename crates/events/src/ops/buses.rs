@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use pontoon_api::events::*;
+use pontoon_api::vended::{AllowLogDeliveryInput, AllowLogDeliveryOutput};
 use pontoon_core::{Space, Step, Timestamp};
 
 use super::page::page;
@@ -109,6 +110,16 @@ pub fn describe(
         ..Default::default()
     }
     .into())
+}
+
+/// CloudWatch Logs asks whether the logs of a bus may be delivered.
+pub fn allow_log_delivery(
+    events: &mut Events,
+    step: &mut Step<'_>,
+    input: &AllowLogDeliveryInput,
+) -> Result<AllowLogDeliveryOutput, Error> {
+    events.open(step, Some(&input.resource_arn), "events:AllowVendedLogDeliveryForResource")?;
+    Ok(AllowLogDeliveryOutput {})
 }
 
 pub fn update(

@@ -2,7 +2,7 @@
 
 mod api_destinations;
 mod archives;
-mod buses;
+pub(crate) mod buses;
 mod connections;
 mod page;
 mod pattern;

@@ -9,9 +9,9 @@ use crate::records::{self, PolicyRecord};
 use crate::{Error, Logs};
 
 /// How many policies an account has in a region ("PutResourcePolicy" of the API reference).
-const POLICIES_MAX: usize = 10;
+pub const POLICIES_MAX: usize = 10;
 /// Longest document of a policy of the account, characters ("PutResourcePolicy" of the API reference).
-const DOCUMENT_CHARS_MAX: usize = 5_120;
+pub const DOCUMENT_CHARS_MAX: usize = 5_120;
 
 pub fn put(
     logs: &mut Logs,

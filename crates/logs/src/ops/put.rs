@@ -8,6 +8,7 @@ use pontoon_core::{Hop, ServiceId, Space, Step, Ticket, Timestamp};
 
 use super::{Answer, access, streams};
 use crate::records::{self, EVENT_OVERHEAD_BYTES, Event};
+use crate::service::Token;
 use crate::state::emf::{self, Metric};
 use crate::state::position::{Position, TIMESTAMP_MAX};
 use crate::state::verdict::{Refused, Verdict};
@@ -16,7 +17,7 @@ use crate::{Error, Group, Logs};
 /// Bytes of an event and of a whole request, 26 for each event beside its message ("PutLogEvents" of the API reference).
 pub const BYTES_MAX: usize = 1 << 20;
 /// Events of one request.
-const EVENTS_MAX: usize = 10_000;
+pub const EVENTS_MAX: usize = 10_000;
 
 /// The principal that publishes the metrics of events.
 const PRINCIPAL: &str = "logs.amazonaws.com";
@@ -161,8 +162,11 @@ fn publish_embedded(
             let input =
                 PutMetricDataInput { namespace, metric_data: Some(data), ..PutMetricDataInput::default() };
             let caller = step.hop_caller(PRINCIPAL, arn, step.caller.traces.clone());
-            let ticket =
-                Ticket { owner: ServiceId::Logs, scope: step.scope, token: Box::new(group.to_owned()) };
+            let ticket = Ticket {
+                owner: ServiceId::Logs,
+                scope: step.scope,
+                token: Box::new(Token::Metrics(group.to_owned())),
+            };
             step.hop(Hop {
                 to: step.scope,
                 caller,

@@ -1,5 +1,6 @@
 //! Operations over a memory store, and the recordings of the real AWS.
 
+mod deliveries;
 mod events;
 mod policies;
 mod resources;

@@ -1,5 +1,6 @@
 //! The nouns of CloudWatch Logs and their rules: pure, without wire types.
 
+pub mod delivery;
 pub mod emf;
 pub mod filter;
 pub mod position;

@@ -7,7 +7,7 @@ const DOCUMENT: &str = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow"
     "Action":["logs:CreateLogStream","logs:PutLogEvents"],
     "Resource":"arn:aws:logs:us-east-1:000000000000:log-group:/aws/events/*:*"}]}"#;
 
-fn put(name: &str, document: &str) -> Request {
+pub fn put(name: &str, document: &str) -> Request {
     Request::PutResourcePolicy(PutResourcePolicyInput {
         policy_name: Some(name.into()),
         policy_document: Some(document.into()),
