@@ -1,15 +1,18 @@
 //! Which of many intervals hold a value, without looking at the others.
 //!
-//! An interval tree over a fixed universe: each interval waits at the longest run of leading bits that all its
-//! values share. A value passes at most 129 such stations, and at each only intervals that hold it are touched.
+//! Most sets of intervals divide the values into parts. Intervals that do not overlap lie in one layer, where one search finds the one that may hold a
+//! value. What finds no room in a few layers goes into an interval tree over a fixed universe: each interval waits at the longest run of leading bits that
+//! all its values share. A value passes at most 129 such stations, and at each only intervals that hold it are touched.
 
-use std::collections::BTreeSet;
 use std::collections::hash_map::Entry;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::hash::{self, HashedMap};
 
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Intervals {
+    /// Intervals that do not overlap, by their lowest value, with the highest one.
+    layers: Vec<BTreeMap<u128, (u128, u32)>>,
     /// By the hash of that run. Where hashes clash, intervals of another run may be found too.
     stations: HashedMap<Station>,
     /// The lengths of the runs at which intervals wait, ascending.
@@ -39,6 +42,9 @@ struct Sorted {
     by_highest: BTreeSet<(u128, u32)>,
 }
 
+/// How many layers there may be: each costs a search.
+const LAYERS_MAX: usize = 2;
+
 /// Intervals of a station that are looked at one by one.
 const FEW_MAX: usize = 8;
 
@@ -67,6 +73,21 @@ impl Sorted {
 impl Intervals {
     /// Adds an interval, both ends included.
     pub(crate) fn insert(&mut self, lowest: u128, highest: u128, id: u32) {
+        self.count += 1;
+        // Whatever lies before its end must end before its beginning.
+        let has_room = |layer: &&mut BTreeMap<u128, (u128, u32)>| {
+            layer.range(..=highest).next_back().is_none_or(|(_, &(end, _))| end < lowest)
+        };
+        if let Some(layer) = self.layers.iter_mut().find(has_room) {
+            layer.insert(lowest, (highest, id));
+        } else if self.layers.len() < LAYERS_MAX {
+            self.layers.push(BTreeMap::from([(lowest, (highest, id))]));
+        } else {
+            self.station(lowest, highest, id);
+        }
+    }
+
+    fn station(&mut self, lowest: u128, highest: u128, id: u32) {
         let length = (lowest ^ highest).leading_zeros();
         if let Err(at) = self.lengths.binary_search(&length) {
             self.lengths.insert(at, length);
@@ -79,11 +100,16 @@ impl Intervals {
                 vacant.insert(Station::Few(vec![interval]));
             }
         }
-        self.count += 1;
     }
 
     /// Hands on the intervals that hold `value`.
     pub(crate) fn collect(&self, value: u128, mut found: impl FnMut(u32)) {
+        for layer in &self.layers {
+            match layer.range(..=value).next_back() {
+                Some((_, &(highest, id))) if highest >= value => found(id),
+                _ => {}
+            }
+        }
         for &length in &self.lengths {
             match self.stations.get(&key(value, length)) {
                 None => {}
