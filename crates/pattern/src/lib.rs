@@ -37,6 +37,8 @@
 //! - A clone of a rule set never changes: whoever matches with one sees all of a change or nothing of it.
 
 mod analysis;
+mod block;
+mod bulk;
 mod case;
 mod compile;
 mod elements;

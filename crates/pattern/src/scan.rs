@@ -3,6 +3,7 @@
 //! It takes exactly the texts that [`crate::json::Reader`] takes. That one keeps AWS's places and words for what is wrong, which are asked for only
 //! when something is.
 
+use crate::bulk::{self, Open};
 use crate::json::{NESTING_MAX, NUMBER_CHARS_MAX};
 
 /// The text is not JSON, or beyond a bound.
@@ -199,6 +200,9 @@ impl<T: Taker, const PLAIN: bool> Walk<'_, '_, T, PLAIN> {
         Ok(())
     }
 }
+
+/// Bytes of an object or array behind which the rest of it is passed over in bulk.
+const BULK_MIN: usize = 256;
 
 /// Bytes that are looked at in one step: most strings end within one, so that the processor seldom guesses wrong.
 const STEP: usize = 16;
@@ -459,6 +463,7 @@ impl<const PLAIN: bool> Scanner<'_, PLAIN> {
         // Which of what is open are objects, the innermost in the lowest bit. Behind 64 levels a further call takes over.
         let (mut objects, mut levels) = (u64::from(is_object), 1);
         let mut is_opened = true;
+        let mut in_bulk_from = self.at + BULK_MIN;
         loop {
             let byte = self.solid()?;
             if std::mem::take(&mut is_opened) && byte == close(objects) {
@@ -480,7 +485,15 @@ impl<const PLAIN: bool> Scanner<'_, PLAIN> {
             // Behind a value: a comma, or the ends of what holds it.
             loop {
                 match self.solid()? {
-                    b',' => break,
+                    b',' if self.at < in_bulk_from => break,
+                    b',' => {
+                        if let Some(end) = self.bulk_end(Open { objects, levels }, depth) {
+                            self.at = end;
+                            return Ok(());
+                        }
+                        in_bulk_from = usize::MAX;
+                        break;
+                    }
                     end if end == close(objects) && levels == 1 => return Ok(()),
                     end if end == close(objects) => {
                         objects >>= 1;
@@ -490,6 +503,17 @@ impl<const PLAIN: bool> Scanner<'_, PLAIN> {
                 }
             }
         }
+    }
+
+    #[inline(never)]
+    /// Where what is open ends, of which a comma is read, if it can be passed over in bulk.
+    fn bulk_end(&self, open: Open, depth: usize) -> Option<usize> {
+        let leaf_end = |start: usize| {
+            let mut scanner = Self { bytes: self.bytes, at: start + 1 };
+            scanner.leaf(self.bytes[start]).ok().map(|_| scanner.at)
+        };
+        let is_within = depth + bulk::LEVELS_MAX <= NESTING_MAX;
+        is_within.then(|| bulk::pass::<PLAIN>(self.bytes, self.at, open, leaf_end)).flatten()
     }
 
     /// Passes over a name of which the quote is read; the first byte of its value, read.
@@ -556,6 +580,23 @@ mod tests {
         for levels in [998, 999, 1000] {
             agrees(&format!("{{\"a\":{}{}}}", "[".repeat(levels), "]".repeat(levels)));
             agrees(&format!("{}1{}", "{\"a\":".repeat(levels + 1), "}".repeat(levels + 1)));
+        }
+    }
+
+    #[test]
+    fn bounds_are_the_same_far_inside_an_array() {
+        let before = "1,".repeat(super::BULK_MIN);
+        for digits in [999, 1000, 1001] {
+            agrees(&format!("{{\"a\":[{before}{}]}}", "7".repeat(digits)));
+        }
+        for levels in [62, 63, 64, 65, 129, 997, 998, 999] {
+            let deep = format!("{}1{}", "[".repeat(levels), "]".repeat(levels));
+            agrees(&format!("{{\"a\":[{before}{deep},{deep},2]}}"));
+            agrees(&format!("{{\"a\":[{before}{deep},{deep},2}}"));
+        }
+        for levels in [900, 935, 936, 998] {
+            let around = "[".repeat(levels);
+            agrees(&format!("{{\"a\":{around}{before}[2]{}}}", "]".repeat(levels)));
         }
     }
 
