@@ -77,7 +77,7 @@ impl Log {
     }
 
     /// Opens the log in a directory, and hands every batch behind `tree` (the last one that the tree holds) to `replay`, in order. Returns the
-    /// last batch's number too. A torn tail is cut.
+    /// last batch's number too. A torn tail is cut, and everything that was handed out is durable.
     ///
     /// # Errors
     /// If the machine fails, or if something that was durable is damaged or missing.
@@ -114,7 +114,6 @@ impl Log {
                     return Err(damaged(path, &why));
                 }
                 file_bytes = segment.at as u64;
-                cut(path, file_bytes)?;
             }
             last = segment.last;
             open = Some((path, salt, segment.at as u64, file_bytes));
@@ -126,12 +125,17 @@ impl Log {
                 &format!("it ends with batch {}, but batch {} is known", last.0, tree.0),
             ));
         }
-        let open = || -> io::Result<File> {
+        let resume = || -> io::Result<File> {
             let mut file = OpenOptions::new().write(true).open(path)?;
+            file.set_len(file_bytes)?;
+            // A process that was killed between a write and its sync leaves whole batches that only the system's memory holds.
+            file.sync_all()?;
             file.seek(SeekFrom::Start(bytes))?;
             Ok(file)
         };
-        let file = open().map_err(|e| failed("open", path, &e))?;
+        let file = resume().map_err(|e| failed("resume", path, &e))?;
+        // Nor need what names the last segment, or no longer names an older one, be on disk.
+        sync_directory(dir)?;
         Ok((Self { dir: dir.to_owned(), path: path.clone(), file, bytes, file_bytes, salt }, last))
     }
 
@@ -150,8 +154,10 @@ impl Log {
         Ok(Self { dir: dir.to_owned(), path, file, bytes, file_bytes: bytes, salt })
     }
 
-    /// Begins the next segment.
+    /// Begins the next segment, and gives back the room in this one.
     pub(crate) fn rotate(&mut self, first: Seq, salt: Salt) -> Result<(), StoreError> {
+        // Whether this reaches the disk does not matter: what it takes away is zeros.
+        self.file.set_len(self.bytes).map_err(|e| failed("shorten", &self.path, &e))?;
         *self = Self::begin(&self.dir, first, salt)?;
         Ok(())
     }
@@ -243,17 +249,6 @@ fn remove_unbegun(dir: &Path, segments: &mut Vec<(Seq, PathBuf)>) -> Result<(), 
         sync_directory(dir)?;
     }
     Ok(())
-}
-
-fn cut(path: &Path, bytes: u64) -> Result<(), StoreError> {
-    OpenOptions::new()
-        .write(true)
-        .open(path)
-        .and_then(|file| {
-            file.set_len(bytes)?;
-            file.sync_all()
-        })
-        .map_err(|e| failed("cut the torn end of", path, &e))
 }
 
 fn damaged(path: &Path, why: &str) -> StoreError {
@@ -472,6 +467,10 @@ mod tests {
         assert!(behind.contains("it ends with batch 8, but batch 9 is known"), "{behind}");
     }
 
+    fn set_length(path: &Path, bytes: u64) {
+        OpenOptions::new().write(true).open(path).unwrap().set_len(bytes).unwrap();
+    }
+
     #[test]
     fn a_segment_that_ends_anywhere_is_cut_behind_its_last_whole_batch_and_goes_on() {
         let (_parent, whole, mut log) = create();
@@ -507,9 +506,77 @@ mod tests {
         assert_eq!((reopen(&dir, 0), length()), (Ok(100), room));
         append(&mut log, 101..=500);
         assert!(log.bytes() > room && length() > log.bytes());
+        let full = log.bytes();
         log.rotate(Seq(501), Salt::random()).unwrap();
+        assert_eq!(length(), full, "the room is given back");
         append(&mut log, 501..=502);
+        assert_eq!(reopen(&dir, 0), Ok(502));
+        set_length(&segment, full + room);
         assert_eq!(reopen(&dir, 0), Ok(502), "a segment before the last may end with zeros too");
+    }
+
+    /// As when a group's write reached some bytes in the room, and then the process was killed.
+    #[test]
+    fn a_batch_that_tears_anywhere_in_the_room_is_cut_and_the_log_goes_on() {
+        let (_parent, whole, mut log) = create();
+        let mut ends = vec![log.bytes() as usize];
+        for number in 1..=3 {
+            append(&mut log, number..=number);
+            ends.push(log.bytes() as usize);
+        }
+        let segment = only_segment(&whole);
+        let contents = fs::read(&segment).unwrap();
+        for written in ends[0]..ends[3] {
+            let mut torn = contents.clone();
+            torn[written..].fill(0);
+            // Zeros at a batch's end are its own as well as the room's: with them it is whole.
+            let survivors = ends.iter().filter(|end| torn[..**end] == contents[..**end]).count() - 1;
+            let (dir, _) = with_segment(&segment, &torn);
+            let (mut log, last) = Log::open(dir.path(), Seq(0), &mut |_| ()).unwrap();
+            let place = (log.bytes() as usize, last);
+            assert_eq!(place, (ends[survivors], Seq(survivors as u64)), "of {written} bytes");
+            // Syncs cost time, and where the next batch goes is known from the above.
+            if written % 10 == 0 {
+                append(&mut log, last.0 + 1..=last.0 + 2);
+                assert_eq!(reopen(dir.path(), 0), Ok(last.0 + 2));
+            }
+        }
+    }
+
+    #[test]
+    fn a_batch_that_is_all_zeros_but_for_its_record_is_none_of_the_room() {
+        let (_parent, dir, mut log) = create();
+        let mut zeros = Batch::new();
+        zeros.put(Space::ALL[0], [0; 64], vec![0; 4096]);
+        let mut records = Vec::new();
+        encode(&mut records, log.salt(), Seq(1), Seq(0), &zeros).unwrap();
+        log.append(&records).unwrap();
+        let end = log.bytes();
+        // The file had not grown yet beyond the record's last byte that is none: the rest are zeros as well.
+        for length in [end, end - 4096] {
+            set_length(&only_segment(&dir), length);
+            let mut replayed = Vec::new();
+            let opened = Log::open(&dir, Seq(0), &mut |batch| replayed.push(batch));
+            let expected = if length == end { vec![zeros.clone()] } else { Vec::new() };
+            assert_eq!((opened.unwrap().1, replayed), (Seq(expected.len() as u64), expected));
+        }
+    }
+
+    #[test]
+    fn a_write_that_fails_is_told_and_what_was_written_before_it_stays() {
+        let (_parent, dir, mut log) = create();
+        append(&mut log, 1..=2);
+        let bytes = log.bytes();
+        // As a disk that has become read-only does.
+        log.file = File::open(only_segment(&dir)).unwrap();
+        let mut records = Vec::new();
+        encode(&mut records, log.salt(), Seq(3), Seq(2), &batch(3)).unwrap();
+        let told = log.append(&records).unwrap_err().message;
+        assert!(told.starts_with("cannot write ") && told.contains(".log"), "{told}");
+        assert_eq!((log.bytes(), reopen(&dir, 0)), (bytes, Ok(2)));
+        let told = log.rotate(Seq(3), Salt::random()).unwrap_err().message;
+        assert!(told.starts_with("cannot shorten "), "{told}");
+        assert_eq!(reopen(&dir, 0), Ok(2), "no segment is begun behind one that failed");
     }
 
     #[test]
@@ -581,7 +648,7 @@ mod tests {
         let length = log.bytes();
         let first = only_segment(&dir);
         log.rotate(Seq(4), Salt::random()).unwrap();
-        cut(&first, length - 1).unwrap();
+        set_length(&first, length - 1);
         let refusal = reopen(&dir, 0).unwrap_err();
         assert!(refusal.contains("batch 3 is broken, although the next segment was begun"), "{refusal}");
     }
