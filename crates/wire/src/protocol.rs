@@ -135,12 +135,19 @@ impl Failed<'_> {
             .unwrap_or(&error.code)
     }
 
-    /// How the error's shape spells the member that holds its message.
-    fn message_key(&self, code: &str) -> &'static str {
-        match self.declared(code) {
+    fn is_dynamodb(&self) -> bool {
+        self.service.is_some_and(|service| service.id == "dynamodb")
+    }
+
+    /// How the member is spelt that holds the error's message.
+    fn message_key(&self, error: &ApiError) -> &'static str {
+        match self.declared(&error.code) {
+            // Whatever their shapes say, DynamoDB's errors that carry an item or reasons have a capital letter
+            // (recording `test_return_values_on_conditions_check_failure`).
+            Some(_) if self.is_dynamodb() && error.detail.is_some() => "Message",
             Some(declared) if !declared.message.is_empty() => declared.message,
             // The framework's own error for what it cannot read has a capital letter, unlike everything else of its.
-            None if code == "SerializationException" => "Message",
+            None if error.code == "SerializationException" => "Message",
             _ => "message",
         }
     }

@@ -49,15 +49,9 @@ pub fn error(failed: &Failed<'_>, error: &ApiError) -> Answer {
     let mut body = Vec::with_capacity(256);
     body.extend_from_slice(b"{\"__type\":");
     write_string(&mut body, &error_type(failed, error));
-    let is_dynamodb = failed.service.is_some_and(|service| service.id == "dynamodb");
-    // DynamoDB writes errors that carry an item or reasons another way (recording `test_return_values_on_conditions_check_failure`).
-    let message_key = match &error.detail {
-        Some(_) if is_dynamodb => "Message",
-        _ => failed.message_key(&error.code),
-    };
-    write_message_and_detail(&mut body, message_key, error);
+    write_message_and_detail(&mut body, failed.message_key(error), error);
     let mut answer = Answer::new(error.status, content_type(failed.protocol), body);
-    if is_dynamodb {
+    if failed.is_dynamodb() {
         add_crc32(&mut answer);
     }
     answer

@@ -35,7 +35,7 @@ pub fn encode(protocol: Protocol, operation: &'static OperationSchema, output: &
 #[must_use]
 pub fn json_error(failed: &Failed<'_>, error: &ApiError) -> Answer {
     let mut members = Vec::with_capacity(256);
-    write_message_and_detail(&mut members, failed.message_key(&error.code), error);
+    write_message_and_detail(&mut members, failed.message_key(error), error);
     let members = members.strip_prefix(b",").unwrap_or(&members);
     let body = [b"{", members].concat();
     let mut answer = Answer::new(error.status, "application/json", body);
