@@ -191,6 +191,17 @@ pub struct Ticket {
     pub token: Box<dyn Any + Send>,
 }
 
+/// Whether a ticket's token is one of those that are meant.
+pub type TokenTest = Box<dyn Fn(&dyn Any) -> bool + Send>;
+
+/// Hops that are taken back while their replies are parked, as a client's request is when it hangs up.
+pub struct Withdrawal {
+    /// The service that made them.
+    pub owner: ServiceId,
+    /// Which of its hops are meant, by their tickets' tokens.
+    pub is_meant: TokenTest,
+}
+
 /// How a hop ended: the operation's output, or its error.
 pub type Settled = Result<Box<dyn Output>, ApiError>;
 
@@ -248,6 +259,8 @@ pub struct Dispatch {
 pub struct Effects {
     /// Calls to other services, applied in order within the same command.
     pub hops: Vec<Hop>,
+    /// Earlier hops that need no outcome any more.
+    pub withdrawals: Vec<Withdrawal>,
     /// Work outside the engine.
     pub dispatches: Vec<Dispatch>,
     /// Parked replies that are now known.
@@ -406,6 +419,13 @@ impl<'a> Step<'a> {
     /// Calls another service, within this command, after the operation has succeeded.
     pub fn hop(&mut self, hop: Hop) {
         self.effects.hops.push(hop);
+    }
+
+    /// Takes back those hops of earlier commands by `owner` that have no outcome yet and whose token, a `T`, `is_meant` picks: what they asked for is not
+    /// done, and no outcome of theirs is heard. A hop whose outcome is already on its way is not taken back.
+    pub fn withdraw<T: Any>(&mut self, owner: ServiceId, is_meant: impl Fn(&T) -> bool + Send + 'static) {
+        let is_meant = Box::new(move |token: &dyn Any| token.downcast_ref().is_some_and(&is_meant));
+        self.effects.withdrawals.push(Withdrawal { owner, is_meant });
     }
 
     /// Asks for work outside the engine, once this command is durable.

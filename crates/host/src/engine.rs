@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use pontoon_core::policy::{Denial, PolicyMode};
 use pontoon_core::shape::Violations;
-use pontoon_core::step::{Effects, Ground, Settings};
+use pontoon_core::step::{Effects, Ground, Settings, Withdrawal};
 use pontoon_core::{
     ApiError, Batch, Caller, Datum, Dispatch, HashMap, Hop, Ids, Inspect, LoadError, OperationSchema, Output,
     ParkId, Principal, Reply, Request, Scope, Seq, Service, ServiceId, Settled, SnapshotRead, Step, Store,
@@ -82,6 +82,7 @@ struct HopLabel {
 }
 
 enum Next {
+    Withdraw(Withdrawal),
     Hop(Hop),
     Settled(Ticket, Settled),
     Measure(Scope, Datum),
@@ -293,14 +294,7 @@ impl Engine {
     /// If the store fails.
     pub fn abandoned(&mut self, now: Timestamp, id: ParkId) -> Result<Applied<()>, StoreError> {
         let mut command = Command::new(now);
-        if self.parked.remove(&id).is_some() {
-            for owner in ServiceId::ALL {
-                let caller = self.service_caller.clone();
-                self.step(&mut command, Scope::default(), &caller, owner, |service, step| {
-                    service.abandoned(step, id);
-                });
-            }
-        }
+        self.abandon(&mut command, id);
         self.finish(command, ())
     }
 
@@ -397,7 +391,10 @@ impl Engine {
     }
 
     fn take_up(&mut self, command: &mut Command, effects: Effects) {
-        let Effects { hops, dispatches, unparked, metrics, notes, denials: _, resource: _ } = effects;
+        let Effects { hops, withdrawals, dispatches, unparked, metrics, notes, denials: _, resource: _ } =
+            effects;
+        // First, because what the hops do might give an outcome to what is withdrawn.
+        command.next.extend(withdrawals.into_iter().map(Next::Withdraw));
         command.next.extend(hops.into_iter().map(Next::Hop));
         command.released.dispatches.extend(dispatches);
         for (id, outcome) in unparked {
@@ -416,6 +413,7 @@ impl Engine {
     fn drain(&mut self, command: &mut Command) {
         while let Some(next) = command.next.pop_front() {
             match next {
+                Next::Withdraw(withdrawal) => self.withdraw(command, &withdrawal),
                 Next::Hop(hop) => self.hop(command, hop),
                 Next::Settled(ticket, outcome) => self.settle(command, ticket, outcome),
                 Next::Measure(scope, datum) => {
@@ -485,6 +483,32 @@ impl Engine {
             None => {
                 self.parked.insert(id, Waiter::Hop(ticket, label));
             }
+        }
+    }
+
+    fn withdraw(&mut self, command: &mut Command, withdrawal: &Withdrawal) {
+        let is_meant = |waiter: &Waiter| match waiter {
+            Waiter::Hop(ticket, _) => {
+                ticket.owner == withdrawal.owner && (withdrawal.is_meant)(ticket.token.as_ref())
+            }
+            Waiter::Client => false,
+        };
+        let mut meant: Vec<ParkId> =
+            self.parked.iter().filter(|(_, waiter)| is_meant(waiter)).map(|(id, _)| *id).collect();
+        // The map has no order that is the same in every run.
+        meant.sort_unstable();
+        for id in meant {
+            self.abandon(command, id);
+        }
+    }
+
+    fn abandon(&mut self, command: &mut Command, id: ParkId) {
+        if self.parked.remove(&id).is_none() {
+            return;
+        }
+        for owner in ServiceId::ALL {
+            let caller = self.service_caller.clone();
+            self.step(command, Scope::default(), &caller, owner, |service, step| service.abandoned(step, id));
         }
     }
 

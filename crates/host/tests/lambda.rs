@@ -97,16 +97,34 @@ impl Bench {
         }
     }
 
-    async fn receive(&self, queue_url: &str) -> Value {
+    async fn receive_message(&self, queue_url: &str) -> sqs::Message {
         let input = sqs::ReceiveMessageInput {
             queue_url: queue_url.to_owned(),
             wait_time_seconds: Some(20),
+            message_system_attribute_names: Some(vec!["All".to_owned()]),
             ..sqs::ReceiveMessageInput::default()
         };
         let received: sqs::ReceiveMessageOutput =
             self.call(sqs::Request::ReceiveMessage(input)).await.unwrap();
-        let message = received.messages.unwrap().remove(0);
+        received.messages.unwrap().remove(0)
+    }
+
+    async fn receive(&self, queue_url: &str) -> Value {
+        let message = self.receive_message(queue_url).await;
         serde_json::from_str(&message.body.unwrap()).unwrap()
+    }
+
+    /// Has the function take the messages of the queue `q`; the mapping's UUID.
+    async fn map(&self) -> String {
+        let mapping = lambda::CreateEventSourceMappingInput {
+            event_source_arn: Some("arn:aws:sqs:us-east-1:000000000000:q".to_owned()),
+            function_name: "f".to_owned(),
+            ..lambda::CreateEventSourceMappingInput::default()
+        };
+        let created: lambda::CreateEventSourceMappingOutput =
+            self.call(lambda::Request::CreateEventSourceMapping(mapping)).await.unwrap();
+        assert_eq!(created.state.as_deref(), Some("Creating"));
+        created.uuid.unwrap()
     }
 
     async fn invoke(&self, kind: &str, payload: &Value) -> Result<lambda::InvokeOutput, ApiError> {
@@ -154,18 +172,40 @@ async fn messages_go_through_the_function_and_are_deleted() {
     for body in ["one", "two", "three"] {
         bench.send(&queue_url, body).await;
     }
-    let mapping = lambda::CreateEventSourceMappingInput {
-        event_source_arn: Some("arn:aws:sqs:us-east-1:000000000000:q".to_owned()),
-        function_name: "f".to_owned(),
-        ..lambda::CreateEventSourceMappingInput::default()
-    };
-    let created: lambda::CreateEventSourceMappingOutput =
-        bench.call(lambda::Request::CreateEventSourceMapping(mapping)).await.unwrap();
-    assert_eq!(created.state.as_deref(), Some("Creating"));
+    bench.map().await;
     bench.until_left(&queue_url, 0).await;
     // One that comes while the mapping waits.
     bench.send(&queue_url, "four").await;
     bench.until_left(&queue_url, 0).await;
+    bench.server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_mapping_that_is_disabled_or_deleted_receives_nothing_more() {
+    let bench = Bench::new().await;
+    bench.function(json!({})).await;
+    let queue_url = bench.queue("q").await;
+    let count =
+        |message: &sqs::Message| message.attributes.as_ref().unwrap()["ApproximateReceiveCount"].clone();
+    // Each waits at the queue when it is stopped.
+    let uuid = bench.map().await;
+    let input = lambda::UpdateEventSourceMappingInput {
+        uuid: uuid.clone(),
+        enabled: Some(false),
+        ..lambda::UpdateEventSourceMappingInput::default()
+    };
+    let disable = lambda::Request::UpdateEventSourceMapping(input.clone());
+    let _: lambda::UpdateEventSourceMappingOutput = bench.call(disable).await.unwrap();
+    bench.send(&queue_url, "{}").await;
+    assert_eq!(count(&bench.receive_message(&queue_url).await), "1", "disabled");
+
+    let enable = lambda::UpdateEventSourceMappingInput { enabled: Some(true), ..input };
+    let enable = lambda::Request::UpdateEventSourceMapping(enable);
+    let _: lambda::UpdateEventSourceMappingOutput = bench.call(enable).await.unwrap();
+    let delete = lambda::Request::DeleteEventSourceMapping(lambda::DeleteEventSourceMappingInput { uuid });
+    let _: lambda::DeleteEventSourceMappingOutput = bench.call(delete).await.unwrap();
+    bench.send(&queue_url, "{}").await;
+    assert_eq!(count(&bench.receive_message(&queue_url).await), "1", "deleted");
     bench.server.stop().await;
 }
 

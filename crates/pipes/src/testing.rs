@@ -151,6 +151,9 @@ impl Bench {
     }
 
     fn take_up(&mut self, effects: Effects, hops: &mut VecDeque<Hop>) {
+        for withdrawal in effects.withdrawals {
+            self.polls.retain(|(_, ticket)| !(withdrawal.is_meant)(ticket.token.as_ref()));
+        }
         hops.extend(effects.hops);
         self.metrics.extend(effects.metrics.into_iter().map(|(_, datum)| datum));
     }

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use pontoon_api::{lambda as api, sqs};
-use pontoon_core::{Arn, Output, ParkId, Reply, Scope, Settled, Step, Timestamp};
+use pontoon_core::{Arn, Output, ParkId, Reply, Scope, ServiceId, Settled, Step, Timestamp};
 use pontoon_source::{Filters, Poller};
 
 use super::Answer;
@@ -326,10 +326,12 @@ impl Lambda {
         Ok((key, mapping))
     }
 
-    /// Gives up what the mapping has polled; its messages are shown again at once.
+    /// Gives up what the mapping has polled, whose messages are shown again at once, and takes back the poll that waits.
     fn stop_mapping(&mut self, step: &mut Step<'_>, key: &MappingKey) {
         let Some(mapping) = self.mappings.get_mut(key) else { return };
         let held = mapping.poller.stop();
+        let own = key.clone();
+        step.withdraw(ServiceId::Lambda, move |token| matches!(token, Token::Polled(of, ..) if *of == own));
         let queue_arn = mapping.config.queue_arn.clone();
         if let Some(at) = mapping.timer.take() {
             self.timers.remove(&(at, key.clone()));

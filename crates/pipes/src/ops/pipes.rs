@@ -5,6 +5,7 @@ use pontoon_core::{Step, Timestamp};
 
 use super::states::{desired, shown};
 use super::{Answer, authorize, check, tags};
+use crate::run::stop_polling;
 use crate::state::log::LogRecord;
 use crate::state::pipe::{PipeRecord, State};
 use crate::state::target::TargetRecord;
@@ -100,7 +101,7 @@ pub fn update(pipes: &mut Pipes, step: &mut Step<'_>, input: UpdatePipeInput) ->
     let mut pipe = check::pipe(record)?;
     let given_back = match pipes.pipes.get_mut(&key) {
         Some(old) => {
-            let given_back = old.poller.stop();
+            let given_back = stop_polling(step, &key, old);
             // What is on its way ends as it began, and is still counted.
             pipe.poller = std::mem::take(&mut old.poller);
             given_back

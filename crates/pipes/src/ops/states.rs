@@ -4,6 +4,7 @@ use pontoon_api::pipes::*;
 use pontoon_core::{Step, Timestamp};
 
 use super::{Answer, authorize};
+use crate::run::stop_polling;
 use crate::state::pipe::{PipeRecord, State};
 use crate::{Error, Key, Pipes};
 
@@ -48,7 +49,7 @@ impl Pipes {
         pipe.record.is_wanted = state == State::Starting;
         pipe.record.reason = None;
         pipe.record.modified_millis = step.now.millis();
-        let given_back = pipe.poller.stop();
+        let given_back = stop_polling(step, key, pipe);
         let record = pipe.record.clone();
         crate::records::put(step, key, &record);
         self.set_timer(key);

@@ -51,6 +51,13 @@ pub(crate) struct Call {
     token: Option<Token>,
 }
 
+/// Takes back a pipe's poll that waits. Returns what was gathered, which is to be shown again.
+pub(crate) fn stop_polling(step: &mut Step<'_>, key: &Key, pipe: &mut Pipe) -> Vec<Held> {
+    let own = key.clone();
+    step.withdraw(ServiceId::Pipes, move |token| matches!(token, Token::Polled(of, ..) if *of == own));
+    pipe.poller.stop()
+}
+
 impl Pipes {
     /// ARN of a pipe.
     pub(crate) fn arn((scope, name): &Key) -> String {

@@ -181,7 +181,6 @@ fn a_log_group_that_takes_nothing_is_named_and_stops_nothing() {
         ..Default::default()
     };
     bench.call::<UpdatePipeOutput>(Request::UpdatePipe(update)).unwrap();
-    bench.deliver(&[]);
     bench.advance(Duration::ZERO);
     bench.sent.clear();
     bench.deliver(&["b"]);
