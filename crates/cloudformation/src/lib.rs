@@ -28,7 +28,7 @@ pub mod template;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use pontoon_core::policy::IdentityPolicies;
+use pontoon_core::policy::{Assuming, IdentityPolicies, ServiceRoles};
 use pontoon_core::{Caller, Scope, Step, Timestamp};
 
 use deploy::{Compiled, Deployment};
@@ -36,8 +36,8 @@ pub use error::Error;
 use state::operation::{Phase, RequesterPrincipal};
 use state::{Stack, State};
 
-/// What a role may do, by its ARN; `None` if there is no such role.
-pub type RolePolicies = Arc<dyn Fn(&str) -> Option<Arc<IdentityPolicies>> + Send + Sync>;
+/// The session's name when CloudFormation acts in a role.
+const SESSION: &str = "AWSCloudFormation";
 
 /// The stacks of all accounts and regions.
 #[derive(Default)]
@@ -45,7 +45,8 @@ pub struct CloudFormation {
     state: State,
     /// The stacks with an operation under way, by id.
     active: HashMap<String, Active>,
-    role_policies: Option<RolePolicies>,
+    /// The roles that stacks are given; without it every role may be given, and is allowed nothing where policies are enforced.
+    roles: Option<ServiceRoles>,
     /// In whose name a request is handled whose template had to be fetched first.
     acting_for: Option<Caller>,
 }
@@ -68,16 +69,34 @@ impl std::fmt::Debug for CloudFormation {
 }
 
 impl CloudFormation {
-    /// No stacks; `load` brings them. `role_policies` looks up the roles that stacks are given: without
-    /// it every role is taken to exist, and to be allowed nothing where policies are enforced.
+    /// No stacks; `load` brings them. `roles` tells of the roles that stacks are given: without it every
+    /// role is taken to exist, and to be allowed nothing where policies are enforced.
     #[must_use]
-    pub fn new(role_policies: Option<RolePolicies>) -> Self {
-        Self { role_policies, ..Self::default() }
+    pub fn new(roles: Option<ServiceRoles>) -> Self {
+        Self { roles, ..Self::default() }
     }
 
-    /// Whether a role can be given to a stack.
-    fn has_role(&self, arn: &str) -> bool {
-        self.role_policies.as_ref().is_none_or(|look_up| look_up(arn).is_some())
+    /// What a role may do; `None` if nothing is known of it.
+    fn policies_of(&self, role: &str) -> Option<Arc<IdentityPolicies>> {
+        self.roles.as_ref().and_then(|roles| roles(role)).map(|role| role.policies)
+    }
+
+    /// Refuses a role that a stack's operation is to act in, if there is no such role or its trust policy
+    /// does not let CloudFormation assume it: with policies that only warn as well (recording
+    /// `test_update_with_role_without_permissions`), since nothing would tell of it later.
+    fn check_role(&self, step: &mut Step<'_>, stack_id: &str, role: Option<&str>) -> Result<(), Error> {
+        let (Some(arn), Some(roles)) = (role, &self.roles) else { return Ok(()) };
+        let assuming = Assuming {
+            service: "cloudformation.amazonaws.com",
+            role: arn,
+            source_arn: stack_id,
+            resource: stack_id,
+            session: SESSION,
+        };
+        match assuming.denied(step, roles(arn).as_ref()) {
+            Some(_) => Err(Error::validation(format!("Role {arn} is invalid or cannot be assumed"))),
+            None => Ok(()),
+        }
     }
 
     /// Who makes the request at hand.
@@ -90,9 +109,7 @@ impl CloudFormation {
     fn activate(&mut self, step: &Step<'_>, caller: &Caller, stack: Stack) {
         let requester = stack.operation.as_ref().map(|operation| &operation.requester.principal);
         let identity = match (requester, &stack.settings.role_arn) {
-            (Some(RequesterPrincipal::Role(arn, _)), Some(given)) if arn == given => {
-                self.role_policies.as_ref().and_then(|look_up| look_up(arn))
-            }
+            (Some(RequesterPrincipal::Role(arn, _)), Some(given)) if arn == given => self.policies_of(arn),
             _ => caller.identity.clone(),
         };
         let active = Active { scope: step.scope, due: Some(step.now), identity, ..Active::default() };

@@ -41,7 +41,7 @@ impl Service for CloudFormation {
             if let Some(stack) = self.state.stacks(scope).by_id(&id) {
                 let role = stack.operation.as_ref().map(|operation| operation.requester.principal.clone());
                 if let Some(crate::state::operation::RequesterPrincipal::Role(arn, _)) = role {
-                    let identity = self.role_policies.as_ref().and_then(|look_up| look_up(&arn));
+                    let identity = self.policies_of(&arn);
                     self.active.entry(id.clone()).or_default().identity = identity;
                 }
             }

@@ -23,17 +23,17 @@ pub fn all(directory: &Directory, certificates: &Certificates) -> Vec<Box<dyn Se
         Box::new(pontoon_scheduler::Scheduler::new(service_roles(directory))),
         Box::new(pontoon_schemas::Schemas::default()),
         Box::new(pontoon_pipes::Pipes::new(service_roles(directory))),
-        Box::new(pontoon_cloudformation::CloudFormation::new(Some(roles(directory)))),
+        Box::new(pontoon_cloudformation::CloudFormation::new(Some(service_roles(directory)))),
     ]
 }
 
-/// What roles may do: those of functions, and those that stacks are given.
+/// What the roles of functions and of rules may do.
 fn roles(directory: &Directory) -> pontoon_lambda::Roles {
     let directory = directory.clone();
     Arc::new(move |arn| directory.policies_of_role(arn))
 }
 
-/// The roles that services act in on behalf of schedules and pipes.
+/// The roles that services act in on behalf of schedules, pipes and stacks.
 fn service_roles(directory: &Directory) -> ServiceRoles {
     let directory = directory.clone();
     Arc::new(move |arn| directory.service_role(arn))

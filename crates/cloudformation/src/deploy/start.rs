@@ -4,11 +4,11 @@ use pontoon_core::step::Step;
 use pontoon_core::{Account, Caller, Principal};
 
 use super::{Prepared, set_stack_status};
-use crate::records;
 use crate::state::operation::{Action, Operation, OperationKind, Phase, Requester, RequesterPrincipal, Task};
 use crate::state::stack::{Before, Settings};
 use crate::state::{Stack, StackStatus};
 use crate::template::graph::Dependencies;
+use crate::{SESSION, records};
 
 const BY_USER: &str = "User Initiated";
 
@@ -16,7 +16,7 @@ const BY_USER: &str = "User Initiated";
 fn requester(caller: &Caller, role_arn: Option<&str>) -> Requester {
     let account = |account: Account| RequesterPrincipal::Account(account.to_string());
     let principal = match (role_arn, &caller.principal) {
-        (Some(role), _) => RequesterPrincipal::Role(role.to_owned(), "AWSCloudFormation".to_owned()),
+        (Some(role), _) => RequesterPrincipal::Role(role.to_owned(), SESSION.to_owned()),
         (None, Principal::Account(id)) => account(*id),
         (None, Principal::User(arn)) => RequesterPrincipal::User(arn.to_string()),
         (None, Principal::Role { arn, session }) => {
@@ -129,8 +129,7 @@ pub(crate) fn start_delete(
     in_use: Option<String>,
     token: Option<String>,
 ) {
-    let role = role_arn.map(str::to_owned).or_else(|| stack.settings.role_arn.clone());
-    let mut operation = operation(step, caller, OperationKind::Delete, Phase::Delete, role.as_deref());
+    let mut operation = operation(step, caller, OperationKind::Delete, Phase::Delete, role_arn);
     operation.abort = in_use;
     operation.retain = retain.into_iter().collect();
     operation.tasks = delete_tasks(stack);
@@ -188,8 +187,7 @@ pub(crate) fn continue_rollback(
             records::put_resource(step, stack, logical);
         }
     }
-    let role = role_arn.map(str::to_owned).or_else(|| stack.settings.role_arn.clone());
-    let mut operation = operation(step, caller, OperationKind::Update, Phase::Rollback, role.as_deref());
+    let mut operation = operation(step, caller, OperationKind::Update, Phase::Rollback, role_arn);
     operation.tasks = restore_tasks(stack);
     operation.token.clone_from(&token);
     stack.operation = Some(operation);

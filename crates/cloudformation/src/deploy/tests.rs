@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use pontoon_api::cloudformation as api;
+use pontoon_core::policy::{Document, ServiceRole};
 use pontoon_core::{Scope, Service, Timestamp};
 
 use crate::CloudFormation;
@@ -543,23 +544,45 @@ fn an_attribute_that_a_type_does_not_have_fails_the_stack() {
 }
 
 #[test]
-fn an_arc_of_role_policies_decides_which_roles_exist() {
+fn a_role_must_be_there_and_let_cloudformation_assume_it() {
     let mut world = World::new();
-    world.cloudformation =
-        CloudFormation::new(Some(Arc::new(|arn| arn.ends_with("/known").then(Default::default))));
-    let mut create = |role: &str| {
-        let input = api::CreateStackInput {
-            template_body: Some("Resources: {A: {Type: 'AWS::SQS::Queue'}}".to_owned()),
-            role_arn: Some(format!("arn:aws:iam::000000000000:role/{role}")),
-            ..Default::default()
-        };
-        world.create_with(input)
+    // Whom the role trusts that is asked for, if it is there.
+    let trusted = Arc::new(std::sync::Mutex::new(Some("lambda")));
+    let look_up = Arc::clone(&trusted);
+    world.cloudformation = CloudFormation::new(Some(Arc::new(move |_| {
+        let service = (*look_up.lock().unwrap())?;
+        let trust = format!(
+            r#"{{"Statement":{{"Effect":"Allow","Principal":{{"Service":"{service}.amazonaws.com"}},"Action":"sts:AssumeRole"}}}}"#
+        );
+        let trust = Arc::new(Document::parse_trust(&trust).unwrap());
+        Some(ServiceRole { policies: Arc::default(), trust })
+    })));
+    let role = "arn:aws:iam::000000000000:role/r".to_owned();
+    let refusal = format!("Role {role} is invalid or cannot be assumed");
+    let input = || api::CreateStackInput {
+        template_body: Some("Resources: {A: {Type: 'AWS::SQS::Queue'}}".to_owned()),
+        role_arn: Some(role.clone()),
+        ..Default::default()
     };
-    assert_eq!(
-        create("unknown").unwrap_err().message,
-        "Role arn:aws:iam::000000000000:role/unknown is invalid or cannot be assumed"
-    );
-    assert!(create("known").is_ok());
+    for others in [Some("lambda"), None] {
+        *trusted.lock().unwrap() = others;
+        assert_eq!(world.create_with(input()).unwrap_err().message, refusal);
+    }
+    *trusted.lock().unwrap() = Some("cloudformation");
+    world.create_with(input()).unwrap();
+    // The role that the stack has is asked for again by each operation on it.
+    *trusted.lock().unwrap() = None;
+    assert_eq!(world.update("Resources: {B: {Type: 'AWS::SQS::Queue'}}").unwrap_err().message, refusal);
+    let delete = || {
+        api::Request::DeleteStack(api::DeleteStackInput {
+            stack_name: "stack".to_owned(),
+            ..Default::default()
+        })
+    };
+    assert_eq!(world.request(delete()).err().unwrap().message, refusal);
+    *trusted.lock().unwrap() = Some("cloudformation");
+    world.delete();
+    assert_eq!(world.status().0, "DELETE_COMPLETE");
 }
 
 /// A queue of a random template.

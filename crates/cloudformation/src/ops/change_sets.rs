@@ -38,7 +38,7 @@ pub(super) fn create(
     let mut stack = stack_for(cloudformation, step, &input, creates)?;
     let use_previous = input.use_previous_template == Some(true);
     let text = cloudformation.template_text(step, input.template_body.take(), use_previous, Some(&stack))?;
-    let settings = settings(cloudformation, &mut input, &stack)?;
+    let settings = settings(cloudformation, step, &mut input, &stack)?;
     let given = super::parameters(input.parameters.take(), Some(&stack))?;
     let prepared = cloudformation.prepare(step.scope, &stack, &text, &given)?;
     check_resource_types(&prepared.template, input.resource_types.as_deref())?;
@@ -135,9 +135,12 @@ fn stack_for(
 
 fn settings(
     cloudformation: &CloudFormation,
+    step: &mut Step<'_>,
     input: &mut CreateChangeSetInput,
     stack: &Stack,
 ) -> Result<Settings, Error> {
+    let role_arn = input.role_arn.take().or_else(|| stack.settings.role_arn.clone());
+    cloudformation.check_role(step, &stack.id, role_arn.as_deref())?;
     let previous = &stack.settings;
     Ok(Settings {
         template: previous.template,
@@ -150,7 +153,7 @@ fn settings(
             .notification_arns
             .take()
             .unwrap_or_else(|| previous.notification_arns.clone()),
-        role_arn: cloudformation.check_role(input.role_arn.take())?.or_else(|| previous.role_arn.clone()),
+        role_arn,
         ..Settings::default()
     })
 }
@@ -323,6 +326,7 @@ pub(super) fn execute(
         updates::check_updatable(stack)?;
     }
     let (mut stack, mut change_set) = (stack.clone(), change_set.clone());
+    cloudformation.check_role(step, &stack.id, change_set.settings.role_arn.as_deref())?;
     let on_failure = match (change_set.on_failure, input.disable_rollback) {
         (Some(given), None) => given,
         (_, given) => on_failure(None, given)?,

@@ -46,11 +46,12 @@ pub(super) fn create(
         }
     }
     let mut stack = existing.cloned().unwrap_or_else(|| new_stack(step, &input.stack_name));
+    cloudformation.check_role(step, &stack.id, input.role_arn.as_deref())?;
     stack.settings = Settings {
         tags: tags(input.tags.take())?,
         capabilities: input.capabilities.take().unwrap_or_default(),
         notification_arns: input.notification_arns.take().unwrap_or_default(),
-        role_arn: cloudformation.check_role(input.role_arn.take())?,
+        role_arn: input.role_arn.take(),
         ..Settings::default()
     };
     stack.created_at = step.now;
@@ -134,16 +135,6 @@ pub(super) fn refuse_stack_policy(body: Option<&String>, url: Option<&String>) -
 }
 
 impl CloudFormation {
-    /// A role that a stack is given must exist.
-    pub(super) fn check_role(&self, arn: Option<String>) -> Result<Option<String>, Error> {
-        match arn {
-            Some(arn) if !self.has_role(&arn) => {
-                Err(Error::validation(format!("Role {arn} is invalid or cannot be assumed")))
-            }
-            other => Ok(other),
-        }
-    }
-
     pub(super) fn prepare(
         &mut self,
         scope: Scope,
@@ -165,7 +156,6 @@ pub(super) fn delete(
     if input.deletion_mode.as_deref() == Some("FORCE_DELETE_STACK") {
         return Err(Error::unsupported("the deletion mode FORCE_DELETE_STACK"));
     }
-    let role_arn = cloudformation.check_role(input.role_arn)?;
     let stacks = cloudformation.state.stacks(step.scope);
     // Deleting what does not exist, or no longer does, succeeds.
     let Some(stack) = stacks.find(&input.stack_name) else { return done() };
@@ -195,6 +185,8 @@ pub(super) fn delete(
     }
     let in_use = export_in_use(stacks, stack);
     let mut stack = stack.clone();
+    let role_arn = input.role_arn.or_else(|| stack.settings.role_arn.clone());
+    cloudformation.check_role(step, &stack.id, role_arn.as_deref())?;
     give_up_creation(&mut stack);
     let caller = cloudformation.caller(step);
     forget_old(cloudformation, step);

@@ -36,12 +36,12 @@ pub(super) fn update(
     check_updatable(&stack)?;
     let use_previous = input.use_previous_template == Some(true);
     let text = cloudformation.template_text(step, input.template_body.take(), use_previous, Some(&stack))?;
+    let role_arn = input.role_arn.take().or_else(|| stack.settings.role_arn.clone());
+    cloudformation.check_role(step, &stack.id, role_arn.as_deref())?;
     let mut settings = Settings {
         template: stack.settings.template,
         capabilities: input.capabilities.take().unwrap_or_default(),
-        role_arn: cloudformation
-            .check_role(input.role_arn.take())?
-            .or_else(|| stack.settings.role_arn.clone()),
+        role_arn,
         ..stack.settings.clone()
     };
     if input.tags.is_some() {
@@ -115,7 +115,6 @@ pub(super) fn continue_rollback(
     step: &mut Step<'_>,
     input: ContinueUpdateRollbackInput,
 ) -> Answer<ContinueUpdateRollbackOutput> {
-    let role_arn = cloudformation.check_role(input.role_arn)?;
     let found = cloudformation.state.stacks(step.scope).find(&input.stack_name);
     let mut stack = found.cloned().ok_or_else(|| Error::no_stack(&input.stack_name))?;
     if stack.status != StackStatus::UpdateRollbackFailed {
@@ -125,6 +124,8 @@ pub(super) fn continue_rollback(
             stack.status.name()
         )));
     }
+    let role_arn = input.role_arn.or_else(|| stack.settings.role_arn.clone());
+    cloudformation.check_role(step, &stack.id, role_arn.as_deref())?;
     let skipped = input.resources_to_skip.unwrap_or_default();
     if let Some(unknown) = skipped.iter().find(|name| !stack.resources.contains_key(*name)) {
         return Err(Error::validation(format!("Resource {unknown} does not exist for stack {}", stack.name)));
