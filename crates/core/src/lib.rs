@@ -15,6 +15,7 @@ pub mod service;
 pub mod shape;
 pub mod step;
 pub mod store;
+pub mod tags;
 pub mod time;
 pub mod trace;
 pub mod work;

@@ -567,6 +567,11 @@ fn tags_belong_to_rules_and_buses() {
     let tag = |key: &str, value: &str| Tag { key: key.into(), value: value.into() };
     let tags = vec![tag("tag1", "value1"), tag("tag2", "value2")];
     bench.call(Request::TagResource(TagResourceInput { resource_arn: arn.clone(), tags })).unwrap();
+    let reserved = TagResourceInput { resource_arn: arn.clone(), tags: vec![tag("AWS:tag", "value")] };
+    assert_eq!(
+        message(bench.call(Request::TagResource(reserved))),
+        "ValidationException: aws: prefixed tag key names are not allowed for external use."
+    );
     let untag =
         UntagResourceInput { resource_arn: arn.clone(), tag_keys: vec!["tag2".into(), "tag9".into()] };
     bench.call(Request::UntagResource(untag)).unwrap();

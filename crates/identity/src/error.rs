@@ -1,7 +1,7 @@
 //! IAM's and STS's errors, in the words of `aws-recordings/iam` and `aws-recordings/sts` where they have them.
 
-use pontoon_core::ApiError;
 use pontoon_core::policy::Denial;
+use pontoon_core::{ApiError, tags};
 
 /// What IAM and STS refuse, in the order in which they check.
 #[derive(Clone, Debug, PartialEq)]
@@ -14,6 +14,8 @@ pub enum Error {
     AccessDenied(String),
     /// A policy that cannot be read, with the reason.
     MalformedPolicy(String),
+    /// A tag's key that is AWS's to set.
+    ReservedTag,
     /// Two tags of the same key.
     DuplicateTags,
     /// A combination of tag parameters that STS refuses.
@@ -59,7 +61,7 @@ impl Error {
             Self::Unsupported(_) => ("NotSupportedByPontoon", 501),
             Self::AccessDenied(_) => ("AccessDenied", 403),
             Self::MalformedPolicy(_) => ("MalformedPolicyDocument", 400),
-            Self::DuplicateTags => ("InvalidInput", 400),
+            Self::ReservedTag | Self::DuplicateTags => ("InvalidInput", 400),
             Self::SessionTags(_) => ("InvalidParameterValue", 400),
             Self::NoSuchRole(_)
             | Self::NoSuchUser(_)
@@ -82,6 +84,7 @@ impl Error {
             | Self::Unsupported(message)
             | Self::AccessDenied(message)
             | Self::MalformedPolicy(message) => message,
+            Self::ReservedTag => tags::RESERVED.into(),
             Self::DuplicateTags => {
                 "Duplicate tag keys found. Please note that Tag keys are case insensitive.".into()
             }

@@ -78,6 +78,7 @@ fn some_tags(tags: &[Tag]) -> Option<Vec<iam::Tag>> {
 /// Sets tags among those that an entity of this quota's name has.
 fn set_tags(tags: &[Tag], new: Vec<iam::Tag>, quota: &'static str) -> Result<Vec<Tag>, Error> {
     name::set_tags(tags, &tags_in(new)).map_err(|error| match error {
+        TagsError::Reserved => Error::ReservedTag,
         TagsError::Duplicate => Error::DuplicateTags,
         TagsError::TooMany => Error::Quota(quota, name::TAGS_MAX),
     })

@@ -354,6 +354,21 @@ fn functions_that_are_not_there_are_named_as_aws_names_them() {
 }
 
 #[test]
+fn tags_of_awss_own_are_refused() {
+    let mut bench = Bench::new();
+    let tags = || [("aws:a".to_owned(), "b".to_owned())].into();
+    let refused = || {
+        let message = "aws: prefixed tag key names are not allowed for external use.";
+        ("InvalidParameterValueException".to_owned(), message.to_owned())
+    };
+    let input = api::CreateFunctionInput { tags: Some(tags()), ..creation("f") };
+    assert_eq!(bench.error(api::Request::CreateFunction(input)), refused());
+    let resource = bench.create("f").function_arn.unwrap();
+    let input = api::TagResourceInput { resource, tags: tags() };
+    assert_eq!(bench.error(api::Request::TagResource(input)), refused());
+}
+
+#[test]
 fn code_from_s3_is_fetched_and_its_errors_are_passed_on() {
     let mut bench = Bench::new();
     let code = api::FunctionCode {

@@ -695,6 +695,12 @@ fn pipes_are_listed_in_pages_and_have_tags() {
     let tags = [("k", "v"), ("l", "w")].map(|(key, value)| (key.to_owned(), value.to_owned())).into();
     let tag = TagResourceInput { resource_arn: resource_arn.clone(), tags };
     bench.call::<TagResourceOutput>(Request::TagResource(tag)).unwrap();
+    let tags = [("aws:k".to_owned(), "v".to_owned())].into();
+    let reserved = TagResourceInput { resource_arn: resource_arn.clone(), tags };
+    assert_eq!(
+        told(bench.call::<TagResourceOutput>(Request::TagResource(reserved))),
+        "400 ValidationException: aws: prefixed tag key names are not allowed for external use."
+    );
     let untag = UntagResourceInput { resource_arn: resource_arn.clone(), tag_keys: vec!["k".into()] };
     bench.call::<UntagResourceOutput>(Request::UntagResource(untag)).unwrap();
     bench.restart();

@@ -629,6 +629,11 @@ fn groups_have_tags() {
     let less = json!({"ResourceArn": arn, "TagKeys": ["TagKey"]});
     bench.call::<api::UntagResourceOutput>("UntagResource", less).unwrap();
     assert_eq!(list(&mut bench), ["a=b"]);
+    let reserved = json!({"ResourceArn": arn, "Tags": [{"Key": "aws:a", "Value": "b"}]});
+    assert_eq!(
+        told(bench.call::<api::TagResourceOutput>("TagResource", reserved)),
+        "400 ValidationException: aws: prefixed tag key names are not allowed for external use."
+    );
     let absent = json!({"ResourceArn": arn.replace("/g", "/h"), "TagKeys": ["TagKey"]});
     assert_eq!(
         told(bench.call::<api::UntagResourceOutput>("UntagResource", absent)),

@@ -367,6 +367,15 @@ def _(aws):
     aws.check("describe_stack_result", cf.describe_stacks(StackName="stack"), unordered=True)
 
 
+@scenario("cloudformation/api/test_update_stack", "test_update_with_role_without_permissions")
+def _(aws):
+    deploy(aws, NAMED, {"ApiName": "topic"})
+    statement = {"Action": "sts:AssumeRole", "Principal": {"AWS": aws.account}, "Effect": "Deny"}
+    trust = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    role = aws.iam.create_role(RoleName="role-fb405076", AssumeRolePolicyDocument=trust)["Role"]["Arn"]
+    aws.fails("error", aws.cloudformation.update_stack, StackName="stack", UsePreviousTemplate=True, RoleARN=role)
+
+
 # What is not replayed, and what it needs
 
 PARAMETERS_OF_SSM = "parameters of Systems Manager (AWS::SSM::Parameter)"
@@ -390,9 +399,6 @@ not_replayed("cloudformation/api/test_templates", PARAMETERS_OF_SSM, "test_get_t
 not_replayed("cloudformation/api/test_update_stack", PARAMETERS_OF_SSM, "test_diff_after_update")
 not_replayed(
     "cloudformation/api/test_update_stack", "SNS's own answers, which its recordings hold", "test_update_with_previous_parameter_value"
-)
-not_replayed(
-    "cloudformation/api/test_update_stack", "a role is assumed whatever its trust says", "test_update_with_role_without_permissions"
 )
 not_replayed(f"{ENGINE}/test_attributes", PARAMETERS_OF_SSM, "TestResourceAttributes::test_invalid_getatt_fails")
 not_replayed(

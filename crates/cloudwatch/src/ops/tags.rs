@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use pontoon_api::cloudwatch::*;
-use pontoon_core::{Arn, Scope, Step};
+use pontoon_core::{Arn, Scope, Step, tags};
 
 use super::Answer;
 use crate::{CloudWatch, Error, allow};
@@ -18,7 +18,7 @@ pub(super) fn checked(
 ) -> Result<BTreeMap<String, String>, Error> {
     let mut tags = before.clone();
     for Tag { key, value } in given {
-        if key.to_ascii_lowercase().starts_with("aws:") && !key.starts_with("aws:cloudformation:") {
+        if tags::is_reserved(&key) {
             return Err(Error::InvalidParameterValue(format!(
                 "The tag key {key} begins with aws:, which is reserved for AWS."
             )));

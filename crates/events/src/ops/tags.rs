@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use pontoon_api::events::*;
-use pontoon_core::{Arn, Scope, Step};
+use pontoon_core::{Arn, Scope, Step, tags};
 
 use super::Answer;
 use crate::state::bus::{DEFAULT, Rule as BusRule};
@@ -21,14 +21,17 @@ enum Tagged {
 }
 
 /// Adds tags, each in place of one with the same key.
-pub fn add(tags: &mut BTreeMap<String, String>, given: Vec<Tag>) -> Result<(), Error> {
+pub fn add(present: &mut BTreeMap<String, String>, given: Vec<Tag>) -> Result<(), Error> {
+    if given.iter().any(|tag| tags::is_reserved(&tag.key)) {
+        return Err(Error::Validation(tags::RESERVED.to_owned()));
+    }
     given.iter().try_for_each(|tag| check_tag(&tag.key, &tag.value))?;
-    let mut all = tags.clone();
+    let mut all = present.clone();
     all.extend(given.into_iter().map(|tag| (tag.key, tag.value)));
     if all.len() > TAGS_MAX {
         return Err(Error::LimitExceeded);
     }
-    *tags = all;
+    *present = all;
     Ok(())
 }
 

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use pontoon_core::{Account, Arn, Ids};
+use pontoon_core::{Account, Arn, Ids, tags};
 use serde::{Deserialize, Serialize};
 
 /// Most tags that a role, user or policy has.
@@ -97,6 +97,8 @@ pub struct Tag {
 /// What is wrong with a list of tags.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TagsError {
+    /// A key that is AWS's.
+    Reserved,
     /// The same key twice.
     Duplicate,
     /// More than [`TAGS_MAX`].
@@ -106,8 +108,11 @@ pub enum TagsError {
 /// Sets tags among others: those of the same key are replaced where they stand.
 ///
 /// # Errors
-/// If two of the new ones have the same key, or there would be too many; then none is set.
+/// If a key is AWS's to set, two of the new ones have the same key, or there would be too many; then none is set.
 pub fn set_tags(tags: &[Tag], new: &[Tag]) -> Result<Vec<Tag>, TagsError> {
+    if new.iter().any(|tag| tags::is_reserved(&tag.key)) {
+        return Err(TagsError::Reserved);
+    }
     let mut all = tags.to_vec();
     for (at, tag) in new.iter().enumerate() {
         if new[..at].iter().any(|other| other.key.eq_ignore_ascii_case(&tag.key)) {
@@ -151,6 +156,7 @@ mod tests {
         let tags = set_tags(&[tag("A", "1"), tag("b", "2")], &[tag("a", "3"), tag("c", "4")]).unwrap();
         assert_eq!(tags, [tag("a", "3"), tag("b", "2"), tag("c", "4")]);
         assert_eq!(set_tags(&[], &[tag("a", "1"), tag("A", "2")]), Err(TagsError::Duplicate));
+        assert_eq!(set_tags(&[], &[tag("aws:a", "1")]), Err(TagsError::Reserved));
         let many: Vec<Tag> = (0..=TAGS_MAX).map(|n| tag(&n.to_string(), "")).collect();
         assert_eq!(set_tags(&many[1..], &many[..1]), Err(TagsError::TooMany));
         let mut left = tags;

@@ -36,14 +36,14 @@ pub(super) fn create_function(
     }
     let settings = settings_of(&input)?;
     settings::role(lambda, step, &settings.role)?;
-    tags::check(input.tags.as_ref().map_or(0, BTreeMap::len))?;
+    let tags = tags::merged(BTreeMap::new(), input.tags.unwrap_or_default())?;
     if lambda.functions.contains_key(&named.key()) {
         return Err(Error::Conflict(format!("Function already exist: {}", named.name)));
     }
     let publish = input.publish.unwrap_or(false);
     let code = input.code;
     let source = code::source(code.zip_file, code.s3_bucket, code.s3_key, code.s3_object_version)?;
-    let new = NewFunction { named, settings, publish, tags: input.tags.unwrap_or_default() };
+    let new = NewFunction { named, settings, publish, tags };
     match source {
         Source::Ready { code, archive } => {
             let shown = lambda.add_function(step, new, code, archive)?;

@@ -182,7 +182,7 @@ pub(super) fn create_event_source_mapping(
     let named = lambda.open(step, "lambda:CreateEventSourceMapping", &input.function_name, None)?;
     refuse_foreign(&input)?;
     lambda.check_mapped_function(&named)?;
-    tags::check(input.tags.as_ref().map_or(0, BTreeMap::len))?;
+    let tags = tags::merged(BTreeMap::new(), input.tags.unwrap_or_default())?;
     let fresh = MappingConfig {
         uuid: step.ids.uuid(),
         queue_arn,
@@ -194,7 +194,7 @@ pub(super) fn create_event_source_mapping(
         reports_failures: false,
         max_concurrency: None,
         filters: None,
-        tags: input.tags.unwrap_or_default(),
+        tags,
         modified_millis: step.now.millis(),
         problem: None,
     };

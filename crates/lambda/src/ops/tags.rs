@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use pontoon_api::lambda as api;
-use pontoon_core::{Arn, Reply, Step};
+use pontoon_core::{Arn, Reply, Step, tags};
 
 use super::Answer;
 use crate::error::Error;
@@ -14,12 +14,19 @@ use crate::{Lambda, MappingKey, records};
 /// How many tags a resource may have.
 const TAGS_MAX: usize = 50;
 
-/// Checks a number of tags.
-pub(super) fn check(count: usize) -> Result<(), Error> {
-    if count > TAGS_MAX {
+/// The tags with others set.
+pub(super) fn merged(
+    mut all: BTreeMap<String, String>,
+    set: BTreeMap<String, String>,
+) -> Result<BTreeMap<String, String>, Error> {
+    if set.keys().any(|key| tags::is_reserved(key)) {
+        return Err(Error::InvalidParameter(tags::RESERVED.to_owned()));
+    }
+    all.extend(set);
+    if all.len() > TAGS_MAX {
         return Err(Error::InvalidParameter("Number of tags exceeds resource tag limit.".to_owned()));
     }
-    Ok(())
+    Ok(all)
 }
 
 enum Tagged {
@@ -96,9 +103,7 @@ pub(super) fn tag_resource(
             "An error occurred and the request cannot be processed.".to_owned(),
         ));
     }
-    let mut tags = lambda.tags(&tagged).cloned().unwrap_or_default();
-    tags.extend(input.tags);
-    check(tags.len())?;
+    let tags = merged(lambda.tags(&tagged).cloned().unwrap_or_default(), input.tags)?;
     lambda.set_tags(step, &tagged, tags);
     Ok(Reply::Ready(api::TagResourceOutput {}))
 }

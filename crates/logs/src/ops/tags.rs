@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use pontoon_api::logs::*;
-use pontoon_core::{Arn, Scope, Space, Step};
+use pontoon_core::{Arn, Scope, Space, Step, tags};
 
 use super::{Answer, access, group_of_arn};
 use crate::{Error, Logs, records};
@@ -16,10 +16,7 @@ const TAGS_MAX: usize = 50;
 
 /// Checks the keys of tags.
 pub fn check(tags: &Tags) -> Result<(), Error> {
-    let reserved = |key: &&String| {
-        key.to_ascii_lowercase().starts_with("aws:") && !key.starts_with("aws:cloudformation:")
-    };
-    if let Some(key) = tags.keys().find(reserved) {
+    if let Some(key) = tags.keys().find(|key| tags::is_reserved(key)) {
         return Err(Error::InvalidParameter(format!(
             "aws: prefixed tag key names are not allowed for external use: {key}"
         )));

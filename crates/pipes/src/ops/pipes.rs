@@ -19,10 +19,7 @@ pub fn create(pipes: &mut Pipes, step: &mut Step<'_>, input: CreatePipeInput) ->
     authorize(step, "pipes:CreatePipe", &key)?;
     check::source(&input.source)?;
     check::key(input.kms_key_identifier.as_deref())?;
-    let tags = input.tags.unwrap_or_default();
-    if tags.len() > tags::TAGS_MAX {
-        return Err(Error::Validation(format!("A pipe may have no more than {} tags.", tags::TAGS_MAX)));
-    }
+    let tags = tags::merged(Default::default(), input.tags.unwrap_or_default())?;
     let mut record = PipeRecord {
         serial: step.ids.u64(),
         description: input.description,

@@ -3,13 +3,28 @@
 use std::collections::BTreeMap;
 
 use pontoon_api::pipes::*;
-use pontoon_core::{Arn, Step};
+use pontoon_core::{Arn, Step, tags};
 
 use super::{Answer, authorize};
 use crate::{Error, Key, Pipes, records};
 
 /// Tags of a pipe.
-pub(super) const TAGS_MAX: usize = 50;
+const TAGS_MAX: usize = 50;
+
+/// The tags with others set.
+pub(super) fn merged(
+    mut all: BTreeMap<String, String>,
+    set: BTreeMap<String, String>,
+) -> Result<BTreeMap<String, String>, Error> {
+    if set.keys().any(|key| tags::is_reserved(key)) {
+        return Err(Error::Validation(tags::RESERVED.to_owned()));
+    }
+    all.extend(set);
+    if all.len() > TAGS_MAX {
+        return Err(Error::Validation(format!("A pipe may have no more than {TAGS_MAX} tags.")));
+    }
+    Ok(all)
+}
 
 fn key(step: &Step<'_>, arn: &str) -> Result<Key, Error> {
     let parsed = Arn::parse(arn).filter(|parsed| parsed.scope() == Some(step.scope));
@@ -29,7 +44,7 @@ pub fn list(
 }
 
 pub fn tag(pipes: &mut Pipes, step: &mut Step<'_>, input: TagResourceInput) -> Answer<TagResourceOutput> {
-    change(pipes, step, ("pipes:TagResource", &input.resource_arn), |tags| tags.extend(input.tags))?;
+    change(pipes, step, ("pipes:TagResource", &input.resource_arn), |tags| merged(tags, input.tags))?;
     Ok(TagResourceOutput {}.into())
 }
 
@@ -38,8 +53,9 @@ pub fn untag(
     step: &mut Step<'_>,
     input: UntagResourceInput,
 ) -> Answer<UntagResourceOutput> {
-    change(pipes, step, ("pipes:UntagResource", &input.resource_arn), |tags| {
+    change(pipes, step, ("pipes:UntagResource", &input.resource_arn), |mut tags| {
         tags.retain(|key, _| !input.tag_keys.contains(key));
+        Ok(tags)
     })?;
     Ok(UntagResourceOutput {}.into())
 }
@@ -48,17 +64,12 @@ fn change(
     pipes: &mut Pipes,
     step: &mut Step<'_>,
     (action, arn): (&'static str, &str),
-    change: impl FnOnce(&mut BTreeMap<String, String>),
+    change: impl FnOnce(BTreeMap<String, String>) -> Result<BTreeMap<String, String>, Error>,
 ) -> Result<(), Error> {
     let key = key(step, arn)?;
     authorize(step, action, &key)?;
     let pipe = pipes.pipes.get_mut(&key).ok_or_else(|| Error::NotFound(key.1.clone()))?;
-    let mut tags = pipe.record.tags.clone();
-    change(&mut tags);
-    if tags.len() > TAGS_MAX {
-        return Err(Error::Validation(format!("A pipe may have no more than {TAGS_MAX} tags.")));
-    }
-    pipe.record.tags = tags;
+    pipe.record.tags = change(pipe.record.tags.clone())?;
     records::put(step, &key, &pipe.record);
     Ok(())
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use pontoon_api::scheduler::*;
-use pontoon_core::{Arn, Step};
+use pontoon_core::{Arn, Step, tags};
 
 use super::{Answer, authorize};
 use crate::{Error, Scheduler};
@@ -13,14 +13,17 @@ const TAGS_MAX: usize = 50;
 
 /// The tags with others set.
 pub(super) fn merged(
-    mut tags: BTreeMap<String, String>,
+    mut all: BTreeMap<String, String>,
     set: Vec<Tag>,
 ) -> Result<BTreeMap<String, String>, Error> {
-    tags.extend(set.into_iter().map(|tag| (tag.key, tag.value)));
-    if tags.len() > TAGS_MAX {
+    if set.iter().any(|tag| tags::is_reserved(&tag.key)) {
+        return Err(Error::Validation(tags::RESERVED.to_owned()));
+    }
+    all.extend(set.into_iter().map(|tag| (tag.key, tag.value)));
+    if all.len() > TAGS_MAX {
         return Err(Error::Validation(format!("A resource may have no more than {TAGS_MAX} tags.")));
     }
-    Ok(tags)
+    Ok(all)
 }
 
 /// The group's name in an ARN whose form the model has checked.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use pontoon_api::schemas::*;
-use pontoon_core::{Arn, Space, Step};
+use pontoon_core::{Arn, Space, Step, tags};
 
 use super::{Answer, access};
 use crate::{Error, Schemas, records, write_schema};
@@ -12,22 +12,19 @@ use crate::{Error, Schemas, records, write_schema};
 const TAGS_MAX: usize = 50;
 
 /// Checks tags that are to be set.
-pub fn check(tags: &BTreeMap<String, String>) -> Result<(), Error> {
-    let is_aws = |key: &&String| {
-        key.to_ascii_lowercase().starts_with("aws:") && !key.starts_with("aws:cloudformation:")
-    };
-    if let Some(key) = tags.keys().find(is_aws) {
+pub fn check(given: &BTreeMap<String, String>) -> Result<(), Error> {
+    if let Some(key) = given.keys().find(|key| tags::is_reserved(key)) {
         return Err(Error::BadRequest(format!("Tag keys that begin with aws: belong to AWS: {key}.")));
     }
     let is_sized = |(key, value): (&String, &String)| {
         (1..=128).contains(&key.chars().count()) && value.chars().count() <= 256
     };
-    if !tags.iter().all(is_sized) {
+    if !given.iter().all(is_sized) {
         return Err(Error::BadRequest(
             "A tag has a key of 1 to 128 and a value of at most 256 characters.".to_owned(),
         ));
     }
-    if tags.len() > TAGS_MAX {
+    if given.len() > TAGS_MAX {
         return Err(Error::BadRequest(format!("A resource can have at most {TAGS_MAX} tags.")));
     }
     Ok(())

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use pontoon_api::sns::*;
-use pontoon_core::Step;
+use pontoon_core::{Step, tags};
 
 use super::Answer;
 use crate::{Error, Sns, Topic};
@@ -18,10 +18,7 @@ pub fn of(tags: Vec<Tag>) -> Result<BTreeMap<String, String>, Error> {
     if tags.len() < count {
         return Err(Error::invalid("Duplicated keys are not allowed."));
     }
-    if tags
-        .keys()
-        .any(|key| key.to_ascii_lowercase().starts_with("aws:") && !key.starts_with("aws:cloudformation:"))
-    {
+    if tags.keys().any(|key| tags::is_reserved(key)) {
         return Err(Error::invalid("Tags Reason: tag keys beginning with aws: are reserved"));
     }
     if tags.len() > TAGS_MAX {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use pontoon_api::sqs::*;
-use pontoon_core::Step;
+use pontoon_core::{Step, tags};
 
 use super::Answer;
 use crate::{Error, Sqs};
@@ -20,9 +20,7 @@ pub fn check(tags: &BTreeMap<String, String>) -> Result<(), Error> {
     }
     for (key, value) in tags {
         let count = key.chars().count();
-        if !(1..=128).contains(&count)
-            || key.to_ascii_lowercase().starts_with("aws:") && !key.starts_with("aws:cloudformation:")
-        {
+        if !(1..=128).contains(&count) || tags::is_reserved(key) {
             return Err(Error::InvalidParameterValue(format!("Tag key {key} is invalid.")));
         }
         if value.chars().count() > 256 {
