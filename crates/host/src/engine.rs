@@ -3,6 +3,8 @@
 //! Invariant: nothing here reads a clock, waits, or does I/O beyond the store. Given the same commands, instants and seed it does the same.
 //! Invariant: what a command releases (replies, work) leaves only when its sequence number is durable; the shell sees to it.
 
+mod notes;
+
 use std::any::Any;
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -12,12 +14,13 @@ use pontoon_core::shape::Violations;
 use pontoon_core::step::{Effects, Ground, Settings, Withdrawal};
 use pontoon_core::{
     ApiError, Batch, Caller, Datum, Dispatch, HashMap, Hop, Ids, Inspect, LoadError, OperationSchema, Output,
-    ParkId, Principal, Reply, Request, Scope, Seq, Service, ServiceId, Settled, SnapshotRead, Step, Store,
-    StoreError, StoreRead, Ticket, Timestamp, TraceNote, TraceOutcome, TraceRecord, WorkOutcome,
+    ParkId, Reply, Request, Scope, Seq, Service, ServiceId, Settled, SnapshotRead, Step, Store, StoreError,
+    StoreRead, Ticket, Timestamp, TraceNote, WorkOutcome,
 };
 
 use crate::intercept::{Attempt, Intercept};
 use crate::traces::Traces;
+use notes::{HopLabel, source_of};
 
 /// How deep hops may lead on from hops; a bus that feeds itself ends here.
 pub const HOP_DEPTH_MAX: u8 = 32;
@@ -68,17 +71,6 @@ pub struct Call {
 enum Waiter {
     Client,
     Hop(Ticket, HopLabel),
-}
-
-/// What the trace says of a hop once its outcome is known.
-struct HopLabel {
-    traces: pontoon_core::TraceIds,
-    what: &'static str,
-    from: Arc<str>,
-    to: Arc<str>,
-    attempt: u32,
-    traced: bool,
-    made_at: Timestamp,
 }
 
 enum Next {
@@ -532,64 +524,6 @@ impl Engine {
         Ok(Applied { seq: self.last_seq, released, value })
     }
 
-    /// A request from outside that continues a trace: a function's own calls.
-    fn note_call(
-        &mut self,
-        command: &mut Command,
-        caller: &Caller,
-        operation: &'static OperationSchema,
-        error: Option<&ApiError>,
-        denials: &[Denial],
-    ) {
-        if caller.traces.is_none() {
-            return;
-        }
-        let label = HopLabel {
-            traces: caller.traces.clone(),
-            what: operation.name,
-            from: source_of(caller),
-            to: command.resource.take().unwrap_or_else(|| operation.service.title.into()),
-            attempt: 1,
-            traced: true,
-            made_at: command.now,
-        };
-        self.note_hop(command.now, label, error, denials);
-    }
-
-    fn note_hop(&mut self, now: Timestamp, label: HopLabel, error: Option<&ApiError>, denials: &[Denial]) {
-        self.note_hop_at(self.traces.mark(), now, label, error, denials);
-    }
-
-    /// Notes a hop before what was noted since `mark`.
-    fn note_hop_at(
-        &mut self,
-        mark: usize,
-        now: Timestamp,
-        label: HopLabel,
-        error: Option<&ApiError>,
-        denials: &[Denial],
-    ) {
-        if !label.traced || label.traces.is_none() {
-            return;
-        }
-        let waited = now.since(label.made_at);
-        let mut record = TraceRecord::delivered(now, label.what, label.from, label.to);
-        record.attempt = label.attempt;
-        record.duration_ms = (!waited.is_zero()).then_some(waited.as_secs_f64() * 1000.0);
-        let remedy = match denials.first() {
-            Some(denial) if !denial.allow.is_empty() => {
-                format!(" This statement would allow it: {}", denial.allow)
-            }
-            _ => String::new(),
-        };
-        if let Some(error) = error {
-            record = record.with_outcome(TraceOutcome::Failed, format!("{error}{remedy}"));
-        } else if let Some(denial) = denials.first() {
-            record.reason = Some(format!("AWS would have denied this: {}{remedy}", denial.message));
-        }
-        self.traces.note_at(mark, TraceNote { traces: label.traces, record });
-    }
-
     /// Whether policies refuse or only record.
     #[must_use]
     pub fn policy_mode(&self) -> PolicyMode {
@@ -607,17 +541,5 @@ impl Command {
             resource: None,
             released: Released::default(),
         }
-    }
-}
-
-/// What the trace names as a call's origin: the resource on whose behalf it is made, else the principal.
-fn source_of(caller: &Caller) -> Arc<str> {
-    match (&caller.source_arn, &caller.principal) {
-        (Some(arn), _) => Arc::clone(arn),
-        (None, Principal::Service(name)) => (*name).into(),
-        // A function's session bears the function's name.
-        (None, Principal::Role { session, .. }) => Arc::clone(session),
-        (None, Principal::User(arn)) => Arc::clone(arn),
-        (None, Principal::Account(account)) => account.as_str().into(),
     }
 }
