@@ -30,14 +30,16 @@ pub(crate) fn bytes(seed: u64, bytes: &[u8]) -> u64 {
 
 /// The bytes after the last whole word, with some before them where there are any.
 fn tail(all: &[u8], rest: &[u8]) -> u64 {
-    if let Some(word) = all.last_chunk::<8>() {
-        return u64::from_le_bytes(*word);
-    }
+    all.last_chunk().map_or_else(|| short(rest), |word| u64::from_le_bytes(*word))
+}
+
+/// Fewer than eight bytes as a number, which is another for other bytes as many.
+pub(crate) fn short(rest: &[u8]) -> u64 {
     if let (Some(first), Some(last)) = (rest.first_chunk::<4>(), rest.last_chunk::<4>()) {
         return u64::from(u32::from_le_bytes(*first)) << 32 | u64::from(u32::from_le_bytes(*last));
     }
-    let [first, middle, last] = [rest[0], rest[rest.len() / 2], rest[rest.len() - 1]];
-    u64::from(first) << 16 | u64::from(middle) << 8 | u64::from(last)
+    let (Some(&first), Some(&last)) = (rest.first(), rest.last()) else { return 0 };
+    u64::from(first) << 16 | u64::from(rest[rest.len() / 2]) << 8 | u64::from(last)
 }
 
 /// A hash that grows byte by byte, so that one pass over a text has that of each of its beginnings (FNV-1a).

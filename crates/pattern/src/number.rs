@@ -4,6 +4,8 @@
 //! carry unharmed: those whose decimal value is the one that the double prints as. Every other number (more than
 //! about 17 digits, or beyond a double's range) is no number to the operators and is compared by its spelling.
 
+use std::fmt::{self, Write};
+
 /// A double's bits, rearranged so that unsigned order is numeric order.
 pub(crate) type NumberKey = u64;
 
@@ -29,7 +31,7 @@ pub(crate) fn key(text: &str) -> Option<NumberKey> {
     {
         return Some(order(value));
     }
-    (Decimal::of(text)? == Decimal::of(&format!("{value:e}"))?).then(|| order(value))
+    (Decimal::of(text)? == Decimal::of(Printed::new(value).text())?).then(|| order(value))
 }
 
 /// The value of digits, perhaps with a sign and a point among them, that are few enough for a double: both the digits and the power of ten that divides
@@ -80,31 +82,72 @@ fn order(value: f64) -> NumberKey {
 }
 
 /// A decimal number in normal form: sign, digits without outer zeros, and the exponent of the first digit.
-#[derive(PartialEq, Eq)]
-struct Decimal {
+struct Decimal<'a> {
     negative: bool,
-    digits: Vec<u8>,
+    /// From the first digit that is not zero to the last; a point may be among them.
+    digits: &'a [u8],
     exponent: i64,
 }
 
-impl Decimal {
-    fn of(text: &str) -> Option<Self> {
+impl PartialEq for Decimal<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        let digits = |decimal: &Self| decimal.digits.iter().filter(|&&byte| byte != b'.');
+        (self.negative, self.exponent) == (other.negative, other.exponent) && digits(self).eq(digits(other))
+    }
+}
+
+impl<'a> Decimal<'a> {
+    fn of(text: &'a str) -> Option<Self> {
         let (mantissa, exponent) = match text.split_once(['e', 'E']) {
             Some((mantissa, exponent)) => (mantissa, exponent.parse::<i64>().ok()?),
             None => (text, 0),
         };
-        let (negative, mantissa) = match mantissa.strip_prefix('-') {
-            Some(rest) => (true, rest),
-            None => (false, mantissa),
+        let (negative, mantissa) = match mantissa.as_bytes() {
+            [b'-', rest @ ..] => (true, rest),
+            mantissa => (false, mantissa),
         };
-        let integer_digits = mantissa.find('.').unwrap_or(mantissa.len());
-        let all: Vec<u8> = mantissa.bytes().filter(u8::is_ascii_digit).collect();
-        let Some(first) = all.iter().position(|&digit| digit != b'0') else {
-            return Some(Self { negative: false, digits: Vec::new(), exponent: 0 });
+        let is_digit = |byte: &u8| (b'1'..=b'9').contains(byte);
+        let (Some(first), Some(last)) =
+            (mantissa.iter().position(is_digit), mantissa.iter().rposition(is_digit))
+        else {
+            return Some(Self { negative: false, digits: &[], exponent: 0 });
         };
-        let last = all.iter().rposition(|&digit| digit != b'0')?;
-        let exponent = exponent.checked_add(integer_digits as i64 - 1 - first as i64)?;
-        Some(Self { negative, digits: all[first..=last].to_vec(), exponent })
+        let integer_digits = mantissa.iter().position(|&byte| byte == b'.').unwrap_or(mantissa.len());
+        // Behind the point its place is one further than that of the digit.
+        let before_first = first - usize::from(first > integer_digits);
+        let exponent = exponent.checked_add(integer_digits as i64 - 1 - before_first as i64)?;
+        Some(Self { negative, digits: &mantissa[first..=last], exponent })
+    }
+}
+
+/// A double as it prints, in scientific notation.
+struct Printed {
+    text: [u8; PRINTED_MAX],
+    length: usize,
+}
+
+/// Bytes of the longest, which are a sign, 17 digits, a point and an exponent of five characters.
+const PRINTED_MAX: usize = 24;
+
+impl Printed {
+    fn new(value: f64) -> Self {
+        let mut printed = Self { text: [0; PRINTED_MAX], length: 0 };
+        let written = write!(printed, "{value:e}");
+        assert!(written.is_ok(), "no double prints longer");
+        printed
+    }
+
+    fn text(&self) -> &str {
+        std::str::from_utf8(&self.text[..self.length]).unwrap_or_default()
+    }
+}
+
+impl fmt::Write for Printed {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        let room = self.text.get_mut(self.length..self.length + text.len()).ok_or(fmt::Error)?;
+        room.copy_from_slice(text.as_bytes());
+        self.length += text.len();
+        Ok(())
     }
 }
 
@@ -138,6 +181,16 @@ mod tests {
         }
         for text in ["", "-", ".5", "5.", "1e3", "1.2.3", "+1", "1234567890123456", "1-2", "x"] {
             assert_eq!(plain(text.as_bytes()), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn doubles_print_within_bounds_and_are_what_they_print() {
+        for value in
+            [f64::MIN, f64::MAX, -f64::MIN_POSITIVE, -5e-324, -1.2345678901234567e-300, 0.1 + 0.2, 1e21]
+        {
+            assert_eq!(key(&format!("{value:e}")), Some(super::order(value)), "{value:e}");
+            assert_eq!(key(&format!("{value}")), Some(super::order(value)), "{value}");
         }
     }
 

@@ -108,7 +108,7 @@ impl<'s> Selection<'s> {
     pub(crate) fn of_fields(fields: &[(&str, Scalar<'_>)], paths: &'s Paths, memory: &'s mut Memory) -> Self {
         memory.begin(paths.len());
         for (name, scalar) in fields {
-            let place = paths.below(0, name, true).filter(|&place| paths.is_asked_for(place));
+            let place = paths.below(0, name.as_bytes(), true).filter(|&place| paths.is_asked_for(place));
             let Some(place) = place else { continue };
             let value = match scalar.value() {
                 Value::Text(text) => Kept::Unescaped(memory.copy(text)),
@@ -182,17 +182,22 @@ impl Picking<'_> {
         json::unescape(span.of(self.text), &mut self.memory.unescaped);
         Span { start, end: self.memory.unescaped.len() as u32 }
     }
+
+    fn below_unescaped(&mut self, parent: u32, name: Span) -> Option<u32> {
+        let span = self.unescape(name);
+        let place = self.paths.below(parent, span.of(&self.memory.unescaped).as_bytes(), true);
+        self.memory.unescaped.truncate(span.start as usize);
+        place
+    }
 }
 
 impl Taker for Picking<'_> {
     fn below(&mut self, parent: u32, name: Name) -> Option<u32> {
-        if !name.has_escapes {
-            return self.paths.below(parent, name.span.of(self.text), name.may_hold_dots);
+        if name.has_escapes {
+            return self.below_unescaped(parent, name.span);
         }
-        let span = self.unescape(name.span);
-        let place = self.paths.below(parent, span.of(&self.memory.unescaped), true);
-        self.memory.unescaped.truncate(span.start as usize);
-        place
+        let bytes = &self.text.as_bytes()[name.span.start as usize..name.span.end as usize];
+        self.paths.below(parent, bytes, name.may_hold_dots)
     }
 
     fn takes(&self, place: u32) -> bool {
