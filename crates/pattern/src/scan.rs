@@ -3,6 +3,8 @@
 //! It takes exactly the texts that [`crate::json::Reader`] takes. That one keeps AWS's places and words for what is wrong, which are asked for only
 //! when something is.
 
+use wide::u8x16;
+
 use crate::bulk::{self, Open};
 use crate::json::{NESTING_MAX, NUMBER_CHARS_MAX};
 
@@ -207,40 +209,15 @@ const BULK_MIN: usize = 256;
 /// Bytes that are looked at in one step: most strings end within one, so that the processor seldom guesses wrong.
 const STEP: usize = 16;
 
-const ONES: u64 = 0x0101_0101_0101_0101;
-const HIGH_BITS: u64 = ONES << 7;
-
-/// Marks, in their high bits, the bytes that are `sought`. The first mark is right; those behind it may be wrong, because a subtraction borrows from the
-/// byte above.
+/// Those of a step's bytes at which a string ends, an escape begins, or that no string may hold, as bits, the first byte's lowest.
 #[inline(always)]
-const fn marks(word: u64, sought: u8) -> u64 {
-    (word ^ (ONES * sought as u64)).wrapping_sub(ONES) & !word & HIGH_BITS
-}
-
-/// Likewise the bytes at which a string ends, an escape begins, or that no string may hold.
-#[inline(always)]
-const fn ends<const PLAIN: bool>(word: u64) -> u64 {
+fn ends<const PLAIN: bool>(step: u8x16) -> u32 {
+    let quotes = step.cmp_eq(u8x16::splat(b'"'));
     if PLAIN {
-        return marks(word, b'"');
+        return quotes.move_mask().cast_unsigned();
     }
-    marks(word, b'"') | marks(word, b'\\') | word.wrapping_sub(ONES * 0x20) & !word & HIGH_BITS
-}
-
-/// The two words of a step.
-#[inline(always)]
-fn words(step: &[u8; STEP]) -> [u64; 2] {
-    let both = u128::from_le_bytes(*step);
-    [both as u64, (both >> 64) as u64]
-}
-
-/// The place of the first of the marks in a step, if there are any.
-#[inline(always)]
-fn first([low, high]: [u64; 2]) -> Option<usize> {
-    if low | high == 0 {
-        return None;
-    }
-    let (marks, before) = if low == 0 { (high, 8) } else { (low, 0) };
-    Some(before + marks.trailing_zeros() as usize / 8)
+    let controls = step.cmp_eq(step.min(u8x16::splat(0x1f)));
+    (quotes | step.cmp_eq(u8x16::splat(b'\\')) | controls).move_mask().cast_unsigned()
 }
 
 /// `PLAIN` where the text [`is_plain`].
@@ -274,8 +251,9 @@ impl<const PLAIN: bool> Scanner<'_, PLAIN> {
 
     /// The next bytes, if there are as many as make a step.
     #[inline(always)]
-    fn step(&self) -> Option<&[u8; STEP]> {
-        self.bytes.get(self.at..).and_then(|rest| rest.first_chunk())
+    fn step(&self) -> Option<u8x16> {
+        let step: &[u8; STEP] = self.bytes.get(self.at..)?.first_chunk()?;
+        Some(u8x16::new(*step))
     }
 
     /// Passes over a string whose quote is read; whether it has escapes.
@@ -283,11 +261,11 @@ impl<const PLAIN: bool> Scanner<'_, PLAIN> {
     fn string(&mut self) -> Result<(Span, bool), NotJson> {
         // Most strings end within a step and have nothing special.
         let start = self.at;
-        if let Some(at) = self.step().and_then(|step| first(words(step).map(ends::<PLAIN>)))
-            && (PLAIN || self.bytes[start + at] == b'"')
-        {
-            self.at = start + at + 1;
-            return Ok((Span { start: start as u32, end: (start + at) as u32 }, false));
+        let ends = self.step().map_or(0, ends::<PLAIN>);
+        let end = start + ends.trailing_zeros() as usize;
+        if ends != 0 && (PLAIN || self.bytes[end] == b'"') {
+            self.at = end + 1;
+            return Ok((Span { start: start as u32, end: end as u32 }, false));
         }
         self.long_string()
     }
@@ -314,8 +292,9 @@ impl<const PLAIN: bool> Scanner<'_, PLAIN> {
     /// Goes to the next byte that is not plain text, and says which it is.
     fn string_run(&mut self) -> Result<u8, NotJson> {
         while let Some(step) = self.step() {
-            if let Some(at) = first(words(step).map(ends::<PLAIN>)) {
-                self.at += at;
+            let ends = ends::<PLAIN>(step);
+            if ends != 0 {
+                self.at += ends.trailing_zeros() as usize;
                 return Ok(self.bytes[self.at]);
             }
             self.at += STEP;
@@ -332,22 +311,24 @@ impl<const PLAIN: bool> Scanner<'_, PLAIN> {
     /// A name whose quote is read, up to behind its colon.
     fn name(&mut self) -> Result<Name, NotJson> {
         let start = self.at;
-        let mut has_dots = false;
+        let mut may_hold_dots = false;
         // Most names end within a step and have nothing special.
         while let Some(step) = self.step() {
-            let words = words(step);
-            has_dots |= words.map(|word| marks(word, b'.')) != [0, 0];
-            let Some(at) = first(words.map(ends::<PLAIN>)) else {
+            let ends = ends::<PLAIN>(step);
+            let dots = step.cmp_eq(u8x16::splat(b'.')).move_mask().cast_unsigned();
+            if ends == 0 {
+                may_hold_dots |= dots != 0;
                 self.at += STEP;
                 continue;
-            };
-            if !PLAIN && self.bytes[self.at + at] != b'"' {
+            }
+            may_hold_dots |= dots & (ends ^ (ends - 1)) != 0;
+            self.at += ends.trailing_zeros() as usize;
+            if !PLAIN && self.bytes[self.at] != b'"' {
                 break;
             }
-            self.at += at;
             let span = Span { start: start as u32, end: self.at as u32 };
             self.at += 1;
-            return self.colon(Name { span, has_escapes: false, may_hold_dots: has_dots });
+            return self.colon(Name { span, has_escapes: false, may_hold_dots });
         }
         self.at = start;
         let (span, has_escapes) = self.string()?;
