@@ -1,10 +1,10 @@
 //! What pipes are checked for beyond the model. AWS's messages about these are not published; these are in own words, with AWS's code.
 
 use pontoon_api::pipes as api;
-use pontoon_core::{Arn, Destination, NoDestination};
+use pontoon_core::{Arn, Destination, LogLevel, NoDestination};
 
 use crate::Error;
-use crate::state::log::{Level, LogRecord};
+use crate::state::log::LogRecord;
 use crate::state::pipe::{Pipe, PipeRecord, Unreadable};
 use crate::state::target::{
     BusParameters, HttpRecord, LogParameters, QueueParameters, TargetRecord, batch_max, destination,
@@ -200,9 +200,9 @@ pub fn log(given: api::PipeLogConfigurationParameters) -> Result<LogRecord, Erro
         ],
     )?;
     // The model has held it to these.
-    let level = Level::of(&given.level).unwrap_or(Level::Off);
+    let level = LogLevel::of(&given.level).unwrap_or(LogLevel::Off);
     let group_arn = given.cloudwatch_logs_log_destination.map(|destination| destination.log_group_arn);
-    if level != Level::Off && group_arn.is_none() {
+    if level != LogLevel::Off && group_arn.is_none() {
         return Err(Error::Validation("LogConfiguration has a Level but no log destination.".into()));
     }
     Ok(LogRecord { level, group_arn, data: given.include_execution_data })

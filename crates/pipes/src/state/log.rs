@@ -2,62 +2,27 @@
 //!
 //! <https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-pipes-logs.html>
 
-use pontoon_core::{ApiError, Arn, Timestamp};
+use pontoon_core::{ApiError, Arn, LogLevel, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 /// Bytes of a record, less what CloudWatch Logs counts for every event beside its message.
 const RECORD_BYTES_MAX: usize = 256 * 1024 - 26;
 
-/// How much is told. Each level includes those before it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub enum Level {
-    /// Nothing.
-    Off,
-    /// What failed.
-    Error,
-    /// How the stages went.
-    Info,
-    /// Every step.
-    Trace,
-}
-
-impl Level {
-    /// The level of AWS's name.
-    #[must_use]
-    pub fn of(name: &str) -> Option<Self> {
-        [Self::Off, Self::Error, Self::Info, Self::Trace].into_iter().find(|level| level.name() == name)
-    }
-
-    /// AWS's name.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Off => "OFF",
-            Self::Error => "ERROR",
-            Self::Info => "INFO",
-            Self::Trace => "TRACE",
+/// The level at which a step is told ("Specifying EventBridge Pipes log level" in the user guide).
+#[must_use]
+pub fn level_of(step: &str) -> LogLevel {
+    match step {
+        "EXECUTION_STARTED"
+        | "EXECUTION_SUCCEEDED"
+        | "ENRICHMENT_STAGE_ENTERED"
+        | "ENRICHMENT_STAGE_SUCCEEDED"
+        | "TARGET_STAGE_ENTERED"
+        | "TARGET_STAGE_SUCCEEDED" => LogLevel::Info,
+        step if step.ends_with("_STARTED") || step.ends_with("_SUCCEEDED") || step.ends_with("_SKIPPED") => {
+            LogLevel::Trace
         }
-    }
-
-    /// The level at which a step is told ("Specifying EventBridge Pipes log level" in the user guide).
-    #[must_use]
-    pub fn of_step(step: &str) -> Self {
-        match step {
-            "EXECUTION_STARTED"
-            | "EXECUTION_SUCCEEDED"
-            | "ENRICHMENT_STAGE_ENTERED"
-            | "ENRICHMENT_STAGE_SUCCEEDED"
-            | "TARGET_STAGE_ENTERED"
-            | "TARGET_STAGE_SUCCEEDED" => Self::Info,
-            step if step.ends_with("_STARTED")
-                || step.ends_with("_SUCCEEDED")
-                || step.ends_with("_SKIPPED") =>
-            {
-                Self::Trace
-            }
-            _ => Self::Error,
-        }
+        _ => LogLevel::Error,
     }
 }
 
@@ -65,7 +30,7 @@ impl Level {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LogRecord {
     /// How much is told.
-    pub level: Level,
+    pub level: LogLevel,
     /// ARN of the log group; `None` if nothing is told anywhere.
     pub group_arn: Option<String>,
     /// Whether events, requests and answers are told too, as far as given.
@@ -76,7 +41,7 @@ impl LogRecord {
     /// Whether a step is told.
     #[must_use]
     pub fn tells(&self, step: &str) -> bool {
-        self.group_arn.is_some() && Level::of_step(step) <= self.level
+        self.group_arn.is_some() && level_of(step) <= self.level
     }
 
     /// Whether events, requests and answers are told too.
@@ -142,7 +107,7 @@ pub fn record(
     record.insert("timestamp".to_owned(), now.millis().into());
     record.insert("messageType".to_owned(), step.into());
     record.insert("resourceArn".to_owned(), pipe_arn.into());
-    record.insert("logLevel".to_owned(), Level::of_step(step).name().into());
+    record.insert("logLevel".to_owned(), level_of(step).name().into());
     record.extend(content.error.map(|error| ("error".to_owned(), error)));
     let data =
         [("payload", content.payload), ("awsRequest", content.request), ("awsResponse", content.response)];
@@ -183,35 +148,34 @@ mod tests {
     #[test]
     fn every_step_is_told_at_its_level() {
         for (step, level) in [
-            ("EXECUTION_FAILED", Level::Error),
-            ("EXECUTION_PARTIALLY_FAILED", Level::Error),
-            ("EXECUTION_STARTED", Level::Info),
-            ("EXECUTION_SUCCEEDED", Level::Info),
-            ("EXECUTION_THROTTLED", Level::Error),
-            ("EXECUTION_TIMEOUT", Level::Error),
-            ("ENRICHMENT_INVOCATION_FAILED", Level::Error),
-            ("ENRICHMENT_INVOCATION_STARTED", Level::Trace),
-            ("ENRICHMENT_INVOCATION_SUCCEEDED", Level::Trace),
-            ("ENRICHMENT_STAGE_ENTERED", Level::Info),
-            ("ENRICHMENT_STAGE_FAILED", Level::Error),
-            ("ENRICHMENT_STAGE_SUCCEEDED", Level::Info),
-            ("ENRICHMENT_TRANSFORMATION_STARTED", Level::Trace),
-            ("ENRICHMENT_TRANSFORMATION_SUCCEEDED", Level::Trace),
-            ("TARGET_INVOCATION_FAILED", Level::Error),
-            ("TARGET_INVOCATION_PARTIALLY_FAILED", Level::Error),
-            ("TARGET_INVOCATION_STARTED", Level::Trace),
-            ("TARGET_INVOCATION_SUCCEEDED", Level::Trace),
-            ("TARGET_STAGE_ENTERED", Level::Info),
-            ("TARGET_STAGE_FAILED", Level::Error),
-            ("TARGET_STAGE_PARTIALLY_FAILED", Level::Error),
-            ("TARGET_STAGE_SKIPPED", Level::Trace),
-            ("TARGET_STAGE_SUCCEEDED", Level::Info),
-            ("TARGET_TRANSFORMATION_STARTED", Level::Trace),
-            ("TARGET_TRANSFORMATION_SUCCEEDED", Level::Trace),
+            ("EXECUTION_FAILED", LogLevel::Error),
+            ("EXECUTION_PARTIALLY_FAILED", LogLevel::Error),
+            ("EXECUTION_STARTED", LogLevel::Info),
+            ("EXECUTION_SUCCEEDED", LogLevel::Info),
+            ("EXECUTION_THROTTLED", LogLevel::Error),
+            ("EXECUTION_TIMEOUT", LogLevel::Error),
+            ("ENRICHMENT_INVOCATION_FAILED", LogLevel::Error),
+            ("ENRICHMENT_INVOCATION_STARTED", LogLevel::Trace),
+            ("ENRICHMENT_INVOCATION_SUCCEEDED", LogLevel::Trace),
+            ("ENRICHMENT_STAGE_ENTERED", LogLevel::Info),
+            ("ENRICHMENT_STAGE_FAILED", LogLevel::Error),
+            ("ENRICHMENT_STAGE_SUCCEEDED", LogLevel::Info),
+            ("ENRICHMENT_TRANSFORMATION_STARTED", LogLevel::Trace),
+            ("ENRICHMENT_TRANSFORMATION_SUCCEEDED", LogLevel::Trace),
+            ("TARGET_INVOCATION_FAILED", LogLevel::Error),
+            ("TARGET_INVOCATION_PARTIALLY_FAILED", LogLevel::Error),
+            ("TARGET_INVOCATION_STARTED", LogLevel::Trace),
+            ("TARGET_INVOCATION_SUCCEEDED", LogLevel::Trace),
+            ("TARGET_STAGE_ENTERED", LogLevel::Info),
+            ("TARGET_STAGE_FAILED", LogLevel::Error),
+            ("TARGET_STAGE_PARTIALLY_FAILED", LogLevel::Error),
+            ("TARGET_STAGE_SKIPPED", LogLevel::Trace),
+            ("TARGET_STAGE_SUCCEEDED", LogLevel::Info),
+            ("TARGET_TRANSFORMATION_STARTED", LogLevel::Trace),
+            ("TARGET_TRANSFORMATION_SUCCEEDED", LogLevel::Trace),
         ] {
-            assert_eq!(Level::of_step(step), level, "{step}");
+            assert_eq!(level_of(step), level, "{step}");
         }
-        assert!(Level::of("TRACE") == Some(Level::Trace) && Level::of("DEBUG").is_none());
     }
 
     #[test]
