@@ -13,15 +13,18 @@ use pontoon_core::json::{JsonPath, unquoted};
 use pontoon_core::policy::IdentityPolicies;
 use pontoon_core::shape::Request;
 use pontoon_core::trace::one;
+use pontoon_core::work::HttpResult;
 use pontoon_core::{
     ApiError, Arn, Caller, Destination, Fault, GivenUp, Hop, Principal, Scope, ServiceId, Settled, Step,
     Ticket, Timestamp, TraceId, TraceOutcome, Verdict,
 };
 use serde::{Deserialize, Serialize};
 
+use crate::journal::Attempt;
 use crate::metrics::{Count, Measure, Series};
 use crate::ops::put_events::Relayed;
 use crate::state::api_destination::RetryAfter;
+use crate::state::log::Told;
 use crate::state::target::TargetRecord;
 use crate::{Events, PRINCIPAL, Roles};
 
@@ -51,6 +54,9 @@ pub struct Delivery {
     pub depth: u8,
     /// X-Ray header that was put with the event; queues and buses pass it on.
     pub trace_header: Option<Arc<str>>,
+    /// The id by which the log of the bus tells of it, if it does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub invocation_id: Option<[u8; 16]>,
 }
 
 /// What a hop's outcome is handed back with.
@@ -59,8 +65,8 @@ enum Token {
     First(Box<Delivery>),
     /// A later attempt, by its number in the outbox.
     Again(u64),
-    /// The dead letter of a delivery.
-    DeadLetter(Box<Delivery>),
+    /// The dead letter of a delivery, of which this many attempts were made, the last with this error.
+    DeadLetter(Box<Delivery>, u32, ApiError),
 }
 
 /// Whom EventBridge acts as when it calls a target.
@@ -207,6 +213,8 @@ impl Delivery {
 impl Events {
     /// Makes the first attempt, within the step that accepted the event.
     pub(crate) fn attempt_first(&mut self, step: &mut Step<'_>, delivery: Delivery) {
+        let first = Attempt { count: 1, ..Attempt::default() };
+        self.tell(step.now, &delivery, Told::InvocationStart, &first);
         if let Some(error) = third_account(&delivery) {
             self.give_up(step, &delivery, GivenUp::NotRetryable, 0, &error);
             return;
@@ -216,6 +224,7 @@ impl Events {
             return;
         }
         self.metrics.count(step.now, &delivery.series(), &[Count::Created, Count::Attempts]);
+        self.tell(step.now, &delivery, Told::AttemptStart, &first);
         let hop = attempt(&self.roles, step, &delivery, 1);
         send(step, hop, delivery.scope(), Token::First(Box::new(delivery)));
     }
@@ -242,6 +251,8 @@ impl Events {
             return;
         }
         self.metrics.count(step.now, &delivery.series(), &[Count::Attempts, Count::RetryAttempts]);
+        let again = Attempt { count: failed + 1, ..Attempt::default() };
+        self.tell(step.now, &delivery, Told::AttemptStart, &again);
         let hop = attempt(&self.roles, step, &delivery, failed + 1);
         send(step, hop, delivery.scope(), Token::Again(id));
     }
@@ -256,7 +267,7 @@ impl Events {
             Token::First(delivery) => {
                 self.took(step.now, &delivery, &[Measure::Start, Measure::Complete]);
                 match error {
-                    None => self.delivered(step, &delivery),
+                    None => self.delivered(step, &delivery, (1, None)),
                     Some(error) => self.first_failed(step, &delivery, &error),
                 }
             }
@@ -264,15 +275,19 @@ impl Events {
                 let Some(delivery) = self.outbox.content(step, id) else { return };
                 match error {
                     None => {
-                        self.outbox.done(step, id);
-                        self.delivered(step, &delivery);
+                        let failed = self.outbox.done(step, id).map_or(0, |progress| progress.attempts);
+                        self.delivered(step, &delivery, (failed + 1, None));
                     }
                     Some(error) => self.attempt_failed(step, id, &error, None),
                 }
             }
-            Token::DeadLetter(delivery) => {
-                let count = if error.is_none() { Count::DeadLettered } else { Count::NotDeadLettered };
+            Token::DeadLetter(delivery, attempts, why) => {
+                let is_kept = error.is_none();
+                let count = if is_kept { Count::DeadLettered } else { Count::NotDeadLettered };
                 self.metrics.count(step.now, &delivery.series(), &[count]);
+                let told = if is_kept { Told::InvocationDlq } else { Told::InvocationFailure };
+                let end = Attempt { count: attempts, error: Some(&why), answer: None };
+                self.tell(step.now, &delivery, told, &end);
                 let queue = delivery.target.dead_letter.clone().unwrap_or_default();
                 let outcome = match error {
                     None => (TraceOutcome::DeadLettered, "The event is in the dead-letter queue.".to_owned()),
@@ -288,7 +303,16 @@ impl Events {
         }
     }
 
-    pub(crate) fn delivered(&mut self, step: &mut Step<'_>, delivery: &Delivery) {
+    /// The target took it at this attempt, from one; an API destination with this answer.
+    pub(crate) fn delivered(
+        &mut self,
+        step: &mut Step<'_>,
+        delivery: &Delivery,
+        (count, answer): (u32, Option<&HttpResult>),
+    ) {
+        let attempt = Attempt { count, error: None, answer };
+        self.tell(step.now, delivery, Told::AttemptSuccess, &attempt);
+        self.tell(step.now, delivery, Told::InvocationSuccess, &attempt);
         let series = delivery.series();
         self.metrics.count(step.now, &series, &[Count::SuccessfulAttempts, Count::Invocations]);
         self.took(step.now, delivery, &[Measure::Success]);
@@ -303,16 +327,18 @@ impl Events {
 
     fn first_failed(&mut self, step: &mut Step<'_>, delivery: &Delivery, error: &ApiError) {
         let policy = delivery.target.retry_policy();
+        let attempt = Attempt { count: 1, error: Some(error), answer: None };
+        self.tell_failure(step.now, delivery, &attempt, error.is_retryable());
         if !error.is_retryable() {
-            self.give_up(step, delivery, GivenUp::NotRetryable, 0, error);
+            self.give_up(step, delivery, GivenUp::NotRetryable, 1, error);
             return;
         }
         if policy.retries_max == 0 {
-            self.give_up(step, delivery, GivenUp::MaximumRetryAttempts, 0, error);
+            self.give_up(step, delivery, GivenUp::MaximumRetryAttempts, 1, error);
             return;
         }
         if self.outbox.len() >= WAITING_MAX {
-            self.give_up(step, delivery, GivenUp::NotRetryable, 0, error);
+            self.give_up(step, delivery, GivenUp::NotRetryable, 1, error);
             return;
         }
         let jitter = step.ids.below(policy.wait_ms * u64::from(policy.jitter_percent) / 100 + 1);
@@ -322,14 +348,17 @@ impl Events {
         self.retrying(step, delivery, 1, at, error);
     }
 
-    /// An attempt of a delivery in the outbox failed. The longer wait counts: its policy's, or the one that its target asked for.
+    /// An attempt of a delivery in the outbox failed, at an API destination with this answer. The longer wait counts: its policy's, or the one that its
+    /// target asked for.
     pub(crate) fn attempt_failed(
         &mut self,
         step: &mut Step<'_>,
         id: u64,
         error: &ApiError,
-        asked: Option<RetryAfter>,
+        answer: Option<&HttpResult>,
     ) {
+        let asked = answer.and_then(|answer| answer.retry_after.as_deref());
+        let asked = asked.and_then(|text| RetryAfter::parse(text, step.now));
         let Some(progress) = self.outbox.progress(id) else { return };
         let (policy, retry) = (progress.policy, progress.attempts + 1);
         let wait = policy.wait(retry, step);
@@ -342,11 +371,15 @@ impl Events {
             Some(Verdict::Again(at)) => {
                 let attempts = self.outbox.progress(id).map_or(1, |progress| progress.attempts);
                 if let Some(delivery) = self.outbox.content(step, id) {
+                    let attempt = Attempt { count: attempts, error: Some(error), answer };
+                    self.tell_failure(step.now, &delivery, &attempt, true);
                     self.retrying(step, &delivery, attempts, at, error);
                 }
             }
             Some(Verdict::Over(why, progress, delivery)) => {
-                self.give_up(step, &delivery, why, progress.attempts.saturating_sub(1), error);
+                let attempt = Attempt { count: progress.attempts, error: Some(error), answer };
+                self.tell_failure(step.now, &delivery, &attempt, why != GivenUp::NotRetryable);
+                self.give_up(step, &delivery, why, progress.attempts, error);
             }
             None => {}
         }
@@ -374,15 +407,18 @@ impl Events {
         step: &mut Step<'_>,
         delivery: &Delivery,
         why: GivenUp,
-        retries: u32,
+        attempts: u32,
         error: &ApiError,
     ) {
+        let retries = attempts.saturating_sub(1);
         // What was stopped because it went in a circle is told apart (user guide, DeadLetterInvocations).
         let is_circle = error.code == "LoopDetected";
         let counts: &[Count] =
             if is_circle { &[Count::Circles] } else { &[Count::Invocations, Count::Failed] };
         self.metrics.count(step.now, &delivery.series(), counts);
         let Some(queue) = &delivery.target.dead_letter else {
+            let end = Attempt { count: attempts, error: Some(error), answer: None };
+            self.tell(step.now, delivery, Told::InvocationFailure, &end);
             let why = format!("Given up after {retries} retries, without a dead-letter queue: {error}");
             step.note_attempt(
                 TraceId(delivery.event_id),
@@ -405,7 +441,12 @@ impl Events {
         let resource = queue.as_str().into();
         let hop =
             Hop { to, caller, request: Box::new(request), resource, attempt: 1, traced: true, ticket: None };
-        send(step, hop, delivery.scope(), Token::DeadLetter(Box::new(delivery.clone())));
+        send(
+            step,
+            hop,
+            delivery.scope(),
+            Token::DeadLetter(Box::new(delivery.clone()), attempts, error.clone()),
+        );
     }
 }
 
@@ -507,7 +548,7 @@ fn dead_letter_attributes(
 }
 
 /// EventBridge's own name for what went wrong; the names are those of the user guide ("Using dead-letter queues").
-fn error_code(error: &ApiError) -> &'static str {
+pub(crate) fn error_code(error: &ApiError) -> &'static str {
     let has = |parts: &[&str]| parts.iter().any(|part| error.code.contains(part));
     if has(&["AccessDenied", "Authorization", "NotAuthorized"]) {
         "NO_PERMISSIONS"

@@ -13,9 +13,11 @@ use pontoon_core::{
 };
 
 use crate::deliver::Delivery;
+use crate::journal::Attempt;
 use crate::metrics::{Count, Measure};
-use crate::state::api_destination::{self, ApiDestinationRecord, HttpTarget, RetryAfter, Turns};
+use crate::state::api_destination::{self, ApiDestinationRecord, HttpTarget, Turns};
 use crate::state::connection::{Authorization, ConnectionRecord, ConnectionState, Token};
+use crate::state::log::Told;
 use crate::{Events, records};
 
 /// Requests that are under way at once; further ones wait for one of them to end.
@@ -393,9 +395,16 @@ impl Events {
                 if retries == 0 {
                     self.took(step.now, delivery, &[Measure::Start]);
                 }
+                let attempt = Attempt { count: retries + 1, ..Attempt::default() };
+                self.tell(step.now, delivery, Told::AttemptStart, &attempt);
                 self.destinations.send(step, Asker::Delivery(id), call);
             }
-            Ok(Readiness::At(turn)) => self.outbox.postpone(id, turn),
+            Ok(Readiness::At(turn)) => {
+                let failed = self.outbox.progress(id).map_or(0, |progress| progress.attempts);
+                let attempt = Attempt { count: failed + 1, ..Attempt::default() };
+                self.tell(step.now, delivery, Told::InvocationThrottleStart, &attempt);
+                self.outbox.postpone(id, turn);
+            }
             Ok(Readiness::Later) => {}
             Err(error) => self.attempt_failed(step, id, &error, None),
         }
@@ -501,14 +510,13 @@ impl Events {
         step.note(TraceNote { traces: one(TraceId(delivery.event_id)), record });
         let Some(error) = error else {
             self.outbox.done(step, id);
-            self.delivered(step, &delivery);
+            self.delivered(step, &delivery, (attempt, Some(result)));
             return;
         };
         if matches!(result.answer, Ok((401 | 407, _))) {
             self.destinations.forget_token(&delivery.target.arn);
         }
-        let retry_after = result.retry_after.as_deref().and_then(|text| RetryAfter::parse(text, step.now));
-        self.attempt_failed(step, id, &error, retry_after);
+        self.attempt_failed(step, id, &error, Some(result));
     }
 }
 

@@ -4,6 +4,7 @@
 //! and log groups by the operations that the public API calls, with retries, dead letters and the reasons. Scheduled rules fire by the engine's clock.
 //! Archives keep events in the store, and replays give them to their bus again.
 //! API destinations are called over HTTP, with what their connections authorize them with, for rules and for pipes.
+//! Buses tell what happens on them in logs, which CloudWatch Logs delivers.
 //! What it is not: partner sources, global endpoints and encryption with own keys are refused.
 //!
 //! Invariant: an event that is acknowledged is at its targets, waits in the outbox, is in a dead-letter queue, or its loss is in its trace.
@@ -17,6 +18,7 @@ mod destinations;
 mod error;
 mod explain;
 mod invocations;
+mod journal;
 mod metrics;
 mod ops;
 mod publish;
@@ -37,6 +39,7 @@ use crate::archives::Archives;
 use crate::deliver::Delivery;
 use crate::destinations::Destinations;
 use crate::invocations::Invocations;
+use crate::journal::Journal;
 use crate::metrics::Metrics;
 use crate::records::BusRecord;
 use crate::replays::Replays;
@@ -64,6 +67,7 @@ pub struct Events {
     replays: Replays,
     destinations: Destinations,
     invocations: Invocations,
+    journal: Journal,
     /// Ids of the requests under way whose events have been validated.
     passing: BTreeSet<Arc<str>>,
 }
@@ -83,6 +87,7 @@ impl Events {
             replays: Replays::default(),
             destinations: Destinations::default(),
             invocations: Invocations::default(),
+            journal: Journal::default(),
             passing: BTreeSet::new(),
         }
     }

@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use pontoon_core::trace::one;
-use pontoon_core::{Scope, Space, Step, Timestamp, TraceId, TraceNote, TraceRecord};
+use pontoon_core::{Account, Scope, Space, Step, Timestamp, TraceId, TraceNote, TraceRecord};
 use pontoon_pattern::Event;
 
 use crate::deliver::Delivery;
+use crate::journal::{RuleMatch, Teller};
 use crate::metrics::{Count, Series};
 use crate::state::bus::DEFAULT;
 use crate::state::bus::Rule;
@@ -36,6 +37,10 @@ pub(crate) struct Published {
     pub is_managed: bool,
     /// ARNs of the rules that it is for, if not for all: a replay can name them.
     pub only: Option<Vec<String>>,
+    /// The account that put it.
+    pub caller_account: Account,
+    /// Id of the request that put it, if one did.
+    pub request_id: Option<Arc<str>>,
 }
 
 impl Published {
@@ -68,7 +73,8 @@ impl Events {
         let arn = Arc::clone(&found.arn);
         let of_bus = Series { scope, bus: Some(Arc::clone(&found.name)), rule: None };
         let mut deliveries = Vec::new();
-        let (mut matched, mut archived) = (Vec::new(), Vec::new());
+        let (mut matched, mut archived, mut told) = (Vec::new(), Vec::new(), Vec::new());
+        let teller = Teller::of(scope, found);
         for name in found.matcher.matches(parsed) {
             let Some(rule) = found.rules.get(name).filter(|rule| published.is_for(&rule.arn)) else {
                 continue;
@@ -83,7 +89,11 @@ impl Events {
             if let Some(archive) = &rule.record.archive {
                 archived.push((Arc::clone(name), archive.clone(), Arc::clone(&rule.arn)));
             }
+            let before = deliveries.len();
             deliveries.extend(deliveries_of(step.now, (&found.name, name), rule, published));
+            if teller.is_some() && rule.record.managed_by.is_none() {
+                told.push(RuleMatch::of(step, &rule.arn, &mut deliveries[before..]));
+            }
             matched.push(Arc::clone(name));
         }
         let now = step.now;
@@ -102,6 +112,9 @@ impl Events {
         for (rule, archive, arn) in archived {
             let series = Series { rule: Some(rule), ..of_bus.clone() };
             self.archive(step, &series, &archive, (&arn, published));
+        }
+        if let Some(teller) = teller {
+            self.tell_event(now, &teller, published, &told);
         }
         self.deliver_all(step, deliveries);
     }
@@ -141,8 +154,11 @@ impl Events {
             is_relayed: false,
             is_managed: false,
             only: None,
+            caller_account: scope.account,
+            request_id: None,
         };
-        let deliveries = deliveries_of(step.now, (&Arc::from(DEFAULT), name), rule, &published);
+        let mut deliveries = deliveries_of(step.now, (&Arc::from(DEFAULT), name), rule, &published);
+        let rule_arn = Arc::clone(&rule.arn);
         let record = TraceRecord::delivered(step.now, "schedule", "aws.events", &*rule.arn);
         step.note(TraceNote { traces: one(TraceId(id)), record });
         step.put(Space::Config, records::rule_key(scope, DEFAULT, name), records::to_json(&rule.record));
@@ -150,6 +166,10 @@ impl Events {
         self.schedules.extend(next_fire.map(|at| (at, scope, Arc::clone(name))));
         let series = Series { rule: Some(Arc::clone(name)), ..Series::bus(scope, DEFAULT) };
         self.metrics.count(step.now, &series, &[Count::Triggered]);
+        if let Some(teller) = self.bus_mut(step.now, scope, DEFAULT).and_then(|bus| Teller::of(scope, bus)) {
+            let told = RuleMatch::of(step, &rule_arn, &mut deliveries);
+            self.tell_event(step.now, &teller, &published, &[told]);
+        }
         self.deliver_all(step, deliveries);
     }
 }
@@ -173,6 +193,7 @@ fn deliveries_of(
         accepted_millis: now.millis(),
         depth: published.depth,
         trace_header: published.trace_header.clone(),
+        invocation_id: None,
     };
     rule.targets.iter().map(deliver).collect()
 }

@@ -14,12 +14,13 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use pontoon_core::ids::{format_uuid, parse_uuid};
-use pontoon_core::{LoadError, Scope, ServiceId, StoreRead, Timestamp, records};
+use pontoon_core::{LoadError, LogLevel, Scope, ServiceId, StoreRead, Timestamp, records};
 use serde::{Deserialize, Serialize};
 
 use crate::state::api_destination::ApiDestinationRecord;
 use crate::state::archive::{ArchiveId, ArchiveRecord};
 use crate::state::connection::ConnectionRecord;
+use crate::state::log::LogConfig;
 use crate::state::replay::ReplayRecord;
 use crate::state::target::TargetRecord;
 
@@ -33,6 +34,9 @@ pub struct BusRecord {
     /// ARN of the queue for events that the bus cannot decrypt, of which there are none.
     #[serde(default)]
     pub dead_letter: Option<String>,
+    /// What it tells in its log, once that was set.
+    #[serde(default)]
+    pub log: Option<LogConfig>,
     /// Tags.
     pub tags: BTreeMap<String, String>,
     /// Created, milliseconds.
@@ -50,10 +54,17 @@ impl BusRecord {
             description: None,
             policy: None,
             dead_letter: None,
+            log: None,
             tags: BTreeMap::new(),
             created_millis: millis,
             modified_millis: millis,
         }
+    }
+
+    /// What it tells in its log, if anything.
+    #[must_use]
+    pub fn tells(&self) -> Option<LogConfig> {
+        self.log.filter(|log| log.level != LogLevel::Off)
     }
 }
 

@@ -136,6 +136,8 @@ impl Events {
             is_relayed: true,
             is_managed: false,
             only: record.filter_arns.clone().filter(|arns| !arns.is_empty()),
+            caller_account: bus.0.account,
+            request_id: None,
         };
         self.publish(step, bus, &published, &parsed);
     }

@@ -67,19 +67,9 @@ impl Service for Events {
         step: &mut Step<'_>,
         request: Box<dyn Request>,
     ) -> Result<Reply<Box<dyn Output>>, ApiError> {
-        let request = request.into_any();
-        let request = match request.downcast::<InvokeApiDestinationInput>() {
-            Ok(input) => return self.invoke_api_destination(step, *input).map(Reply::erase),
-            Err(request) => request,
-        };
-        let request = match request.downcast::<AllowLogDeliveryInput>() {
-            Ok(input) => return Ok(Reply::from(buses::allow_log_delivery(self, step, &input)?).erase()),
-            Err(request) => request,
-        };
-        match request.downcast::<events::Request>() {
-            Ok(request) => events::call(self, step, *request),
-            Err(_) => unreachable!("the engine gives a service the requests of its own APIs"),
-        }
+        let answer = self.operate(step, request);
+        self.write_journal(step);
+        answer
     }
 
     fn invalid(&self, operation: &'static OperationSchema, violations: &Violations) -> Option<ApiError> {
@@ -118,18 +108,21 @@ impl Service for Events {
         } else if let Some((at, scope, name)) = self.schedules.pop_first() {
             self.fire(step, at, scope, &name);
         }
+        self.write_journal(step);
     }
 
     fn settled(&mut self, step: &mut Step<'_>, token: Box<dyn Any + Send>, outcome: Settled) {
         if let Err((token, outcome)) = self.validated(step, token, outcome) {
             self.hop_settled(step, token, outcome);
         }
+        self.write_journal(step);
     }
 
     fn worked(&mut self, step: &mut Step<'_>, token: u64, outcome: WorkOutcome) {
         if let WorkOutcome::Http(result) = outcome {
             self.http_ended(step, token, &result);
         }
+        self.write_journal(step);
     }
 
     fn inspect(&self, scope: Scope, question: &Inspect<'_>) -> Option<serde_json::Value> {
@@ -153,6 +146,28 @@ impl Service for Events {
                 }))
             }
             _ => None,
+        }
+    }
+}
+
+impl Events {
+    fn operate(
+        &mut self,
+        step: &mut Step<'_>,
+        request: Box<dyn Request>,
+    ) -> Result<Reply<Box<dyn Output>>, ApiError> {
+        let request = request.into_any();
+        let request = match request.downcast::<InvokeApiDestinationInput>() {
+            Ok(input) => return self.invoke_api_destination(step, *input).map(Reply::erase),
+            Err(request) => request,
+        };
+        let request = match request.downcast::<AllowLogDeliveryInput>() {
+            Ok(input) => return Ok(Reply::from(buses::allow_log_delivery(self, step, &input)?).erase()),
+            Err(request) => request,
+        };
+        match request.downcast::<events::Request>() {
+            Ok(request) => events::call(self, step, *request),
+            Err(_) => unreachable!("the engine gives a service the requests of its own APIs"),
         }
     }
 }

@@ -5,13 +5,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use pontoon_api::invocation::InvokeApiDestinationInput;
+use pontoon_api::vended::{DeliverLogsInput, VendedRecord};
 use pontoon_api::{events, lambda, logs, sns, sqs};
 use pontoon_core::policy::{Document, IdentityPolicies};
 use pontoon_core::step::{Effects, Ground, Settings};
 use pontoon_core::work::{HttpCall, HttpResult};
 use pontoon_core::{
     ApiError, Batch, Caller, Datum, Hop, Ids, Output, PolicyMode, Principal, Reply, Request, Scope, Service,
-    Settled, Step, Store, Ticket, Timestamp, TraceRecord, Work, WorkOutcome,
+    Settled, Step, Store, Ticket, Timestamp, TraceId, TraceRecord, Work, WorkOutcome,
 };
 
 use crate::Events;
@@ -40,6 +41,8 @@ pub struct Bench {
     pub caller: Caller,
     pub settings: Settings,
     pub sent: Vec<Sent>,
+    /// What buses told, each record with its bus and its log type.
+    pub told: Vec<(String, VendedRecord)>,
     pub notes: Vec<TraceRecord>,
     pub metrics: Vec<(Scope, Datum)>,
     pub failures: Failures,
@@ -82,6 +85,7 @@ impl Bench {
             caller: Caller::of_account(scope().account, "r", Arc::clone(&endpoint)),
             settings: Settings { policies: PolicyMode::Enforce, endpoint },
             sent: Vec::new(),
+            told: Vec::new(),
             notes: Vec::new(),
             metrics: Vec::new(),
             failures: Box::new(|_| None),
@@ -203,6 +207,14 @@ impl Bench {
     fn hop(&mut self, hop: Hop, batch: &mut Batch, hops: &mut VecDeque<Hop>) {
         let Hop { to, caller, request, resource, attempt, ticket, .. } = hop;
         let what = request.operation().name;
+        let any: &dyn std::any::Any = request.as_ref();
+        if let Some(DeliverLogsInput { resource_arn, records, .. }) = any.downcast_ref() {
+            assert!(
+                ticket.is_none() && !caller.traces.as_deref().unwrap_or_default().contains(&TraceId([0; 16]))
+            );
+            self.told.extend(records.iter().map(|record| (resource_arn.to_string(), record.clone())));
+            return;
+        }
         let (content, attributes) = content_of(request.as_ref());
         let sent = Sent {
             what,

@@ -17,6 +17,7 @@ use pontoon_core::{
     TraceIds,
 };
 
+use crate::journal::Teller;
 use crate::metrics::{Count, Series};
 use crate::publish::Published;
 use crate::state::bus::VALIDATE_TAG;
@@ -154,8 +155,14 @@ impl Events {
             let (traces, ticket) = (held.caller.traces.clone(), ticket(step, held));
             return ask(step, scope, ValidateEventsInput { registry, bus_arn, events }, traces, Some(ticket));
         }
-        for ((scope, bus), violation) in held.places.iter().zip(&held.violations) {
-            if violation.is_some() {
+        for (((scope, bus), violation), entry) in
+            held.places.iter().zip(&held.violations).zip(&held.input.entries)
+        {
+            if let Some(message) = violation {
+                let found = self.bus_mut(step.now, *scope, bus);
+                if let Some(teller) = found.and_then(|bus| Teller::of(*scope, bus)) {
+                    self.tell_refusal(step.now, &held.caller, &teller, (entry, message));
+                }
                 self.metrics.count(
                     step.now,
                     &Series::bus(*scope, bus),

@@ -102,9 +102,23 @@ def discovery():
     schemas.start_discoverer(DiscovererId=made["DiscovererId"])
 
 
+def deliver_errors(bus):
+    """Has the errors that a bus tells delivered; gives what reads them."""
+    group = {"logGroupName": "errors"}
+    aws.logs.create_log_group(**group)
+    aws.logs.put_delivery_source(name="errors", resourceArn=bus, logType="ERROR_LOGS")
+    configuration = {"destinationResourceArn": arn("logs", "log-group:errors")}
+    made = aws.logs.put_delivery_destination(name="errors", deliveryDestinationConfiguration=configuration)
+    made = made["deliveryDestination"]["arn"]
+    aws.logs.create_delivery(deliverySourceName="errors", deliveryDestinationArn=made)
+    stream = group | {"logStreamName": "EventBridgeEventBusLogs"}
+    return lambda: [json.loads(event["message"]) for event in aws.logs.get_log_events(**stream)["events"]]
+
+
 def validation():
     tags = [{"Key": "pontoon:validate", "Value": "reject"}, {"Key": "pontoon:registry", "Value": "orders"}]
-    events.create_event_bus(Name="strict", Tags=tags)
+    bus = events.create_event_bus(Name="strict", Tags=tags, LogConfig={"Level": "ERROR"})["EventBusArn"]
+    logs = deliver_errors(bus)
     entries = [
         {"EventBusName": bus, "Source": "shop", "DetailType": "OrderCreated", "Detail": json.dumps(detail)}
         for bus, detail in [("strict", {"orderId": "1", "amount": 1}), ("strict", {"amount": -1}), ("default", {}), ("strict", {"orderId": "2"})]
@@ -113,10 +127,10 @@ def validation():
     codes = [entry.get("ErrorCode") for entry in answer["Entries"]]
     check("bad events are refused, good ones are not", answer["FailedEntryCount"] == 1 and codes == [None, "SchemaViolation", None, None])
     message = answer["Entries"][1]["ErrorMessage"]
+    check("the log of the bus tells it", [record["error"]["error_message"] for record in logs()] == [message])
     check("the path and the rule are told", message.startswith("shop@OrderCreated version 2: /detail") and "(/properties/detail" in message)
     check("the good ones have ids", all(entry.get("EventId") for entry in (answer["Entries"][0], answer["Entries"][3])))
     check("what has no schema passes", put("strict", {}, "Unknown").get("EventId") is not None)
-    bus = arn("events", "event-bus/strict")
     events.tag_resource(ResourceARN=bus, Tags=[{"Key": "pontoon:validate", "Value": "report"}])
     reported = put("strict", {"orderId": "1", "amount": -1})["EventId"]
     with urllib.request.urlopen(f"{ENDPOINT}/_pontoon/traces/{reported}", timeout=20) as answer:

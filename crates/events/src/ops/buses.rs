@@ -4,13 +4,14 @@ use std::collections::BTreeMap;
 
 use pontoon_api::events::*;
 use pontoon_api::vended::{AllowLogDeliveryInput, AllowLogDeliveryOutput};
-use pontoon_core::{Space, Step, Timestamp};
+use pontoon_core::{LogLevel, Space, Step, Timestamp};
 
 use super::page::page;
 use super::targets::check_dead_letter;
 use super::{Answer, authorize, tags};
 use crate::records::{self, BusRecord};
 use crate::state::bus::{Bus, DEFAULT};
+use crate::state::log;
 use crate::{Error, Events};
 
 /// Buses of an account in a region; AWS's own quota of 100 can be raised to it.
@@ -38,7 +39,7 @@ pub fn create(
     if name.contains('/') {
         return Err(Error::parameter("Name", "The name of a custom event bus cannot contain '/'."));
     }
-    refuse_options(kms_key_identifier, log_config)?;
+    refuse_key(kms_key_identifier)?;
     let dead_letter = dead_letter_config.and_then(|config| config.arn).filter(|arn| !arn.is_empty());
     check_dead_letter(dead_letter.as_deref())?;
     if events.bus_mut(step.now, step.scope, &name).is_some() {
@@ -51,6 +52,8 @@ pub fn create(
     let mut record = BusRecord::new(step.now);
     record.description.clone_from(&description);
     record.dead_letter.clone_from(&dead_letter);
+    record.log = log_config.map(log_of);
+    let log_config = record.log.map(log_told);
     tags::add(&mut record.tags, given.unwrap_or_default())?;
     buses.insert(name.clone(), Bus::new(step.scope, &name, record));
     events.write_bus(step, step.scope, &name);
@@ -58,21 +61,34 @@ pub fn create(
         event_bus_arn: Some(arn),
         description,
         dead_letter_config: dead_letter.map(|arn| DeadLetterConfig { arn: Some(arn) }),
+        log_config,
         ..Default::default()
     }
     .into())
 }
 
-/// Encryption with own keys and bus logs are not there to be configured. A dead-letter queue is: it gets what a bus cannot decrypt with such a key (user
-/// guide, "Using dead-letter queues to capture encrypted event errors"), which is nothing.
-fn refuse_options(kms_key: Option<String>, log: Option<LogConfig>) -> Result<(), Error> {
+/// Encryption with own keys is not there to be configured. A dead-letter queue is: it gets what a bus cannot decrypt with such a key (user guide,
+/// "Using dead-letter queues to capture encrypted event errors"), which is nothing.
+fn refuse_key(kms_key: Option<String>) -> Result<(), Error> {
     if kms_key.is_some_and(|key| !key.is_empty()) {
         return Err(Error::Unsupported("KmsKeyIdentifier of an event bus".into()));
     }
-    if log.is_some_and(|log| log.level.is_some_and(|level| level != "OFF")) {
-        return Err(Error::Unsupported("LogConfig of an event bus".into()));
-    }
     Ok(())
+}
+
+/// What a bus is to tell. The model knows no other names; what is not given is AWS's default, which is nothing (`Level` of the API reference).
+fn log_of(given: LogConfig) -> log::LogConfig {
+    log::LogConfig {
+        level: given.level.as_deref().and_then(LogLevel::of).unwrap_or(LogLevel::Off),
+        has_detail: given.include_detail.as_deref() == Some("FULL"),
+    }
+}
+
+fn log_told(config: log::LogConfig) -> LogConfig {
+    LogConfig {
+        include_detail: Some(if config.has_detail { "FULL" } else { "NONE" }.to_owned()),
+        level: Some(config.level.name().to_owned()),
+    }
 }
 
 pub fn delete(
@@ -105,6 +121,7 @@ pub fn describe(
         description: record.description.clone(),
         policy: record.policy.clone(),
         dead_letter_config: record.dead_letter.clone().map(|arn| DeadLetterConfig { arn: Some(arn) }),
+        log_config: record.log.map(log_told),
         creation_time: Some(Timestamp::from_millis(record.created_millis)),
         last_modified_time: Some(Timestamp::from_millis(record.modified_millis)),
         ..Default::default()
@@ -130,7 +147,7 @@ pub fn update(
     let UpdateEventBusInput { name, kms_key_identifier, description, dead_letter_config, log_config } = input;
     let now = step.now;
     let (scope, name, bus) = events.open(step, name.as_deref(), "events:UpdateEventBus")?;
-    refuse_options(kms_key_identifier, log_config)?;
+    refuse_key(kms_key_identifier)?;
     if let Some(config) = dead_letter_config {
         let dead_letter = config.arn.filter(|arn| !arn.is_empty());
         check_dead_letter(dead_letter.as_deref())?;
@@ -142,6 +159,10 @@ pub fn update(
         bus.record.description = description;
     }
     let description = bus.record.description.clone();
+    if log_config.is_some() {
+        bus.record.log = log_config.map(log_of);
+    }
+    let log_config = bus.record.log.map(log_told);
     let dead_letter = bus.record.dead_letter.clone();
     bus.record.modified_millis = now.millis();
     events.write_bus(step, scope, &name);
@@ -150,6 +171,7 @@ pub fn update(
         name: Some(name),
         description,
         dead_letter_config: dead_letter.map(|arn| DeadLetterConfig { arn: Some(arn) }),
+        log_config,
         ..Default::default()
     }
     .into())

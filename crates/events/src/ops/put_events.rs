@@ -9,6 +9,7 @@ use pontoon_pattern::Event;
 
 use super::Answer;
 use crate::deliver::Delivery;
+use crate::journal::Teller;
 use crate::metrics::{Count, Measure, Series};
 use crate::publish::Published;
 use crate::state::archive;
@@ -66,13 +67,18 @@ fn put_entries(
     for (entry, (scope, bus)) in input.entries.into_iter().zip(places) {
         // A bus that does not exist has no metrics of its own.
         let found = events.bus_mut(now, scope, &bus);
+        let teller = found.as_ref().and_then(|bus| Teller::of(scope, bus));
         let (is_known, validates) = (found.is_some(), found.is_some_and(|bus| bus.validates()));
+        let told = teller.map(|teller| (teller, entry.clone()));
         let series = if is_known { Series::bus(scope, &bus) } else { Series::account(scope) };
         events.metrics.count(now, &series, &[Count::Entries]);
         results.push(match accept(events, step, (scope, &bus, validates), entry) {
             Ok(id) => PutEventsResultEntry { event_id: Some(format_uuid(id)), ..Default::default() },
             Err((code, message)) => {
                 failed += 1;
+                if let Some((teller, entry)) = told {
+                    events.tell_refusal(now, step.caller, &teller, (&entry, &message));
+                }
                 events.metrics.count(now, &series, &[Count::FailedEntries]);
                 PutEventsResultEntry {
                     error_code: Some(code.to_owned()),
@@ -159,6 +165,8 @@ fn accept(
         is_relayed: relayed.is_some_and(|relayed| relayed.id.is_some()),
         is_managed: matches!(step.caller.principal, Principal::Service(_)),
         only: None,
+        caller_account: step.caller.account,
+        request_id: Some(Arc::clone(&step.caller.request_id)),
     };
     let caller_scope = std::mem::replace(&mut step.scope, scope);
     events.publish(step, (scope, bus), &published, &parsed);

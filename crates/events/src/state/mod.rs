@@ -7,5 +7,6 @@ pub mod connection;
 pub mod envelope;
 pub mod input;
 pub mod kept;
+pub mod log;
 pub mod replay;
 pub mod target;

@@ -7,7 +7,7 @@ use pontoon_core::work::HttpCall;
 
 const ROLE: &str = "arn:aws:iam::000000000000:role/invoke";
 
-fn basic() -> CreateConnectionAuthRequestParameters {
+pub(super) fn basic() -> CreateConnectionAuthRequestParameters {
     CreateConnectionAuthRequestParameters {
         basic_auth_parameters: Some(CreateConnectionBasicAuthRequestParameters {
             username: "user".into(),
@@ -43,7 +43,7 @@ fn oauth() -> CreateConnectionAuthRequestParameters {
 }
 
 impl Bench {
-    fn connect(
+    pub(super) fn connect(
         &mut self,
         kind: &str,
         auth_parameters: CreateConnectionAuthRequestParameters,
@@ -56,11 +56,11 @@ impl Bench {
         }))
     }
 
-    fn connection(&mut self) -> DescribeConnectionOutput {
+    pub(super) fn connection(&mut self) -> DescribeConnectionOutput {
         output(self.call(Request::DescribeConnection(DescribeConnectionInput { name: "c".into() })))
     }
 
-    fn create_destination(
+    pub(super) fn create_destination(
         &mut self,
         connection: &str,
         rate: Option<i32>,
@@ -75,7 +75,7 @@ impl Bench {
         }))
     }
 
-    fn destination(&mut self) -> DescribeApiDestinationOutput {
+    pub(super) fn destination(&mut self) -> DescribeApiDestinationOutput {
         output(self.call(Request::DescribeApiDestination(DescribeApiDestinationInput { name: "d".into() })))
     }
 
