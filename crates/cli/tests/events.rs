@@ -12,3 +12,10 @@ fn boto3_archives_replays_calls_web_servers_and_hears_of_buckets_and_stacks() {
     let pontoon = Pontoon::start(&["--memory", "--virtual-clock"]);
     env.run_script("events/events.py", &pontoon, &[]);
 }
+
+#[test]
+fn a_bus_tells_its_log_to_where_its_deliveries_lead() {
+    let Some(env) = TestEnv::find() else { return };
+    let pontoon = Pontoon::start(&["--memory", "--virtual-clock", "--policies", "enforce"]);
+    env.run_script("events/bus_logs.py", &pontoon, &[]);
+}

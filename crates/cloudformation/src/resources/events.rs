@@ -63,6 +63,13 @@ impl Lifecycle for EventBus {
             if old.properties.contains_key("Description") {
                 input.entry("Description".to_owned()).or_insert_with(|| "".into());
             }
+            for (name, none) in
+                [("DeadLetterConfig", object([])), ("LogConfig", object([("Level", text("OFF"))]))]
+            {
+                if old.properties.contains_key(name) {
+                    input.entry(name.to_owned()).or_insert(none);
+                }
+            }
             calls.push(Call::new(&SERVICE, "UpdateEventBus", Value::Map(input)));
         }
         match (context.property("Policy"), old.properties.get("Policy")) {

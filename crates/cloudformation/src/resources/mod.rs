@@ -247,6 +247,9 @@ static TYPES: LazyLock<Vec<ResourceType>> = LazyLock::new(|| {
         "Lambda.EventSourceMapping", "", 128, lambda::EventSourceMapping;
         "Lambda.Function", "FunctionName", 64, lambda::Function;
         "Lambda.Permission", "", 100, lambda::Permission;
+        "Logs.Delivery", "", 64, logs::Delivery;
+        "Logs.DeliveryDestination", "Name", 60, logs::DeliveryDestination;
+        "Logs.DeliverySource", "Name", 60, logs::DeliverySource;
         "Logs.LogGroup", "LogGroupName", 512, logs::LogGroup;
         "Pipes.Pipe", "Name", 64, pipes::Pipe;
         "S3.Bucket", "BucketName", 63, s3::Bucket;

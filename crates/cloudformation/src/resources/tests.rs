@@ -62,7 +62,7 @@ const SAMPLES: &[(&str, &str, &str)] = &[
     ),
     (
         "AWS::Events::EventBus",
-        r#"{"Name":"bus","Description":"d","DeadLetterConfig":{"Arn":"arn:aws:sqs:us-east-1:000000000000:dlq"},"Policy":{"Statement":[]},"Tags":[{"Key":"k","Value":"v"}]}"#,
+        r#"{"Name":"bus","Description":"d","LogConfig":{"Level":"TRACE","IncludeDetail":"FULL"},"DeadLetterConfig":{"Arn":"arn:aws:sqs:us-east-1:000000000000:dlq"},"Policy":{"Statement":[]},"Tags":[{"Key":"k","Value":"v"}]}"#,
         r#"{"Name":"bus"}"#,
     ),
     (
@@ -115,6 +115,23 @@ const SAMPLES: &[(&str, &str, &str)] = &[
         "AWS::Lambda::Permission",
         r#"{"FunctionName":"f","Action":"lambda:InvokeFunction","Principal":"events.amazonaws.com","SourceArn":"arn:aws:events:us-east-1:000000000000:rule/r"}"#,
         r#"{"FunctionName":"f","Action":"lambda:InvokeFunction","Principal":"sns.amazonaws.com"}"#,
+    ),
+    (
+        "AWS::Logs::Delivery",
+        r#"{"DeliverySourceName":"s","DeliveryDestinationArn":"arn:aws:logs:us-east-1:000000000000:delivery-destination:d",
+            "RecordFields":["event_id"],"Tags":[{"Key":"k","Value":"v"}]}"#,
+        r#"{"DeliverySourceName":"s","DeliveryDestinationArn":"arn:aws:logs:us-east-1:000000000000:delivery-destination:d"}"#,
+    ),
+    (
+        "AWS::Logs::DeliveryDestination",
+        r#"{"Name":"d","DestinationResourceArn":"arn:aws:logs:us-east-1:000000000000:log-group:g:*","OutputFormat":"json",
+            "DeliveryDestinationPolicy":{"DeliveryDestinationName":"d","DeliveryDestinationPolicy":{"Statement":[]}},"Tags":[{"Key":"k","Value":"v"}]}"#,
+        r#"{"Name":"d","DestinationResourceArn":"arn:aws:logs:us-east-1:000000000000:log-group:g:*","OutputFormat":"json"}"#,
+    ),
+    (
+        "AWS::Logs::DeliverySource",
+        r#"{"Name":"s","ResourceArn":"arn:aws:events:us-east-1:000000000000:event-bus/b","LogType":"INFO_LOGS","Tags":[{"Key":"k","Value":"v"}]}"#,
+        r#"{"Name":"s","ResourceArn":"arn:aws:events:us-east-1:000000000000:event-bus/b","LogType":"ERROR_LOGS"}"#,
     ),
     (
         "AWS::Logs::LogGroup",
@@ -189,6 +206,7 @@ fn instance(resource_type: &ResourceType, json: &str) -> Instance {
             "AWS::SQS::Queue" => "http://localhost:4566/000000000000/q".to_owned(),
             "AWS::SNS::Topic" | "AWS::SNS::Subscription" => "arn:aws:sns:us-east-1:000000000000:t".to_owned(),
             "AWS::IAM::ManagedPolicy" => "arn:aws:iam::000000000000:policy/p/name".to_owned(),
+            "AWS::Logs::Delivery" => "AbCdEf1234567890".to_owned(),
             _ => name.clone(),
         }),
         name,
