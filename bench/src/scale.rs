@@ -57,8 +57,7 @@ fn resident(server: &Server, of: &str) -> Option<Figure> {
 
 /// Receiving from one queue as its backlog grows tenfold again and again.
 async fn backlog(server: &Server, messages: u64, report: Report) -> Result<(), String> {
-    let mut connection = Connection::open(&server.address).await?;
-    let url = create(&mut connection, "backlog", false).await?;
+    let url = create(&mut Connection::open(&server.address).await?, "backlog", false).await?;
     let (mut standing, mut size, mut smallest) = (0, SMALLEST.min(messages), None);
     loop {
         eprintln!("a backlog of {size} …");
@@ -66,7 +65,7 @@ async fn backlog(server: &Server, messages: u64, report: Report) -> Result<(), S
         fill(server, &entries(&url, |_| json!({})), standing / BATCH..size / BATCH).await?;
         let rate = (size - standing) as f64 / begun.elapsed().as_secs_f64();
         standing = size;
-        let times = receive_times(&mut connection, &url, RECEIVES_MAX.min(messages / 10)).await?;
+        let times = receive_times(server, &url, RECEIVES_MAX.min(messages / 10)).await?;
         let (p50, p99) = (percentile(&times, 0.5), percentile(&times, 0.99));
         let ratio = smallest.map(|smallest: f64| (p50 / smallest, "the smallest backlog"));
         smallest.get_or_insert(p50);
@@ -80,12 +79,10 @@ async fn backlog(server: &Server, messages: u64, report: Report) -> Result<(), S
     }
 }
 
-/// How long receiving one message takes; it is visible again at once.
-async fn receive_times(
-    connection: &mut Connection,
-    url: &str,
-    receives: u64,
-) -> Result<Vec<Duration>, String> {
+/// How long receiving one message takes; it is visible again at once. Over a connection of its own: the server closes one that has been idle for as
+/// long as a large backlog takes to send.
+async fn receive_times(server: &Server, url: &str, receives: u64) -> Result<Vec<Duration>, String> {
+    let mut connection = Connection::open(&server.address).await?;
     let body = json!({ "QueueUrl": url, "VisibilityTimeout": 0 }).to_string();
     let receive = request("AmazonSQS.ReceiveMessage", &body);
     let mut times = Vec::new();

@@ -53,7 +53,7 @@ impl Server {
     fn start(mut command: Command) -> Result<Self, String> {
         let child = command
             .stdout(Stdio::piped())
-            .stderr(Stdio::null())
+            .stderr(Stdio::inherit())
             .spawn()
             .map_err(|e| format!("cannot start {command:?}: {e}"))?;
         let mut server = Self { child, address: String::new() };
