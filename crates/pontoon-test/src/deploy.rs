@@ -11,6 +11,14 @@ use crate::{Pontoon, template};
 const STACK: &str = "test";
 
 /// A deployed stack: what its resources are called.
+///
+/// ```
+/// # tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
+/// let pontoon = pontoon_test::start().await;
+/// let stack = pontoon.deploy("Resources: { Orders: { Type: AWS::SQS::Queue } }").await;
+/// assert!(stack.id("Orders").starts_with(&pontoon.endpoint()));
+/// # });
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Stack {
     name: String,

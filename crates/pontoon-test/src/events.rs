@@ -15,6 +15,18 @@ use crate::Pontoon;
 const TOLD_MAX: usize = 10;
 
 /// An event that was put on a bus.
+///
+/// ```
+/// # tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
+/// use serde_json::json;
+///
+/// let pontoon = pontoon_test::start().await;
+/// pontoon.put_event("default", "shop", "OrderCreated", json!({ "amount": 12 })).await;
+/// let published = pontoon.expect_event(json!({ "source": ["shop"] })).await;
+/// assert_eq!(published.event["detail"]["amount"], 12);
+/// assert!(published.buses[0].ends_with("event-bus/default"));
+/// # });
+/// ```
 #[derive(Debug, Clone, PartialEq)]
 pub struct PublishedEvent {
     /// ARNs of the buses that it came to, in that order.

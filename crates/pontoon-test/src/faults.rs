@@ -9,6 +9,11 @@ use pontoon_host::intercept::{Attempt, Intercept};
 use crate::Pontoon;
 
 /// How an operation fails.
+///
+/// ```
+/// use pontoon_test::Failure;
+/// assert_ne!(Failure::throttled(), Failure::denied());
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Failure {
     status: u16,
@@ -68,6 +73,15 @@ impl Failure {
 }
 
 /// What fails, how and how often; made by [`Pontoon::fail`], and in force once it says how.
+///
+/// ```
+/// # tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
+/// use pontoon_test::Failure;
+///
+/// let pontoon = pontoon_test::start().await;
+/// pontoon.fail("SendMessage").with(Failure::unavailable());
+/// # });
+/// ```
 #[must_use = "nothing fails before `with`"]
 pub struct FaultBuilder<'p> {
     pontoon: &'p Pontoon,

@@ -21,6 +21,13 @@ use tokio::sync::watch;
 use crate::Pontoon;
 
 /// What a function is told of an invocation beside the event.
+///
+/// ```
+/// # tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
+/// # let pontoon = pontoon_test::start().await;
+/// pontoon.function("Who", async |_event, context| Ok::<_, String>(context.function_name));
+/// # });
+/// ```
 #[derive(Debug, Clone)]
 pub struct InvocationContext {
     /// The request's id, a UUID; the same again when Lambda tries an asynchronous invocation again.
@@ -59,6 +66,17 @@ impl InvocationContext {
 }
 
 /// An invocation of a function in the test's process that has ended.
+///
+/// ```
+/// # tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
+/// use pontoon_test::Invocation;
+///
+/// let pontoon = pontoon_test::start().await;
+/// pontoon.function("Processor", async |event, _| Ok::<_, String>(event));
+/// let failed = |invocation: &&Invocation| invocation.outcome.is_err();
+/// assert_eq!(pontoon.invocations("Processor").iter().filter(failed).count(), 0);
+/// # });
+/// ```
 #[derive(Debug, Clone, PartialEq)]
 pub struct Invocation {
     /// When it ended, by Pontoon's clock.

@@ -29,6 +29,14 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// A running Pontoon. Dropping it ends it.
 ///
 /// Its methods panic where a test could only fail anyway, with a message that says what was expected and what was found.
+///
+/// ```
+/// # tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
+/// let pontoon: pontoon_test::Pontoon = pontoon_test::start().await;
+/// let config = pontoon.sdk_config();
+/// assert_eq!(config.endpoint_url(), Some(pontoon.endpoint().as_str()));
+/// # });
+/// ```
 pub struct Pontoon {
     pub(crate) functions: Functions,
     pub(crate) faults: Faults,
@@ -47,6 +55,10 @@ struct Running {
 }
 
 /// How a Pontoon is started; see [`builder`].
+///
+/// ```
+/// let builder = pontoon_test::builder().patience(std::time::Duration::from_secs(1));
+/// ```
 #[derive(Debug, Clone)]
 pub struct Builder {
     at: Option<SystemTime>,

@@ -27,6 +27,17 @@ impl std::fmt::Display for EventType {
 }
 
 /// What an upcaster, which is the application's code, may fail with.
+///
+/// ```
+/// use pontoon::event::UpcastFailure;
+///
+/// fn cents(amount: &str) -> Result<i64, UpcastFailure> {
+///     Ok(amount.parse::<i64>()? * 100)
+/// }
+///
+/// assert_eq!(cents("12").unwrap(), 1200);
+/// assert!(cents("twelve").unwrap_err().to_string().contains("invalid digit"));
+/// ```
 pub type UpcastFailure = Box<dyn std::error::Error + Send + Sync>;
 
 /// Turns payloads of one version into the next, so that the type needs to know the current version only. Upcasters chain: a payload of version 1

@@ -195,6 +195,11 @@ pub struct Position(u64);
 
 impl Position {
     /// Before the first event.
+    ///
+    /// ```
+    /// use pontoon::event_store::Position;
+    /// assert_eq!(Position::START, Position::default());
+    /// ```
     pub const START: Self = Self(0);
 
     /// Of the event numbered `index` in the append that took `slot`.

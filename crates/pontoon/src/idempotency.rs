@@ -33,6 +33,14 @@ pub use memory::MemoryIdempotency;
 use crate::handler::{BoxError, HandleError};
 
 /// A store's answer, still to come.
+///
+/// ```
+/// use pontoon::idempotency::{Begun, StoreFuture};
+///
+/// fn always_granted<'a>() -> StoreFuture<'a, Begun> {
+///     Box::pin(async { Ok(Begun::Granted) })
+/// }
+/// ```
 pub type StoreFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, BoxError>> + Send + 'a>>;
 
 /// Where it is remembered what is being done and what has been.

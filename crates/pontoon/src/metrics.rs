@@ -174,6 +174,14 @@ pub struct InvalidMeasurement {
 }
 
 /// A sink's answer, still to come.
+///
+/// ```
+/// use pontoon::metrics::Flushing;
+///
+/// fn nothing_to_flush<'a>() -> Flushing<'a> {
+///     Box::pin(async { Ok(()) })
+/// }
+/// ```
 pub type Flushing<'a> = Pin<Box<dyn Future<Output = Result<(), BoxError>> + Send + 'a>>;
 
 /// Where measurements go.

@@ -35,4 +35,13 @@ pub use validate::{Validate, ValidateService};
 use crate::handler::HandleError;
 
 /// The answer of a layer's service, still to come.
+///
+/// ```
+/// use pontoon::handler::HandleError;
+/// use pontoon::middleware::HandlingFuture;
+///
+/// fn refuse(reason: &'static str) -> HandlingFuture {
+///     Box::pin(async move { Err(HandleError::permanent(reason)) })
+/// }
+/// ```
 pub type HandlingFuture = Pin<Box<dyn Future<Output = Result<(), HandleError>> + Send>>;

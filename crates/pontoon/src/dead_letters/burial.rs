@@ -29,6 +29,11 @@ pub struct Burial {
 
 impl Burial {
     /// The message attribute that carries it, as JSON.
+    ///
+    /// ```
+    /// use pontoon::dead_letters::Burial;
+    /// assert_eq!(Burial::ATTRIBUTE, "DeadLetter");
+    /// ```
     pub const ATTRIBUTE: &str = "DeadLetter";
 
     /// A burial of now; a reason beyond a thousand characters is cut.

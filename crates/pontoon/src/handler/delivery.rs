@@ -27,6 +27,17 @@ pub struct Delivery {
 }
 
 /// How an event came to its handler.
+///
+/// ```
+/// use pontoon::handler::{Context, HandleError};
+///
+/// async fn handle(context: Context) -> Result<(), HandleError> {
+///     if context.attempt > 3 {
+///         return Err(HandleError::permanent("three attempts are enough"));
+///     }
+///     Ok(())
+/// }
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Context {

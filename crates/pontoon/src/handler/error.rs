@@ -9,6 +9,13 @@ use crate::forms::FormError;
 use crate::publish::PublishError;
 
 /// Any error, as tower's layers have it.
+///
+/// ```
+/// use pontoon::handler::{BoxError, HandleError};
+///
+/// let error: BoxError = "the gateway is busy".into();
+/// assert!(!HandleError::transient(error).is_permanent());
+/// ```
 pub type BoxError = Box<dyn Error + Send + Sync>;
 
 /// Why an event was not handled, and whether trying again can help.
