@@ -63,8 +63,17 @@ replays! {
 
 #[test]
 fn every_scenario_is_replayed_or_named_with_its_reason() {
+    module("coverage");
+}
+
+#[test]
+fn what_differs_from_a_recording_is_told() {
+    module("comparisons");
+}
+
+fn module(name: &str) {
     let Some(env) = TestEnv::find() else { return };
-    let done = env.python().args(["-m", "pontoon_e2e.coverage"]).output().unwrap();
+    let done = env.python().args(["-m", &format!("pontoon_e2e.{name}")]).output().unwrap();
     let (out, err) = (String::from_utf8_lossy(&done.stdout), String::from_utf8_lossy(&done.stderr));
     assert!(done.status.success(), "{out}\n{err}");
 }

@@ -17,9 +17,7 @@ import re
 import sys
 import traceback
 
-from botocore.exceptions import ClientError
-
-from .session import Session
+from .session import Session, refusal_of
 
 RECORDINGS = pathlib.Path(__file__).parents[2] / "recordings"
 ACCOUNT_RECORDED = "111111111111"
@@ -27,7 +25,38 @@ ACCOUNT_RECORDED = "111111111111"
 INSTANTS = {"datetime", "timestamp", "date", "<datetime>", "<timestamp>", "<date>"}
 # A placeholder; instants in the reasons of alarms have one of their own.
 TOKEN = re.compile(r"<<[a-z-]+>:\d+>|<[A-Za-z][^<>]*>|MM/DD/YY HH:MM:SS")
-ANY = object()
+# Placeholders without a number are of one value throughout a scenario, as those with one are, but for these, which stand for any value of a form.
+VARYING = {
+    "<approximate-first-receive-timestamp>": r"\d{13}",
+    "<code-size>": r"\d+",
+    "<duration>": r"[\d.]+",
+    "<layer-location>": r"https?://\S+",
+    "<location>": r"https?://\S+",
+    "<md5-body>": r"[0-9a-f]{32}",
+    "<md5-hash>": r"[0-9a-f]{32}",
+    "<memory>": r"\d+",
+    "<remaining-time-in-millis>": r"\d+",
+    "<signature>": r"[A-Za-z0-9+/]+=*",
+}
+# How an instant is written where it is no number.
+INSTANT_FORMS = [
+    r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d([.,]\d+)?)?(Z| ?UTC|[+-]\d\d:?\d\d)?",
+    r"\d{10}(\d{3})?",
+]
+# What keys hold whose values were recorded as the keys' own words.
+FORMS = {
+    "Timestamp": r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z|\d{4}-\d\d-\d\d \d\d:\d\d:\d\d.*",
+    "SentTimestamp": r"\d{13}",
+    "CodeSha256": r"[A-Za-z0-9+/]{43}=",
+    "MD5OfBody": r"[0-9a-f]{32}",
+    "ApiDestinationArn": r"arn:aws:events:.*:api-destination/.+",
+    "ConnectionArn": r"arn:aws:events:.*:connection/.+",
+    "TopicArn": r"arn:aws:sns:.+",
+    "MaximumBatchingWindowInSeconds": r"\d+",
+    "SigningCertURL": r"https?://.+\.pem",
+    "UnsubscribeURL": r"https?://.+Action=Unsubscribe.+",
+    "eventId": r"\d+|[0-9a-f-]+",
+}
 
 _scenarios = {}
 _not_replayed = {}
@@ -109,12 +138,10 @@ class Aws(Session):
 
     def fails(self, label, call, differs=None, **arguments):
         """Compares the error that a call is answered with."""
-        try:
-            answer = call(**arguments)
-        except ClientError as error:
-            self.check(label, error.response, differs)
-            return error.response
-        raise Difference(f"{label}: answered without an error: {answer}")
+        refusal = refusal_of(call, **arguments)
+        if refusal is None:
+            raise Difference(f"{label}: answered without an error")
+        return self.check(label, refusal, differs)
 
     def skip(self, label, reason):
         """Leaves an answer uncompared, and says why."""
@@ -137,10 +164,10 @@ class Aws(Session):
             yield from self._differences_of_maps(path, recorded, answer, unordered)
         elif isinstance(recorded, list):
             yield from self._differences_of_lists(path, recorded, answer, unordered)
-        elif recorded in INSTANTS if isinstance(recorded, str) else False:
+        elif isinstance(recorded, str) and recorded in INSTANTS and recorded != answer:
             # A list of instants was recorded as one.
             instants = answer if isinstance(answer, list) else [answer]
-            if not all(isinstance(instant, (datetime.datetime, str, int, float)) for instant in instants):
+            if not all(map(_is_instant, instants)):
                 yield path, f"{answer!r} instead of an instant"
         elif isinstance(recorded, str) and (TOKEN.search(recorded) or ACCOUNT_RECORDED in recorded):
             if not self._binds(recorded, str(answer)):
@@ -163,21 +190,31 @@ class Aws(Session):
         if not isinstance(answer, dict):
             yield path, f"{answer!r} instead of a structure"
             return
+        recorded = self._with_names_of(answer, recorded)
         for key in sorted(recorded.keys() | answer.keys()):
             inner = f"{path}.{key}" if path else key
             if key == "ResponseMetadata" and (not path or "HTTPStatusCode" in recorded.get(key, {})):
                 if key in recorded and recorded[key]["HTTPStatusCode"] != answer[key]["HTTPStatusCode"]:
                     yield inner, f"status {answer[key]['HTTPStatusCode']} instead of {recorded[key]['HTTPStatusCode']}"
             elif key not in recorded:
-                # Keys may be names of the scenario's own.
-                if not any(TOKEN.search(name) and self._binds(name, key) for name in recorded):
-                    yield inner, f"{answer[key]!r} instead of nothing"
-            elif key in answer and recorded[key] == _words(key):
-                pass  # What varies was recorded as its key's own words.
-            elif key in answer:
-                yield from self._differences(inner, recorded[key], answer[key], unordered)
-            elif not TOKEN.search(key):
+                yield inner, f"{answer[key]!r} instead of nothing"
+            elif key not in answer:
                 yield inner, f"nothing instead of {self._known(json.dumps(recorded[key]))}"
+            elif recorded[key] == _words(key) and recorded[key] != answer[key]:
+                # What varies was recorded as its key's own words.
+                if not _is_of_form(key, answer[key]):
+                    yield inner, f"{answer[key]!r} instead of what varies"
+            else:
+                yield from self._differences(inner, recorded[key], answer[key], unordered)
+
+    def _with_names_of(self, answer, recorded):
+        """A recorded structure with the keys that are names of the scenario's own (`<queue-name>`) as the answer has them."""
+        named = dict(recorded)
+        for name in recorded:
+            if TOKEN.search(name) and name not in answer:
+                if key := next((key for key in answer if key not in named and self._binds(name, key)), None):
+                    named[key] = named.pop(name)
+        return named
 
     def _differences_of_lists(self, path, recorded, answer, unordered):
         if not isinstance(answer, (list, tuple)):
@@ -215,18 +252,18 @@ class Aws(Session):
                 pattern += re.escape(self.bound[name])
             elif name in groups:
                 pattern += f"(?P={groups[name]})"
-            elif re.search(r":\d+>$", name):
+            elif name in VARYING:
+                pattern += VARYING[name]
+            else:
                 groups[name] = f"g{len(groups)}"
                 pattern += f"(?P<{groups[name]}>.+?)"
-            else:
-                pattern += ".*?"
         matched = re.fullmatch(pattern + re.escape(recorded[at:]), answer, re.DOTALL)
         if not matched:
             return False
         new = {name: matched[group] for name, group in groups.items()}
         # Different placeholders of a kind (`<uuid:1>`, `<uuid:2>`) were different values.
-        taken = {(_kind(name), value) for name, value in self.bound.items()}
-        if any((_kind(name), value) in taken for name, value in new.items()):
+        taken = {(_kind(name), value) for name, value in self.bound.items() if _is_numbered(name)}
+        if any((_kind(name), value) in taken for name, value in new.items() if _is_numbered(name)):
             return False
         self.bound.update(new)
         return True
@@ -234,6 +271,25 @@ class Aws(Session):
 
 def _kind(placeholder):
     return placeholder.partition(":")[0]
+
+
+def _is_numbered(placeholder):
+    return re.search(r":\d+>$", placeholder) is not None
+
+
+def _is_instant(value):
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        return value > 0
+    if isinstance(value, str):
+        return any(re.fullmatch(form, value) for form in INSTANT_FORMS)
+    return isinstance(value, datetime.datetime)
+
+
+def _is_of_form(key, value):
+    """Whether a value that varies is one that this key can have."""
+    if form := FORMS.get(key):
+        return re.fullmatch(form, str(value), re.DOTALL) is not None
+    return value not in (None, "", [], {})
 
 
 def _words(key):

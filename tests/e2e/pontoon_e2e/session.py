@@ -73,13 +73,19 @@ def check(what, holds):
     print(what)
 
 
-def error_of(call, **arguments):
-    """The code and the message of the error that a call is answered with, or `None` where there is none."""
+def refusal_of(call, **arguments):
+    """What a call is answered with that fails, or `None` where it does not."""
     try:
         call(**arguments)
     except ClientError as error:
-        return error.response["Error"]["Code"], error.response["Error"]["Message"]
+        return error.response
     return None
+
+
+def error_of(call, **arguments):
+    """The code and the message of the error that a call is answered with, or `None` where there is none."""
+    refusal = refusal_of(call, **arguments)
+    return refusal and (refusal["Error"]["Code"], refusal["Error"]["Message"])
 
 
 def code_of(call, **arguments):

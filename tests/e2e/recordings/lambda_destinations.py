@@ -108,7 +108,9 @@ def _(aws):
         if label == "single_retry":
             differs = differs | {"Attributes.SenderId": "a function sends under one name"}
         put(FunctionName="failing", MaximumRetryAttempts=2, MaximumEventAgeInSeconds=age, DestinationConfig=to)
-        invoked(aws, "failing", {"message": f"a message of {label}"})
+        # Each has its own, recorded alike.
+        aws.bound["<test-msg-id>"] = f"a message of {label}"
+        invoked(aws, "failing", {"message": aws.bound["<test-msg-id>"]})
         for _ in range(waits):
             aws.advance(120)
         message = received(aws, url, AttributeNames=["All"])["Messages"][0]

@@ -12,7 +12,6 @@ from pontoon_e2e.session import eventually
 LAMBDA = "lambda_/test_lambda"
 HASH = {"code-sha256": "<code-sha256>"}
 DATE = re.compile(r"\d{4}-\d\d-\d\dT[\d:.]+Z")
-NUMBERS = ((r"Duration: [\d.]+ ms", "Duration: <duration> ms"), (r"Used: \d+ MB", "Used: <memory> MB"))
 NODE_ECHO = "exports.handler = async (event) => { console.log(JSON.stringify(event)); return event; };"
 PYTHON_ECHO = "import json\n\ndef handler(event, context):\n    print(json.dumps(event))\n    return event\n"
 NODE = {"files": {"index.js": NODE_ECHO}, "Handler": "index.handler"}
@@ -34,10 +33,7 @@ def check(aws, label, name="f", payload=None, differs=None, **options):
 
 def tail(answer):
     """The lines of an invocation's log, which change from one to the next only where the recordings have it too."""
-    text = base64.b64decode(answer["LogResult"]).decode("utf-8")
-    for pattern, name in NUMBERS:
-        text = re.sub(pattern, name, text)
-    return DATE.sub("date", text)
+    return DATE.sub("date", base64.b64decode(answer["LogResult"]).decode("utf-8"))
 
 
 @scenario(LAMBDA, "TestLambdaFeatures::test_basic_invoke")
