@@ -3,19 +3,11 @@
 import datetime
 import json
 
+from pontoon_e2e.eventbridge import ENTRY, PATTERN
 from pontoon_e2e.inbox import Inbox
 from pontoon_e2e.replay import not_replayed, run, scenario
 
 EVENTS = "events/test_events"
-DETAIL = {"command": "update-account", "payload": {"acc_id": "0a787ecb-4015", "sf_id": "baz"}}
-ENTRY = {"Source": "core.update-account-command", "DetailType": "core.update-account-command", "Detail": json.dumps(DETAIL)}
-PATTERN = json.dumps(
-    {
-        "source": ["core.update-account-command"],
-        "detail-type": ["core.update-account-command"],
-        "detail": {"command": ["update-account"]},
-    }
-)
 
 
 def without(*keys):

@@ -1,22 +1,13 @@
 """Archives and replays, as EventBridge was recorded to answer."""
 
 import datetime
-import json
 
+from pontoon_e2e.eventbridge import ENTRY, PATTERN
 from pontoon_e2e.inbox import Inbox
 from pontoon_e2e.replay import not_replayed, run, scenario
 from pontoon_e2e.session import eventually
 
 ARCHIVES = "events/test_archive_and_replay"
-DETAIL = {"command": "update-account", "payload": {"acc_id": "0a787ecb-4015", "sf_id": "baz"}}
-ENTRY = {"Source": "core.update-account-command", "DetailType": "core.update-account-command", "Detail": json.dumps(DETAIL)}
-PATTERN = json.dumps(
-    {
-        "source": ["core.update-account-command"],
-        "detail-type": ["core.update-account-command"],
-        "detail": {"command": ["update-account"]},
-    }
-)
 BUSES = ("default", "custom")
 
 

@@ -2,14 +2,13 @@
 
 import json
 
+from pontoon_e2e.eventbridge import DETAIL, ENTRY
 from pontoon_e2e.inbox import Inbox
 from pontoon_e2e.replay import RECORDINGS, not_replayed, run, scenario
 
 INPUTS = "events/test_events_inputs"
 SNAPSHOT = json.loads((RECORDINGS / f"{INPUTS}.snapshot.json").read_text())
 RECORDED = {key.partition("::")[2]: content for key, content in SNAPSHOT.items()}
-DETAIL = {"command": "update-account", "payload": {"acc_id": "0a787ecb-4015", "sf_id": "baz"}}
-ENTRY = {"Source": "core.update-account-command", "DetailType": "core.update-account-command", "Detail": json.dumps(DETAIL)}
 PATTERN = json.dumps({"source": ["core.update-account-command"]})
 
 

@@ -2,14 +2,13 @@
 
 import json
 
+from pontoon_e2e.eventbridge import ENTRY
 from pontoon_e2e.inbox import Inbox
 from pontoon_e2e.replay import not_replayed, run, scenario
 from pontoon_e2e.session import eventually, zipped
 
 TARGETS = "events/test_events_targets"
 ACROSS = "events/test_events_cross_account_region"
-DETAIL = {"command": "update-account", "payload": {"acc_id": "0a787ecb-4015", "sf_id": "baz"}}
-ENTRY = {"Source": "core.update-account-command", "DetailType": "core.update-account-command", "Detail": json.dumps(DETAIL)}
 PATTERN = {"source": ["core.update-account-command"], "detail-type": ["core.update-account-command"]}
 SECONDARY_REGION = "eu-central-1"
 

@@ -9,8 +9,7 @@ import json
 import sys
 import urllib.request
 
-from botocore.exceptions import ClientError
-from pontoon_e2e.session import ACCOUNT, REGION, Session, check
+from pontoon_e2e.session import ACCOUNT, REGION, Session, check, refusal_of
 
 ENDPOINT, MODE = sys.argv[1:]
 
@@ -21,11 +20,8 @@ schemas, events, sqs, cloudformation = (aws.client(name) for name in ("schemas",
 
 def error_of(call, **arguments):
     """The code and the status of the error that a call is answered with."""
-    try:
-        call(**arguments)
-    except ClientError as error:
-        return error.response["Error"]["Code"], error.response["ResponseMetadata"]["HTTPStatusCode"]
-    return None
+    refusal = refusal_of(call, **arguments)
+    return refusal and (refusal["Error"]["Code"], refusal["ResponseMetadata"]["HTTPStatusCode"])
 
 
 def arn(service, resource):
