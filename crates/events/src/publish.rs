@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use pontoon_core::trace::one;
 use pontoon_core::{Account, Scope, Space, Step, Timestamp, TraceId, TraceNote, TraceRecord};
-use pontoon_pattern::Event;
+use pontoon_pattern::{Event, EventError};
 
 use crate::deliver::Delivery;
 use crate::journal::{RuleMatch, Teller};
@@ -51,18 +51,23 @@ impl Published {
 
 impl Events {
     /// Matches an event against a bus's rules and delivers it.
+    ///
+    /// # Errors
+    /// When it is not an event; then nothing has happened.
     pub(crate) fn publish(
         &mut self,
         step: &mut Step<'_>,
         (scope, bus): (Scope, &str),
         published: &Published,
-        parsed: &Event<'_>,
-    ) {
-        let Some(found) = self.bus_mut(step.now, scope, bus) else { return };
+    ) -> Result<(), EventError> {
+        let text = published.event.as_bytes();
+        let found = self.bus_mut(step.now, scope, bus);
         // Services tell their events whether anybody listens or not; where nobody does they are not worth a trace.
-        if published.is_managed && found.matcher.is_empty() {
-            return;
-        }
+        let Some(found) = found.filter(|found| !(published.is_managed && found.matcher.is_empty())) else {
+            return Event::parse(text).map(drop);
+        };
+        // What the rules ask for is read while the text is checked.
+        let names = found.matcher.matches_json(text)?;
         let record = TraceRecord::delivered(
             step.now,
             "PutEvents",
@@ -75,7 +80,7 @@ impl Events {
         let mut deliveries = Vec::new();
         let (mut matched, mut archived, mut told) = (Vec::new(), Vec::new(), Vec::new());
         let teller = Teller::of(scope, found);
-        for name in found.matcher.matches(parsed) {
+        for name in names {
             let Some(rule) = found.rules.get(name).filter(|rule| published.is_for(&rule.arn)) else {
                 continue;
             };
@@ -117,6 +122,7 @@ impl Events {
             self.tell_event(now, &teller, published, &told);
         }
         self.deliver_all(step, deliveries);
+        Ok(())
     }
 
     pub(crate) fn deliver_all(&mut self, step: &mut Step<'_>, deliveries: Vec<Delivery>) {

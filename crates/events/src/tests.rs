@@ -102,6 +102,19 @@ fn a_matching_event_reaches_its_target_as_the_service() {
 }
 
 #[test]
+fn a_detail_beyond_the_matchers_bounds_is_malformed_and_reaches_nobody() {
+    let mut bench = Bench::with_rule(to(queue("q")));
+    let detail = format!(r#"{{"a":{}}}"#, "7".repeat(1001));
+    for bus in ["default", "missing"] {
+        let entry = bench.put_event(bus, "s", &detail);
+        assert_eq!(entry.error_code.as_deref(), Some("MalformedDetail"), "{bus}");
+    }
+    assert!(bench.sent.is_empty());
+    bench.put_event("default", "s", "{}");
+    assert_eq!(bench.sent.len(), 1);
+}
+
+#[test]
 fn every_kind_of_target_is_called_by_its_own_operation() {
     let logs = Scope::default().arn("logs", "log-group:/aws/events/g");
     for (arn, what, content) in [

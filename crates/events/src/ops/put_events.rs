@@ -5,7 +5,6 @@ use std::sync::Arc;
 use pontoon_api::events::*;
 use pontoon_core::ids::{format_uuid, parse_uuid};
 use pontoon_core::{Access, Arn, Caller, Principal, Reply, Scope, Step, Timestamp};
-use pontoon_pattern::Event;
 
 use super::Answer;
 use crate::deliver::Delivery;
@@ -151,11 +150,10 @@ fn accept(
         Some(replay) => archive::replayed(&text, replay),
         None => text,
     };
-    let parsed = Event::parse(text.as_bytes()).map_err(|_| malformed())?;
     let published = Published {
         id: envelope.id,
         time: envelope.time,
-        event: Arc::from(text.as_str()),
+        event: text.into(),
         from: origin_of(step, &source),
         depth: step.caller.depth,
         trace_header: match &relayed {
@@ -169,11 +167,14 @@ fn accept(
         request_id: Some(Arc::clone(&step.caller.request_id)),
     };
     let caller_scope = std::mem::replace(&mut step.scope, scope);
-    events.publish(step, (scope, bus), &published, &parsed);
-    if validates {
+    let is_event = events.publish(step, (scope, bus), &published).is_ok();
+    if is_event && validates {
         events.report_violations(step, (scope, bus), &published);
     }
     step.scope = caller_scope;
+    if !is_event {
+        return Err(malformed());
+    }
     Ok(envelope.id)
 }
 
