@@ -40,7 +40,7 @@ fn main() {
 }
 
 fn cell(rules: Rules, size: Size, count: usize) -> String {
-    let events = workload::events(size, count);
+    let events = workload::events(rules, size, count);
     let mut set = RuleSet::new();
     for number in 0..count {
         set.insert(

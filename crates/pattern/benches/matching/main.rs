@@ -23,7 +23,8 @@ fn main() {
         std::env::args().skip(1).filter(|argument| !argument.starts_with("--")).collect();
     let counts: &[usize] = if full { &[1, 100, 1_000, 10_000, 100_000] } else { &[1, 30] };
     for size in [Size::Small, Size::Large] {
-        let bytes: usize = workload::events(size, 1000).iter().map(String::len).sum::<usize>() / 64;
+        let bytes: usize =
+            workload::events(Rules::Mix, size, 1000).iter().map(String::len).sum::<usize>() / 64;
         println!("\n{size:?} events, {bytes} bytes on average: events/s by the number of rules\n");
         print!("| rules |");
         counts.iter().for_each(|count| print!(" {count} |"));
@@ -41,7 +42,7 @@ fn row(rules: Rules, size: Size, counts: &[usize], full: bool) {
     print!("| {} |", rules.name());
     let mut last = None;
     for &count in counts {
-        let events = workload::events(size, count);
+        let events = workload::events(rules, size, count);
         let before = resident_bytes();
         let began = measure::cpu_time();
         let mut set = RuleSet::new();

@@ -17,12 +17,14 @@ pub enum Rules {
     Cidr,
     Exists,
     Or,
-    /// Two conditions on one element of an array.
+    /// Two conditions on one element of an array. The more rules there are, the more of an event's items have one.
     Elements,
+    /// The same, where one item of an event has a rule, however many rules and items there are.
+    OneElement,
 }
 
 impl Rules {
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::Mix,
         Self::Exact,
         Self::ExactList,
@@ -36,6 +38,7 @@ impl Rules {
         Self::Exists,
         Self::Or,
         Self::Elements,
+        Self::OneElement,
     ];
 
     /// Its name in reports.
@@ -54,6 +57,7 @@ impl Rules {
             Self::Exists => "exists",
             Self::Or => "$or",
             Self::Elements => "elements",
+            Self::OneElement => "one element",
         }
     }
 
@@ -103,7 +107,7 @@ impl Rules {
             Self::Or => format!(
                 r#"{{"detail":{{"$or":[{{"customer":{{"id":["{customer}"]}}}},{{"orderId":["order-{number:08}"]}}]}}}}"#
             ),
-            Self::Elements => format!(
+            Self::Elements | Self::OneElement => format!(
                 r#"{{"detail":{{"items":{{"sku":["sku-{number:06}"],"quantity":[{{"numeric":[">",0]}}]}}}}}}"#
             ),
         }
@@ -142,17 +146,19 @@ pub enum Size {
     Large,
 }
 
-/// Events that the first `rules` rules know about.
-pub fn events(size: Size, rules: usize) -> Vec<String> {
-    (0..64).map(|number| event(size, number, number * 7919 % rules.max(1))).collect()
+/// Events that the first `count` rules know about.
+pub fn events(rules: Rules, size: Size, count: usize) -> Vec<String> {
+    (0..64).map(|number| event(rules, size, number, number * 7919 % count.max(1))).collect()
 }
 
-fn event(size: Size, number: usize, rule: usize) -> String {
+fn event(rules: Rules, size: Size, number: usize, rule: usize) -> String {
     let items = if size == Size::Small { 3 } else { 100 };
     let mut lines = String::new();
     for item in 0..items {
         let comma = if item == 0 { "" } else { "," };
-        let sku = (rule + item * 31) % 100_000;
+        // Behind 100,000 there are no rules.
+        let unknown = if rules == Rules::OneElement && item > 0 { 100_000 } else { 0 };
+        let sku = (rule + item * 31) % 100_000 + unknown;
         lines +=
             &format!(r#"{comma}{{"sku":"sku-{sku:06}","quantity":{},"price":{}.25"#, item % 4 + 1, 10 + item);
         if size == Size::Large {
