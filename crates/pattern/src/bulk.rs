@@ -148,7 +148,9 @@ impl<F: Fn(usize) -> Option<usize>> Bulk<'_, F> {
     fn block<const PLAIN: bool>(&mut self, bytes: &[u8; BLOCK]) -> Option<Option<usize>> {
         let block = Block::new(bytes);
         let kinds = self.kinds::<PLAIN>(block)?;
-        let mut wrong = self.order(kinds);
+        // Most events have no blanks, and what looks for some is left out where it is known that there are none.
+        let mut wrong =
+            if kinds.blank == 0 { self.order(Kinds { blank: 0, ..kinds }) } else { self.order(kinds) };
         wrong.anywhere |= self.atoms(block, kinds)?;
         self.brackets(kinds, wrong)
     }

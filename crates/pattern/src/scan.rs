@@ -106,7 +106,10 @@ fn check_as<const PLAIN: bool>(text: &str) -> Result<(), NotJson> {
 
 /// Whether there is neither an escape nor a control character, as in most events, so that every string ends with the next quote.
 fn is_plain(text: &str) -> bool {
-    text.bytes().fold(0, |odd, byte| odd | u8::from(byte < 0x20) | u8::from(byte == b'\\')) == 0
+    let (steps, rest) = text.as_bytes().as_chunks::<STEP>();
+    let odd = |odd: u8x16, step: &[u8; STEP]| odd | specials(u8x16::new(*step));
+    let odd = steps.iter().fold(u8x16::ZERO, odd);
+    odd.move_mask() == 0 && rest.iter().all(|&byte| byte >= 0x20 && byte != b'\\')
 }
 
 struct Walk<'a, 't, T, const PLAIN: bool> {
@@ -216,8 +219,13 @@ fn ends<const PLAIN: bool>(step: u8x16) -> u32 {
     if PLAIN {
         return quotes.move_mask().cast_unsigned();
     }
-    let controls = step.cmp_eq(step.min(u8x16::splat(0x1f)));
-    (quotes | step.cmp_eq(u8x16::splat(b'\\')) | controls).move_mask().cast_unsigned()
+    (quotes | specials(step)).move_mask().cast_unsigned()
+}
+
+/// All ones where an escape begins or what no string may hold.
+#[inline(always)]
+fn specials(step: u8x16) -> u8x16 {
+    step.cmp_eq(u8x16::splat(b'\\')) | step.cmp_eq(step.min(u8x16::splat(0x1f)))
 }
 
 /// `PLAIN` where the text [`is_plain`].
