@@ -56,10 +56,22 @@ pub fn xml_error(failed: &Failed<'_>, error: &ApiError) -> Answer {
         if let Some(detail) = &error.detail {
             super::xml::write_members(&mut body, detail.as_ref(), Naming::Rest);
         }
-        write_element(&mut body, "Resource", failed.resource);
+        let (member, subject) = subject(code, failed.resource);
+        write_element(&mut body, member, subject);
         write_element(&mut body, "RequestId", failed.request_id);
         write_element(&mut body, "HostId", failed.request_id);
         close(&mut body, "Error");
     }
     Answer::new(error.status, "application/xml", body)
+}
+
+/// What an error of S3's names: the bucket, where it is about one (recordings `test_bucketpolicy` and `test_cfn_handle_s3_notification_configuration`), else the
+/// request's path.
+fn subject<'r>(code: &str, path: &'r str) -> (&'static str, &'r str) {
+    let of_bucket = code.contains("Bucket") || code == "NoSuchTagSet";
+    let bucket = path.trim_start_matches('/').split('/').next().filter(|bucket| !bucket.is_empty());
+    match bucket {
+        Some(bucket) if of_bucket => ("BucketName", bucket),
+        _ => ("Resource", path),
+    }
 }
