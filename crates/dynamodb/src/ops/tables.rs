@@ -44,7 +44,8 @@ impl DynamoDb {
             created_millis: step.now.millis(),
             key,
             billing,
-            billing_named: input.billing_mode.is_some(),
+            // Not that a new one is PROVISIONED (recording `test_billing_mode_as_conditional`).
+            billing_named: billing == Billing::PayPerRequest,
             on_demand_since_millis: (billing == Billing::PayPerRequest).then(|| step.now.millis()),
             throughput: throughput.map_or_else(Throughput::default, |wire| Throughput {
                 read: wire.read_capacity_units,

@@ -46,7 +46,7 @@ pub struct Table {
     pub key: Vec<(String, KeyType)>,
     /// Billing mode.
     pub billing: Billing,
-    /// Whether the billing mode was ever named: only then is it described.
+    /// Whether the billing mode was ever other than that of a table that names none, or changed: only then is it described.
     pub billing_named: bool,
     /// When the table was last switched to pay per request, milliseconds since the epoch.
     pub on_demand_since_millis: Option<i64>,
