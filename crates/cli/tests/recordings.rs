@@ -31,6 +31,7 @@ macro_rules! replays {
 replays! {
     cloudformation_change_sets,
     cloudformation_errors,
+    cloudformation_resources,
     cloudformation_stacks,
     cloudwatch,
     dynamodb,

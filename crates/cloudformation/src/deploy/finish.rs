@@ -310,6 +310,8 @@ impl Deployment<'_, '_> {
             let status = if creating { StackStatus::RollbackFailed } else { StackStatus::DeleteFailed };
             self.set_stack_status(status, Some(reason));
         } else if creating {
+            // It counts as updated then (recording `test_handle_existing_log_group`).
+            self.stack.updated_at = Some(self.step.now);
             self.set_stack_status(StackStatus::RollbackComplete, None);
         } else {
             self.stack.outputs.clear();

@@ -202,7 +202,7 @@ pub(super) fn resources(
         }
     };
     let wanted = |logical: &str| input.logical_resource_id.as_deref().is_none_or(|wanted| wanted == logical);
-    let resources: Vec<StackResource> = stack
+    let mut resources: Vec<StackResource> = stack
         .resources
         .iter()
         .filter(|(logical, resource)| wanted(logical) && is_listed(resource))
@@ -211,6 +211,8 @@ pub(super) fn resources(
     if let Some(logical) = input.logical_resource_id.filter(|_| resources.is_empty()) {
         return Err(Error::validation(format!("Resource {logical} does not exist for stack {}", stack.name)));
     }
+    // By name (recordings `TestCfnLambdaIntegrations`).
+    resources.sort_by(|one, other| one.logical_resource_id.cmp(&other.logical_resource_id));
     Ok(DescribeStackResourcesOutput { stack_resources: Some(resources) }.into())
 }
 

@@ -47,7 +47,8 @@ impl Lifecycle for Role {
         let input = object([
             ("RoleName", Some(name())),
             ("AssumeRolePolicyDocument", context.property("AssumeRolePolicyDocument").map(json_text)),
-            ("Description", context.property("Description").cloned()),
+            // Without one it is empty (recording `test_cfn_lambda_sqs_source`).
+            ("Description", context.property("Description").cloned().or_else(|| text(""))),
             ("Path", context.property("Path").cloned()),
             ("MaxSessionDuration", context.property("MaxSessionDuration").cloned()),
             ("PermissionsBoundary", context.property("PermissionsBoundary").cloned()),

@@ -77,6 +77,31 @@ impl Lifecycle for LogGroup {
     }
 }
 
+/// `AWS::Logs::LogStream`.
+pub(super) struct LogStream;
+
+impl LogStream {
+    fn named(context: &Context<'_>, name: &str) -> Value {
+        object([("logGroupName", context.property("LogGroupName").cloned()), ("logStreamName", text(name))])
+    }
+}
+
+impl Lifecycle for LogStream {
+    fn create(&self, context: &Context<'_>) -> Result<Vec<Call>, String> {
+        let name = context.name();
+        Ok(vec![Call::new(&SERVICE, "CreateLogStream", Self::named(context, name)).named(name)])
+    }
+
+    fn update(&self, _context: &Context<'_>, _old: &Instance) -> Result<Vec<Call>, String> {
+        // Every property of a stream needs a new one.
+        Ok(Vec::new())
+    }
+
+    fn delete(&self, context: &Context<'_>) -> Vec<Call> {
+        vec![Call::new(&SERVICE, "DeleteLogStream", Self::named(context, context.physical_id())).or(ABSENT)]
+    }
+}
+
 /// `AWS::Logs::DeliverySource`.
 pub(super) struct DeliverySource;
 

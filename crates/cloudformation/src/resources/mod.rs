@@ -251,6 +251,7 @@ static TYPES: LazyLock<Vec<ResourceType>> = LazyLock::new(|| {
         "Logs.DeliveryDestination", "Name", 60, logs::DeliveryDestination;
         "Logs.DeliverySource", "Name", 60, logs::DeliverySource;
         "Logs.LogGroup", "LogGroupName", 512, logs::LogGroup;
+        "Logs.LogStream", "LogStreamName", 512, logs::LogStream;
         "Pipes.Pipe", "Name", 64, pipes::Pipe;
         "S3.Bucket", "BucketName", 63, s3::Bucket;
         "S3.BucketPolicy", "", 128, s3::BucketPolicy;

@@ -139,6 +139,11 @@ const SAMPLES: &[(&str, &str, &str)] = &[
         r#"{"Tags":[{"Key":"l","Value":"v"}]}"#,
     ),
     (
+        "AWS::Logs::LogStream",
+        r#"{"LogGroupName":"g","LogStreamName":"s"}"#,
+        r#"{"LogGroupName":"g","LogStreamName":"s"}"#,
+    ),
+    (
         "AWS::S3::Bucket",
         r#"{"VersioningConfiguration":{"Status":"Enabled"},"Tags":[{"Key":"k","Value":"v"}]}"#,
         r#"{}"#,
