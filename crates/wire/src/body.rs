@@ -1,5 +1,6 @@
 //! Bodies: receiving them within bounds, and sending them.
 
+use std::future::poll_fn;
 use std::io::Read as _;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -120,55 +121,74 @@ pub async fn receive(
     if body.is_end_stream() {
         return Ok(Bytes::new());
     }
-    let deadline = Instant::now() + limits.body_timeout;
     let announced = content_length(headers);
+    let mut arriving = Arriving { body: &mut body, limits, deadline: None };
     let received = if announced.is_some_and(|len| len > bytes_max as u64) {
         Err(BodyError::TooLarge)
     } else {
-        gather(&mut body, announced, bytes_max, limits, deadline, taken).await
+        gather(&mut arriving, announced, bytes_max, taken).await
     };
     // A client that waits to be told to go on is not told so, and needs no such favour.
     if received == Err(BodyError::TooLarge) && !headers.contains_key(EXPECT) {
-        discard(&mut body, limits, deadline).await;
+        discard(&mut arriving).await;
     }
     received
 }
 
-/// The next piece of a body; `None` at its end.
-async fn next_piece(
-    body: &mut hyper::body::Incoming,
-    limits: &Limits,
-    deadline: Instant,
-) -> Result<Option<Bytes>, BodyError> {
-    loop {
-        let piece_deadline = deadline.min(Instant::now() + limits.body_piece_timeout);
-        let frame = timeout_at(piece_deadline, body.frame()).await.map_err(|_| BodyError::TimedOut)?;
-        let Some(frame) = frame else { return Ok(None) };
-        // Frames that are not data are HTTP trailers, in which nothing of AWS's travels.
-        if let Ok(data) = frame.map_err(|_| BodyError::Broken)?.into_data() {
-            return Ok(Some(data));
+/// A body on its way.
+struct Arriving<'a> {
+    body: &'a mut hyper::body::Incoming,
+    limits: &'a Limits,
+    /// By when the whole must be there, from when it was first waited for.
+    deadline: Option<Instant>,
+}
+
+impl Arriving<'_> {
+    /// The next piece; `None` at the end.
+    async fn next_piece(&mut self) -> Result<Option<Bytes>, BodyError> {
+        loop {
+            let Some(frame) = self.frame().await? else { return Ok(None) };
+            // Frames that are not data are HTTP trailers, in which nothing of AWS's travels.
+            if let Ok(data) = frame.map_err(|_| BodyError::Broken)?.into_data() {
+                return Ok(Some(data));
+            }
         }
+    }
+
+    async fn frame(&mut self) -> Result<Option<hyper::Result<Frame<Bytes>>>, BodyError> {
+        // Most bodies came together with their head; no clock is asked for those.
+        let at_once = poll_fn(|cx| Poll::Ready(Pin::new(&mut *self.body).poll_frame(cx))).await;
+        if let Poll::Ready(frame) = at_once {
+            return Ok(frame);
+        }
+        let now = Instant::now();
+        let deadline = *self.deadline.get_or_insert(now + self.limits.body_timeout);
+        let deadline = deadline.min(now + self.limits.body_piece_timeout);
+        timeout_at(deadline, self.body.frame()).await.map_err(|_| BodyError::TimedOut)
+    }
+
+    /// Whether nothing follows what has come.
+    fn is_end(&self) -> bool {
+        self.body.is_end_stream()
     }
 }
 
 async fn gather(
-    body: &mut hyper::body::Incoming,
+    arriving: &mut Arriving<'_>,
     announced: Option<u64>,
     bytes_max: usize,
-    limits: &Limits,
-    deadline: Instant,
     taken: &mut Taken,
 ) -> Result<Bytes, BodyError> {
     let mut first = Bytes::new();
     let mut whole = BytesMut::new();
-    while let Some(data) = next_piece(body, limits, deadline).await? {
+    while let Some(data) = arriving.next_piece().await? {
         if first.len() + whole.len() + data.len() > bytes_max {
             return Err(BodyError::TooLarge);
         }
-        taken.grow(data.len(), limits.bodies_bytes_max)?;
+        taken.grow(data.len(), arriving.limits.bodies_bytes_max)?;
         if first.is_empty() && whole.is_empty() {
             first = data;
-            if body.is_end_stream() {
+            if arriving.is_end() {
                 break;
             }
             continue;
@@ -184,9 +204,9 @@ async fn gather(
 }
 
 /// Reads and drops what is left of a body, within bounds.
-async fn discard(body: &mut hyper::body::Incoming, limits: &Limits, deadline: Instant) {
+async fn discard(arriving: &mut Arriving<'_>) {
     let mut discarded = 0;
-    while let Ok(Some(data)) = next_piece(body, limits, deadline).await {
+    while let Ok(Some(data)) = arriving.next_piece().await {
         discarded += data.len();
         if discarded > DISCARDED_BYTES_MAX {
             break;

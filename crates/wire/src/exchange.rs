@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http::header::{CONNECTION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, DATE, HOST};
-use http::{HeaderValue, Method, Request, Response, StatusCode, request::Parts};
+use http::{HeaderName, HeaderValue, Method, Request, Response, StatusCode, request::Parts};
 use hyper::body::Incoming;
 use pontoon_core::ids::format_uuid;
 use pontoon_core::shape::{DecodeError, OperationSchema, Protocol, ServiceSchema};
@@ -23,6 +23,8 @@ use crate::routing::{Refusal, Route, Routed, Router};
 use crate::sigv4::Family;
 use crate::sigv4::scope::CredentialScope;
 use crate::upload;
+
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-amzn-requestid");
 
 /// Everything that answers requests; one for all connections.
 #[derive(Debug)]
@@ -108,7 +110,7 @@ impl<B: Backend> Front<B> {
     fn finish(&self, exchange: &Exchange<'_>, answer: Answer) -> Response<Body> {
         let Answer { status, mut headers, body } = answer;
         if let Ok(id) = HeaderValue::from_str(&exchange.request_id) {
-            headers.insert("x-amzn-requestid", id);
+            headers.insert(REQUEST_ID, id);
         }
         headers.insert(DATE, date_header(self.backend.now()));
         let is_head = exchange.head.method == Method::HEAD;

@@ -13,10 +13,14 @@ use tokio::sync::{Semaphore, watch};
 
 use crate::backend::Backend;
 use crate::exchange::Front;
+use crate::idle::{Sent, Usage};
 use crate::limits::Limits;
 
 /// How long to wait before accepting again when the system has no descriptors left.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+/// How long a connection that has expired may take to say so to its client.
+const EXPIRED_GRACE: Duration = Duration::from_millis(500);
 
 /// How far the server has come on its way to its end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd)]
@@ -91,31 +95,35 @@ async fn serve_connection<B: Backend>(
         return;
     }
     let limits = front.limits;
+    let usage = Usage::new();
+    let used = Arc::clone(&usage);
     let service = service_fn(move |request| {
-        let front = Arc::clone(&front);
-        async move { Ok::<_, std::convert::Infallible>(front.answer(request, peer).await) }
+        let (front, under_way) = (Arc::clone(&front), used.begin());
+        async move {
+            let answer = front.answer(request, peer).await;
+            Ok::<_, std::convert::Infallible>(answer.map(|body| Sent { body, _under_way: under_way }))
+        }
     });
     let builder = connection_builder(&limits);
     let mut connection = pin!(builder.serve_connection(TokioIo::new(stream), service));
     // How a connection ended is of no interest: its requests have been answered or their clients are gone.
-    tokio::select! {
+    let is_expired = tokio::select! {
+        biased;
         _ = connection.as_mut() => return,
-        _ = phase.wait_for(|phase| *phase >= Phase::Closing) => connection.as_mut().graceful_shutdown(),
-    }
+        _ = phase.wait_for(|phase| *phase >= Phase::Closing) => false,
+        () = usage.unused_for(limits.head_timeout) => true,
+    };
+    connection.as_mut().graceful_shutdown();
     tokio::select! {
         _ = connection => {}
         _ = phase.wait_for(|phase| *phase == Phase::Ended) => {}
+        () = tokio::time::sleep(EXPIRED_GRACE), if is_expired => {}
     }
 }
 
 fn connection_builder(limits: &Limits) -> auto::Builder<TokioExecutor> {
     let mut builder = auto::Builder::new(TokioExecutor::new());
-    builder
-        .http1()
-        .timer(TokioTimer::new())
-        .header_read_timeout(limits.head_timeout)
-        .auto_date_header(false)
-        .pipeline_flush(true);
+    builder.http1().header_read_timeout(None).auto_date_header(false).pipeline_flush(true);
     builder
         .http2()
         .timer(TokioTimer::new())

@@ -31,6 +31,26 @@ async fn a_head_that_does_not_come_to_an_end_is_given_up() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_connection_that_is_not_used_again_is_closed() {
+    let server = Server::start(Limits::default()).await;
+    let begun = tokio::time::Instant::now();
+    let answer = send_and_wait(&server, format!("{ECHO}content-length: 2\r\n\r\n{{}}").as_bytes()).await;
+    assert!(answer.starts_with("HTTP/1.1 200 OK") && answer.ends_with("{}"), "{answer}");
+    assert_eq!(begun.elapsed().as_secs(), Limits::default().head_timeout.as_secs());
+    server.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_waits_for_its_answer_is_not_sent_away() {
+    let server = Server::start(Limits::default()).await;
+    let body = "{\"Text\":\"forever\"}";
+    let request = format!("{ECHO}content-length: {}\r\n\r\n{body}", body.len());
+    let wait = send_and_wait(&server, request.as_bytes());
+    assert!(tokio::time::timeout(Limits::default().head_timeout * 10, wait).await.is_err());
+    server.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_body_that_does_not_come_to_an_end_is_answered_and_given_up() {
     let server = Server::start(Limits::default()).await;
     let begun = tokio::time::Instant::now();
