@@ -22,10 +22,10 @@
 //! need no event.
 //!
 //! How it is fast: a set knows the paths that its patterns ask for, and reads only these from an event's text, checking and
-//! passing over the rest (`scan`, `path`, `selection`). Each conjunction is filed under a feature of the condition that tells most
+//! passing over the rest (`scan`, `path`, `selection`), of which what is long 64 bytes at a time (`bulk`, `block`). Each conjunction is filed under a feature of the condition that tells most
 //! apart, such as a text, the beginning of one or an interval, and where many meet, under features of further conditions
-//! (`feature`, `index`). What an event's features lead to is then held against its whole pattern (`pattern`), so that features
-//! need only promise too much, never too little.
+//! (`feature`, `index`). What an event's features lead to is then held against its whole pattern (`pattern`), first around the field
+//! that led there (`together`), so that features need only promise too much, never too little.
 //!
 //! The crate needs nothing of Pontoon and can be used alone. SNS filter policies are patterns in
 //! another [`Dialect`]; over attributes they can use [`Event::flat`].
