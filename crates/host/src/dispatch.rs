@@ -61,8 +61,8 @@ impl Sessions {
         }
         let credentials = FunctionCredentials {
             access_key_id: format!("ASIA{}", self.ids.upper_alphanumeric(16)),
-            secret_access_key: self.ids.hex(40),
-            session_token: self.ids.hex(64),
+            secret_access_key: self.ids.secret_hex(40),
+            session_token: self.ids.secret_hex(64),
         };
         let session = FunctionSession {
             account: spec.scope.account,
@@ -82,7 +82,7 @@ impl Dispatcher {
     #[must_use]
     pub fn new(executor: Arc<dyn Executor>) -> Self {
         let sessions =
-            Sessions { ids: crate::host::shell_ids(), by_function: HashMap::new(), by_key: HashMap::new() };
+            Sessions { ids: crate::host::machine_ids(), by_function: HashMap::new(), by_key: HashMap::new() };
         Self {
             executor,
             http: HttpClient::new(),

@@ -130,7 +130,7 @@ impl Engine {
         mut services: Vec<Box<dyn Service>>,
         store: Arc<dyn Store>,
         settings: Settings,
-        seed: u64,
+        ids: Ids,
     ) -> Result<Self, LoadError> {
         services.sort_by_key(|service| service.id());
         let mut by_schema = HashMap::default();
@@ -145,7 +145,7 @@ impl Engine {
             by_schema,
             store,
             settings,
-            ids: Ids::from_seed(seed),
+            ids,
             next_park: 0,
             parked: HashMap::default(),
             traces,
@@ -160,7 +160,8 @@ impl Engine {
     /// # Errors
     /// If the store's content cannot be read.
     pub fn emptied(&mut self, services: Vec<Box<dyn Service>>) -> Result<Self, LoadError> {
-        let mut fresh = Self::load(services, Arc::clone(&self.store), self.settings.clone(), self.ids.u64())?;
+        let mut fresh =
+            Self::load(services, Arc::clone(&self.store), self.settings.clone(), self.ids.clone())?;
         fresh.next_park = self.next_park;
         fresh.last_seq = self.last_seq;
         fresh.intercept = self.intercept.take();

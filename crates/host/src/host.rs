@@ -132,12 +132,7 @@ impl Host {
     /// If the store's content cannot be read.
     pub fn start(parts: Parts) -> Result<Arc<Self>, LoadError> {
         let Parts { store, clock, services, settings, dispatcher, intercept, fail_stop } = parts;
-        let mut engine = Engine::load(
-            services(),
-            Arc::clone(&store),
-            settings.clone(),
-            RandomState::new().build_hasher().finish(),
-        )?;
+        let mut engine = Engine::load(services(), Arc::clone(&store), settings.clone(), machine_ids())?;
         if let Some(intercept) = intercept {
             engine.intercept(intercept);
         }
@@ -500,8 +495,14 @@ pub fn machine_seed() -> u64 {
     RandomState::new().build_hasher().finish()
 }
 
-/// Ids that do not matter to the engine's state, such as request ids.
+/// A source of ids and secrets from the machine's randomness.
 #[must_use]
-pub fn shell_ids() -> Ids {
-    Ids::from_seed(machine_seed())
+pub fn machine_ids() -> Ids {
+    // A hash that is keyed with 128 random bits says nothing of one of its values by another.
+    let keyed = RandomState::new();
+    let mut key = [0; 32];
+    for (number, part) in key.chunks_exact_mut(8).enumerate() {
+        part.copy_from_slice(&keyed.hash_one(number).to_le_bytes());
+    }
+    Ids::new(machine_seed(), key)
 }

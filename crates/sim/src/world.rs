@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use pontoon_core::step::Settings;
 use pontoon_core::{
-    ApiError, Caller, Direction, Dispatch, KeyRange, Output, ParkId, PolicyMode, Request, Scope, Seq,
+    ApiError, Caller, Direction, Dispatch, Ids, KeyRange, Output, ParkId, PolicyMode, Request, Scope, Seq,
     Settled, Space, Store, StoreError, Timestamp, Work, WorkOutcome,
 };
 use pontoon_host::engine::{Answer, Applied, Call, Engine, Released};
@@ -52,7 +52,7 @@ pub struct World {
 fn load(store: &Arc<FaultyStore>, seed: u64) -> Result<Engine, Down> {
     let settings = Settings { policies: PolicyMode::Warn, endpoint: ENDPOINT.into() };
     let fresh = services::all(&Directory::default(), &Certificates::default());
-    Engine::load(fresh, Arc::clone(store) as Arc<dyn Store>, settings, seed).map_err(|_| Down)
+    Engine::load(fresh, Arc::clone(store) as Arc<dyn Store>, settings, Ids::from_seed(seed)).map_err(|_| Down)
 }
 
 fn caller() -> Caller {

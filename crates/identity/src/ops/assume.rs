@@ -68,8 +68,8 @@ pub fn assume_role(
     let (texts, documents) = policies.unzip();
     let session = Session {
         access_key: format!("ASIA{}", step.ids.upper_alphanumeric(16)).into(),
-        secret: step.ids.hex(40).into(),
-        token: step.ids.hex(256).into(),
+        secret: step.ids.secret_hex(40).into(),
+        token: step.ids.secret_hex(256).into(),
         account,
         role: role_arn.as_str().into(),
         role_id: role_id.as_str().into(),

@@ -198,7 +198,8 @@ pub(super) fn get_function(
     let code = resolved.version.code.clone();
     let (kind, location) = match code {
         Code::Zip { sha256, .. } => {
-            let (token, key) = (step.ids.uuid(), records::code_key(named.scope, &named.name, &sha256));
+            let (token, key) =
+                (step.ids.secret_hex(32), records::code_key(named.scope, &named.name, &sha256));
             let link = format!("{}/_pontoon/packages/{token}", step.caller.endpoint);
             lambda.downloads.add(step.now, token, key);
             ("S3", link)

@@ -193,7 +193,7 @@ fn principal_arn(step: &Step<'_>) -> String {
 
 /// Gives a subscription a new token and sends it to its endpoint, which takes the subscription up with it, or up again.
 pub fn ask_to_confirm(sns: &mut Sns, step: &mut Step<'_>, scope: Scope, resource: &str, kind: Kind) {
-    let token = step.ids.hex(TOKEN_DIGITS);
+    let token = step.ids.secret_hex(TOKEN_DIGITS);
     let expires = step.now.after(TOKEN_VALID_FOR).millis();
     sns.change(step, scope, resource, |subscription| {
         subscription.record.token = Some(token.clone());
