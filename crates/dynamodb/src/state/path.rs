@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use pontoon_core::HashMap;
+
 use super::Invalid;
 use super::value::{Item, Value};
 
@@ -114,7 +116,7 @@ impl fmt::Display for Path {
 /// The message that names the first such pair.
 pub fn check_disjoint<'a>(paths: impl IntoIterator<Item = &'a Path>) -> Result<(), Invalid> {
     // Quadratic only among paths of the same attribute, and an expression of 4 KB cannot hold many.
-    let mut seen: std::collections::HashMap<&str, Vec<&Path>> = std::collections::HashMap::new();
+    let mut seen: HashMap<&str, Vec<&Path>> = HashMap::default();
     let mut conflict = None;
     for path in paths {
         let earlier = seen.entry(path.head()).or_default();

@@ -62,28 +62,28 @@ impl<'a> RawPath<'a> {
 
     /// The path with its placeholders replaced.
     pub fn resolve(&self, placeholders: &mut Placeholders) -> Result<Path, Invalid> {
-        let mut elements = Vec::with_capacity(self.0.len());
-        for element in &self.0 {
-            elements.push(match element {
-                RawElement::Name(name) => Element::Name((*name).to_owned()),
-                RawElement::Ref(placeholder) => Element::Name(placeholders.name(placeholder)?.to_owned()),
-                RawElement::Index(digits) => {
-                    let index = digits.parse().ok().filter(|index| *index <= INDEX_MAX);
-                    Element::Index(index.ok_or_else(|| {
-                        Invalid::new(format!(
-                            "List index is not within the allowable range; index: [{digits}]"
-                        ))
-                    })?)
-                }
-            });
-        }
-        let mut elements = elements.into_iter();
-        let Some(Element::Name(head)) = elements.next() else {
+        let mut elements = self.0.iter().map(|element| element.resolve(placeholders));
+        let Some(Element::Name(head)) = elements.next().transpose()? else {
             unreachable!("the parser lets a path begin with a name only");
         };
-        let path = Path::new(head, elements.collect());
+        let path = Path::new(head, elements.collect::<Result<_, _>>()?);
         check_depth(&path)?;
         Ok(path)
+    }
+}
+
+impl RawElement<'_> {
+    fn resolve(&self, placeholders: &mut Placeholders) -> Result<Element, Invalid> {
+        Ok(match self {
+            RawElement::Name(name) => Element::Name((*name).to_owned()),
+            RawElement::Ref(placeholder) => Element::Name(placeholders.name(placeholder)?.to_owned()),
+            RawElement::Index(digits) => {
+                let index = digits.parse().ok().filter(|index| *index <= INDEX_MAX);
+                Element::Index(index.ok_or_else(|| {
+                    Invalid::new(format!("List index is not within the allowable range; index: [{digits}]"))
+                })?)
+            }
+        })
     }
 }
 
