@@ -4,8 +4,6 @@ import io
 import json
 import zipfile
 
-from botocore.exceptions import ClientError
-
 from .session import eventually
 
 RUNTIME = "python3.12"
@@ -62,15 +60,6 @@ def get(aws, label, name, differs=None, **options):
     """Compares what GetFunction tells."""
     answer = aws.client("lambda").get_function(FunctionName=name, **options)
     return aws.check(label, answer, differs)
-
-
-def refused(call, **arguments):
-    """What a call is refused with."""
-    try:
-        call(**arguments)
-    except ClientError as error:
-        return error.response
-    return None
 
 
 # What a handler sends to a queue with. AWS's SDK for Python is not in Pontoon's runtimes, which need no signature either.

@@ -1,7 +1,8 @@
 """How requests may name functions, as Lambda was recorded to judge it."""
 
-from pontoon_e2e.functions import create, refused
+from pontoon_e2e.functions import create
 from pontoon_e2e.replay import not_replayed, part_of, run, scenario
+from pontoon_e2e.session import refusal_of
 
 API = "lambda_/test_lambda_api"
 part_of(
@@ -70,10 +71,10 @@ def _(aws):
     name, qualifier = CASES[case]
     name = arn_of(aws, name)
     if operation == "create_function":
-        error = refused(lambda: create(aws, f"{name}:{qualifier}" if qualifier else name))
+        error = refusal_of(lambda: create(aws, f"{name}:{qualifier}" if qualifier else name))
     else:
         named = {"FunctionName": name} | ({"Qualifier": qualifier} if qualifier else {})
-        error = refused(getattr(aws.client("lambda"), operation), **named)
+        error = refusal_of(getattr(aws.client("lambda"), operation), **named)
     if aws.recorded:
         aws.check(f"{operation}_exception", problem(error), unordered=True)
     else:
@@ -164,7 +165,7 @@ def _(aws):
 def _(aws):
     arn = create(aws, "here")["FunctionArn"]
     elsewhere = aws.client("lambda", region="us-west-2")
-    assert refused(elsewhere.get_function, FunctionName=arn)["Error"]["Code"] == "ResourceNotFoundException"
+    assert refusal_of(elsewhere.get_function, FunctionName=arn)["Error"]["Code"] == "ResourceNotFoundException"
 
 
 not_replayed(
