@@ -164,3 +164,18 @@ fn a_name_with_dots_is_the_path_of_those_names() {
     check(r#"{"a.b":[1]}"#, r#"{"a":{"b":1}}"#, true);
     check(r#"{"a":{"b":[1]}}"#, r#"{"a.b":1}"#, true);
 }
+
+#[test]
+fn an_operator_that_is_not_known_is_refused() {
+    for condition in [
+        r#"{"prefixes":"a"}"#,
+        r#"{"Prefix":"a"}"#,
+        r#"{"anything-but":{"contains":"a"}}"#,
+        r#"{"prefix":{"ignore-case":"a"}}"#,
+        r#"{"numeric":["~",1]}"#,
+        r#"{}"#,
+    ] {
+        let pattern = format!(r#"{{"x":[{condition}]}}"#);
+        assert!(Pattern::parse(&pattern).is_err(), "{pattern}");
+    }
+}

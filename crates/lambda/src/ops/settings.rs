@@ -227,9 +227,25 @@ mod tests {
         };
         assert_eq!(refuse_foreign(&none), Ok(()));
         let layers = vec!["arn:aws:lambda:us-east-1:000000000000:layer:l:1".to_owned()];
-        assert_eq!(
-            refuse_foreign(&Foreign { layers: Some(&layers), ..none }),
-            Err(Error::unsupported("layers"))
-        );
+        let subnets = api::VpcConfig { subnet_ids: Some(vec!["subnet-1".to_owned()]), ..Default::default() };
+        let systems = vec![api::FileSystemConfig::default()];
+        let image = api::ImageConfig::default();
+        let key = "arn:aws:kms:us-east-1:000000000000:key/k".to_owned();
+        let snap_start = api::SnapStart { apply_on: Some("PublishedVersions".to_owned()) };
+        for (asked, name) in [
+            (Foreign { layers: Some(&layers), ..none }, "layers"),
+            (Foreign { vpc_config: Some(&subnets), ..none }, "functions in a VPC (VpcConfig)"),
+            (
+                Foreign { file_systems: Some(&systems), ..none },
+                "file systems of functions (FileSystemConfigs)",
+            ),
+            (Foreign { image_config: Some(&image), ..none }, "functions from container images (ImageConfig)"),
+            (Foreign { kms_key_arn: Some(&key), ..none }, "encryption of environment variables (KMSKeyArn)"),
+            (Foreign { snap_start: Some(&snap_start), ..none }, "SnapStart"),
+            (Foreign { capacity_provider: true, ..none }, "capacity providers"),
+            (Foreign { durable: true, ..none }, "durable functions (DurableConfig)"),
+        ] {
+            assert_eq!(refuse_foreign(&asked), Err(Error::unsupported(name)));
+        }
     }
 }

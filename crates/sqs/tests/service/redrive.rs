@@ -33,6 +33,22 @@ fn arn_url(name: &str) -> String {
 }
 
 #[test]
+fn a_message_moves_when_it_would_be_received_again_and_by_the_policy_of_that_instant() {
+    let mut queues = Queues::new();
+    let (source, dead) = queues.create_pair(3, json!({"VisibilityTimeout": "1"}));
+    queues.send(&source, "m");
+    for _ in 0..2 {
+        assert_eq!(bodies(&queues.receive(&source)), ["m"]);
+        queues.pass(Duration::from_secs(1));
+    }
+    let lower = json!({"QueueUrl": source, "Attributes": {"RedrivePolicy": redrive(2)}});
+    queues.ok("SetQueueAttributes", lower);
+    assert_eq!((queues.counts(&source), queues.counts(&dead)), ([1, 0, 0], [0, 0, 0]), "nobody receives");
+    assert!(queues.receive(&source).is_empty());
+    assert_eq!((queues.counts(&source), queues.counts(&dead)), ([0, 0, 0], [1, 0, 0]));
+}
+
+#[test]
 fn without_its_dead_letter_queue_a_message_is_received_on() {
     let mut queues = Queues::new();
     let (source, dead) = queues.create_pair(1, json!({"VisibilityTimeout": "0"}));

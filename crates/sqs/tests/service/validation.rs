@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::harness::{Queues, arn, redrive};
+use crate::harness::{Queues, arn, bodies, redrive};
 
 #[test]
 fn names_of_queues() {
@@ -561,4 +561,37 @@ fn the_query_protocol_speaks_of_the_same_messages() {
     }
     let refused = queues.query("SendMessage", &format!("{url}&MessageBody="));
     assert!(refused.contains("<Code>MissingParameter</Code>"), "{refused}");
+}
+
+#[test]
+fn digests_of_body_and_both_kinds_of_attributes_are_answered_in_both_protocols() {
+    let mut queues = Queues::new();
+    let url = queues.create("q", json!({}));
+    // Computed by the algorithm of SQS's developer guide, by other code.
+    let digests = [
+        ("MD5OfMessageBody", "046b768eb3c162fc18d93215132b6dc8"),
+        ("MD5OfMessageAttributes", "a512aac9938034acb0b3c3d965944bf1"),
+        ("MD5OfMessageSystemAttributes", "62a56dd927315f2b2e12832b84617ea5"),
+    ];
+    let trace = "Root=1-5759e988-bd862e3fe1be46a994272793";
+    let sent = queues.ok(
+        "SendMessage",
+        json!({
+            "QueueUrl": url, "MessageBody": "grüße <&>",
+            "MessageAttributes": {"a": {"DataType": "String", "StringValue": "x"}},
+            "MessageSystemAttributes": {"AWSTraceHeader": {"DataType": "String", "StringValue": trace}},
+        }),
+    );
+    let form = format!(
+        "QueueUrl={url}&MessageBody=gr%C3%BC%C3%9Fe+%3C%26%3E\
+         &MessageAttribute.1.Name=a&MessageAttribute.1.Value.DataType=String&MessageAttribute.1.Value.StringValue=x\
+         &MessageSystemAttribute.1.Name=AWSTraceHeader&MessageSystemAttribute.1.Value.DataType=String\
+         &MessageSystemAttribute.1.Value.StringValue={trace}"
+    );
+    let answer = queues.query("SendMessage", &form);
+    for (name, digest) in digests {
+        assert_eq!(sent[name], digest, "{name}");
+        assert!(answer.contains(&format!("<{name}>{digest}</{name}>")), "{answer} lacks {name}");
+    }
+    assert_eq!(bodies(&queues.receive(&url)), ["grüße <&>", "grüße <&>"]);
 }
