@@ -15,7 +15,7 @@ usage: cargo xtask COMMAND
   codegen [--check]           generate crates/api from models/, or say what differs
   codegen --models-from DIR   strip the published models in DIR (botocore's `data` directory) into models/, then generate
   docs [--check]              generate docs/operations.md, or say whether it differs
-  tidy                        check layers, file sizes, rooms of the service crates, paths in documents
+  tidy                        check layers, file sizes, rooms of the service crates, paths and tests named in documents
 ";
 
 fn main() -> ExitCode {

@@ -1,6 +1,7 @@
 //! `cargo xtask tidy`: what the compiler does not check of how the workspace is laid out.
 
 mod layers;
+mod named_tests;
 mod paths;
 mod rooms;
 mod size;
@@ -18,6 +19,7 @@ pub fn check(root: &Path) -> Result<(), String> {
     let mut findings = layers::check(root)?;
     findings.extend(size::check(&files));
     findings.extend(rooms::check(root));
+    findings.extend(named_tests::check(&files));
     findings.extend(paths::named_paths_exist(root, &files));
     findings.extend(paths::no_machine_paths(&files));
     if findings.is_empty() { Ok(()) } else { Err(findings.join("\n")) }

@@ -5,7 +5,18 @@ use std::path::Path;
 use super::File;
 
 /// Directories at the root: a word in a document that begins with one of them is a path.
-const TOP: &[&str] = &[".cargo/", ".github/", "bench/", "crates/", "docs/", "examples/", "models/", "xtask/"];
+const TOP: &[&str] = &[
+    ".cargo/",
+    ".github/",
+    "bench/",
+    "crates/",
+    "docs/",
+    "examples/",
+    "models/",
+    "scripts/",
+    "tests/",
+    "xtask/",
+];
 
 /// Every path that a document names and that does not exist: in backquotes from the root, or as the target of a relative link.
 pub fn named_paths_exist(root: &Path, files: &[File]) -> Vec<String> {
