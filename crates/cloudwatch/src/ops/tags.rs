@@ -3,32 +3,26 @@
 use std::collections::BTreeMap;
 
 use pontoon_api::cloudwatch::*;
-use pontoon_core::{Arn, Scope, Step, tags};
+use pontoon_core::tags::{self, Refused, TAGS_MAX};
+use pontoon_core::{Arn, Scope, Step};
 
 use super::Answer;
 use crate::{CloudWatch, Error, allow};
-
-/// How many tags an alarm may have.
-const TAGS_MAX: usize = 50;
 
 /// The tags that there were and those given, checked.
 pub(super) fn checked(
     before: &BTreeMap<String, String>,
     given: Vec<Tag>,
 ) -> Result<BTreeMap<String, String>, Error> {
-    let mut tags = before.clone();
-    for Tag { key, value } in given {
-        if tags::is_reserved(&key) {
-            return Err(Error::InvalidParameterValue(format!(
-                "The tag key {key} begins with aws:, which is reserved for AWS."
-            )));
-        }
-        tags.insert(key, value);
-    }
-    if tags.len() > TAGS_MAX {
-        return Err(Error::InvalidParameterValue(format!("A resource can have at most {TAGS_MAX} tags.")));
-    }
-    Ok(tags)
+    let given = given.into_iter().map(|Tag { key, value }| (key, value));
+    tags::merged(before.clone(), given).map_err(|refused| {
+        Error::InvalidParameterValue(match refused {
+            Refused::Reserved(key) => {
+                format!("The tag key {key} begins with aws:, which is reserved for AWS.")
+            }
+            Refused::TooMany => format!("A resource can have at most {TAGS_MAX} tags."),
+        })
+    })
 }
 
 /// The alarm that an ARN names: its scope and name.

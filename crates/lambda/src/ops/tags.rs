@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use pontoon_api::lambda as api;
-use pontoon_core::{Arn, Reply, Step, tags};
+use pontoon_core::tags::{self, Refused};
+use pontoon_core::{Arn, Reply, Step};
 
 use super::Answer;
 use crate::error::Error;
@@ -11,22 +12,18 @@ use crate::state::concurrency::FunctionKey;
 use crate::state::name::FunctionRef;
 use crate::{Lambda, MappingKey, records};
 
-/// How many tags a resource may have.
-const TAGS_MAX: usize = 50;
-
 /// The tags with others set.
 pub(super) fn merged(
-    mut all: BTreeMap<String, String>,
+    all: BTreeMap<String, String>,
     set: BTreeMap<String, String>,
 ) -> Result<BTreeMap<String, String>, Error> {
-    if set.keys().any(|key| tags::is_reserved(key)) {
-        return Err(Error::InvalidParameter(tags::RESERVED.to_owned()));
-    }
-    all.extend(set);
-    if all.len() > TAGS_MAX {
-        return Err(Error::InvalidParameter("Number of tags exceeds resource tag limit.".to_owned()));
-    }
-    Ok(all)
+    tags::merged(all, set).map_err(|refused| {
+        let message = match refused {
+            Refused::Reserved(_) => tags::RESERVED,
+            Refused::TooMany => "Number of tags exceeds resource tag limit.",
+        };
+        Error::InvalidParameter(message.to_owned())
+    })
 }
 
 enum Tagged {

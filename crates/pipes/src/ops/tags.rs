@@ -3,27 +3,23 @@
 use std::collections::BTreeMap;
 
 use pontoon_api::pipes::*;
-use pontoon_core::{Arn, Step, tags};
+use pontoon_core::tags::{self, Refused, TAGS_MAX};
+use pontoon_core::{Arn, Step};
 
 use super::{Answer, authorize};
 use crate::{Error, Key, Pipes, records};
 
-/// Tags of a pipe.
-const TAGS_MAX: usize = 50;
-
 /// The tags with others set.
 pub(super) fn merged(
-    mut all: BTreeMap<String, String>,
+    all: BTreeMap<String, String>,
     set: BTreeMap<String, String>,
 ) -> Result<BTreeMap<String, String>, Error> {
-    if set.keys().any(|key| tags::is_reserved(key)) {
-        return Err(Error::Validation(tags::RESERVED.to_owned()));
-    }
-    all.extend(set);
-    if all.len() > TAGS_MAX {
-        return Err(Error::Validation(format!("A pipe may have no more than {TAGS_MAX} tags.")));
-    }
-    Ok(all)
+    tags::merged(all, set).map_err(|refused| {
+        Error::Validation(match refused {
+            Refused::Reserved(_) => tags::RESERVED.to_owned(),
+            Refused::TooMany => format!("A pipe may have no more than {TAGS_MAX} tags."),
+        })
+    })
 }
 
 fn key(step: &Step<'_>, arn: &str) -> Result<Key, Error> {

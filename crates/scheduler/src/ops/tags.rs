@@ -3,27 +3,23 @@
 use std::collections::BTreeMap;
 
 use pontoon_api::scheduler::*;
-use pontoon_core::{Arn, Step, tags};
+use pontoon_core::tags::{self, Refused, TAGS_MAX};
+use pontoon_core::{Arn, Step};
 
 use super::{Answer, authorize};
 use crate::{Error, Scheduler};
 
-/// Tags of a group (the common limit of AWS's resources).
-const TAGS_MAX: usize = 50;
-
 /// The tags with others set.
 pub(super) fn merged(
-    mut all: BTreeMap<String, String>,
+    all: BTreeMap<String, String>,
     set: Vec<Tag>,
 ) -> Result<BTreeMap<String, String>, Error> {
-    if set.iter().any(|tag| tags::is_reserved(&tag.key)) {
-        return Err(Error::Validation(tags::RESERVED.to_owned()));
-    }
-    all.extend(set.into_iter().map(|tag| (tag.key, tag.value)));
-    if all.len() > TAGS_MAX {
-        return Err(Error::Validation(format!("A resource may have no more than {TAGS_MAX} tags.")));
-    }
-    Ok(all)
+    tags::merged(all, set.into_iter().map(|tag| (tag.key, tag.value))).map_err(|refused| {
+        Error::Validation(match refused {
+            Refused::Reserved(_) => tags::RESERVED.to_owned(),
+            Refused::TooMany => format!("A resource may have no more than {TAGS_MAX} tags."),
+        })
+    })
 }
 
 /// The group's name in an ARN whose form the model has checked.
