@@ -35,7 +35,7 @@ pub(crate) struct Deliveries {
 
 /// From a delivery source to a log group.
 #[derive(Clone)]
-struct Way {
+pub(crate) struct Way {
     source_arn: Arc<str>,
     group_arn: Arc<str>,
     to: Scope,
@@ -84,20 +84,11 @@ impl Logs {
         }
         let mut streams = BTreeSet::new();
         for Run { way, events, .. } in runs {
-            let (group, stream) = (way.group.clone(), log_stream.to_owned());
-            if !self.has_stream(way.to, &group, log_stream) && streams.insert((way.to, group.clone())) {
-                let create =
-                    CreateLogStreamInput { log_group_name: group.clone(), log_stream_name: stream.clone() };
-                carry(step, &way, Request::CreateLogStream(create), None);
-            }
-            let put = PutLogEventsInput {
-                log_group_name: group,
-                log_stream_name: stream,
-                log_events: events,
-                ..PutLogEventsInput::default()
-            };
-            let token = Token::Carried(Carried { traces: step.caller.traces.clone(), way: way.clone() });
-            carry(step, &way, Request::PutLogEvents(put), Some(token));
+            let is_new = !self.has_stream(way.to, &way.group, log_stream)
+                && streams.insert((way.to, way.group.clone()));
+            let traces = step.caller.traces.clone();
+            let token = Token::Carried(Carried { traces: traces.clone(), way: way.clone() });
+            way.carry(step, traces, (log_stream, is_new), events, Some(token));
         }
         DeliverLogsOutput {}
     }
@@ -123,9 +114,7 @@ impl Logs {
                     run.bytes += bytes;
                 }
                 None => {
-                    let (source_arn, group_arn) = (source_arn.into(), place.arn.into());
-                    let way = Way { source_arn, group_arn, to: place.scope, group: place.name };
-                    runs.push(Run { way, events: vec![event], bytes });
+                    runs.push(Run { way: Way::new(&source_arn, &place), events: vec![event], bytes });
                 }
             }
         }
@@ -139,7 +128,7 @@ impl Logs {
         LogGroupPlace::of(&destination.resource_arn)
     }
 
-    fn has_stream(&self, scope: Scope, group: &str, stream: &str) -> bool {
+    pub(crate) fn has_stream(&self, scope: Scope, group: &str, stream: &str) -> bool {
         self.group(scope, group).is_ok_and(|group| group.stream(stream).is_ok())
     }
 
@@ -150,6 +139,54 @@ impl Logs {
         let lost = TraceRecord::delivered(step.now, "log delivery", source_arn, group_arn)
             .with_outcome(TraceOutcome::Failed, format!("The log records are lost: {error}"));
         step.note(TraceNote { traces, record: lost });
+    }
+}
+
+impl Way {
+    /// From the source of this ARN to the log group.
+    pub(crate) fn new(source_arn: &str, to: &LogGroupPlace) -> Self {
+        let (source_arn, group_arn) = (source_arn.into(), to.arn.as_str().into());
+        Self { source_arn, group_arn, to: to.scope, group: to.name.clone() }
+    }
+
+    /// Writes events to a stream of the log group, which is made if it `is_new`, in the name of the delivery. The token comes back with the outcome.
+    pub(crate) fn carry(
+        &self,
+        step: &mut Step<'_>,
+        traces: TraceIds,
+        (stream, is_new): (&str, bool),
+        events: Vec<InputLogEvent>,
+        token: Option<Token>,
+    ) {
+        let (group, stream) = (self.group.clone(), stream.to_owned());
+        if is_new {
+            let create =
+                CreateLogStreamInput { log_group_name: group.clone(), log_stream_name: stream.clone() };
+            self.ask(step, traces.clone(), Request::CreateLogStream(create), None);
+        }
+        let put = PutLogEventsInput {
+            log_group_name: group,
+            log_stream_name: stream,
+            log_events: events,
+            ..PutLogEventsInput::default()
+        };
+        self.ask(step, traces, Request::PutLogEvents(put), token);
+    }
+
+    /// Makes a request of the log group.
+    fn ask(&self, step: &mut Step<'_>, traces: TraceIds, request: Request, token: Option<Token>) {
+        let caller = step.hop_caller(PRINCIPAL, &self.source_arn, traces);
+        let scope = step.scope;
+        let ticket = token.map(|token| Ticket { owner: ServiceId::Logs, scope, token: Box::new(token) });
+        step.hop(Hop {
+            to: self.to,
+            caller,
+            request: Box::new(request),
+            resource: Arc::clone(&self.group_arn),
+            attempt: 1,
+            traced: false,
+            ticket,
+        });
     }
 }
 
@@ -182,24 +219,4 @@ impl Run {
 /// ARN of a delivery source.
 pub(crate) fn source_arn(scope: Scope, name: &str) -> String {
     scope.arn("logs", format_args!("delivery-source:{name}"))
-}
-
-/// Makes a request of the log group in the name of the delivery.
-fn carry(step: &mut Step<'_>, way: &Way, request: Request, token: Option<Token>) {
-    let traces = step.caller.traces.clone();
-    let caller = step.hop_caller(PRINCIPAL, &way.source_arn, traces);
-    let ticket = token.map(|token| {
-        let token = Box::new(token);
-        Ticket { owner: ServiceId::Logs, scope: step.scope, token }
-    });
-    let resource = Arc::clone(&way.group_arn);
-    step.hop(Hop {
-        to: way.to,
-        caller,
-        request: Box::new(request),
-        resource,
-        attempt: 1,
-        traced: false,
-        ticket,
-    });
 }

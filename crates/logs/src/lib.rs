@@ -16,6 +16,7 @@ mod deliveries;
 mod error;
 mod metrics;
 mod ops;
+mod parts;
 mod records;
 mod service;
 pub mod state;

@@ -4,22 +4,20 @@ use std::collections::BTreeMap;
 
 use pontoon_api::logs::*;
 use pontoon_core::policy::{Document, PolicyMode};
-use pontoon_core::{Access, Arn, Hop, Scope, Space, Step};
+use pontoon_core::{Access, Arn, Scope, Space, Step};
 use serde_json::{Value, json};
 
-use super::delivery_destinations;
 use super::policies::{DOCUMENT_CHARS_MAX, POLICIES_MAX};
 use super::{Answer, access, page, tags};
-use crate::deliveries::{LogGroupPlace, PRINCIPAL, source_arn};
-use crate::records::{self, DeliveryRecord, PolicyRecord};
+use crate::deliveries::{LogGroupPlace, PRINCIPAL, Way, source_arn};
+use crate::parts::Part;
+use crate::records::{self, DeliveryRecord, DestinationRecord, PolicyRecord, SourceRecord};
 use crate::state::delivery::{LogSource, SOURCES};
 use crate::{Error, Logs};
 
 /// Characters of a delivery's id (recorded).
 const ID_CHARS: usize = 16;
 const ID_SET: &[u8; 62] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
-
-const UNKNOWN: Error = Error::NoDelivery("Delivery", ".");
 
 /// The policy of the account, and its statement, by which AWS lets deliveries write to log groups ("Logs sent to CloudWatch Logs" in the user guide).
 const GRANT: &str = "AWSLogDeliveryWrite20150319";
@@ -76,7 +74,7 @@ pub fn create(
     let id: String =
         (0..ID_CHARS).map(|_| char::from(ID_SET[step.ids.below(ID_SET.len() as u64) as usize])).collect();
     let record = DeliveryRecord { source, destination_arn: delivery_destination_arn, kind, fields, tags };
-    step.put(Space::Config, records::delivery_key(scope, &id), records::to_json(&record));
+    record.write(step, &id);
     let told = description(scope, &id, &record);
     let deliveries = &mut logs.regions.entry(scope).or_default().deliveries;
     deliveries.deliveries.insert(id, record);
@@ -86,9 +84,7 @@ pub fn create(
 
 /// The kind of a delivery source by name.
 fn log_source(logs: &Logs, scope: Scope, name: &str) -> Result<&'static LogSource, Error> {
-    let region = logs.regions.get(&scope);
-    let source = region.and_then(|region| region.deliveries.sources.get(name));
-    let source = source.ok_or(Error::NoDelivery("Delivery Source", "."))?;
+    let source: &SourceRecord = logs.part(scope, name)?;
     Arn::parse(&source.resource_arn).and_then(|arn| LogSource::of(&arn)).ok_or(Error::NoLogs)
 }
 
@@ -107,7 +103,7 @@ fn destination(logs: &Logs, step: &mut Step<'_>, arn: &str) -> Result<(String, L
             "Cross-region Delivery Destination is not supported. Please use a different region.",
         ));
     }
-    let found = delivery_destinations::named(logs, scope, name);
+    let found = logs.part::<DestinationRecord>(scope, name);
     let policy = found.as_ref().ok().and_then(|found| Document::parse(found.policy.as_deref()?).ok());
     let own = std::mem::replace(&mut step.scope, scope);
     let access =
@@ -231,24 +227,10 @@ fn check_access(
 
 /// Writes to the log group that the delivery may.
 fn validate(logs: &Logs, step: &mut Step<'_>, source: &str, place: &LogGroupPlace) {
-    let (log_group_name, log_stream_name) = (place.name.clone(), VALIDATION_STREAM.to_owned());
     let event = InputLogEvent { timestamp: step.now.millis(), message: VALIDATION.to_owned() };
-    let put = PutLogEventsInput {
-        log_group_name: log_group_name.clone(),
-        log_stream_name: log_stream_name.clone(),
-        log_events: vec![event],
-        ..PutLogEventsInput::default()
-    };
-    let is_there =
-        logs.group(place.scope, &place.name).is_ok_and(|group| group.stream(VALIDATION_STREAM).is_ok());
-    let create = CreateLogStreamInput { log_group_name, log_stream_name };
-    let create = (!is_there).then_some(Request::CreateLogStream(create));
-    for request in create.into_iter().chain([Request::PutLogEvents(put)]) {
-        let caller = step.hop_caller(PRINCIPAL, &source_arn(step.scope, source), None);
-        let resource = place.arn.as_str().into();
-        let (to, request) = (place.scope, Box::new(request));
-        step.hop(Hop { to, caller, request, resource, attempt: 1, traced: false, ticket: None });
-    }
+    let is_new = !logs.has_stream(place.scope, &place.name, VALIDATION_STREAM);
+    let way = Way::new(&source_arn(step.scope, source), place);
+    way.carry(step, None, (VALIDATION_STREAM, is_new), vec![event], None);
 }
 
 pub fn update(
@@ -260,15 +242,14 @@ pub fn update(
         input;
     let scope = step.scope;
     access::authorize_on(logs, step, "logs:UpdateDeliveryConfiguration", &delivery_arn(scope, &id))?;
-    let source = named(logs, scope, &id)?.source.clone();
+    let source = logs.part::<DeliveryRecord>(scope, &id)?.source.clone();
     check_options(field_delimiter.as_deref(), s3_delivery_configuration.as_ref())?;
     // What is not given stays as it is.
     if let Some(wanted) = record_fields {
         let fields = fields_of(log_source(logs, scope, &source)?, Some(wanted))?;
-        let deliveries = &mut logs.regions.entry(scope).or_default().deliveries.deliveries;
-        let record = deliveries.get_mut(&id).ok_or(UNKNOWN)?;
+        let record: &mut DeliveryRecord = logs.part_mut(scope, &id)?;
         record.fields = fields;
-        step.put(Space::Config, records::delivery_key(scope, &id), records::to_json(record));
+        record.write(step, &id);
     }
     Ok(UpdateDeliveryConfigurationOutput {}.into())
 }
@@ -276,7 +257,7 @@ pub fn update(
 pub fn get(logs: &mut Logs, step: &mut Step<'_>, input: &GetDeliveryInput) -> Answer<GetDeliveryOutput> {
     let (scope, id) = (step.scope, &input.id);
     access::authorize_on(logs, step, "logs:GetDelivery", &delivery_arn(scope, id))?;
-    let told = description(scope, id, named(logs, scope, id)?);
+    let told = description(scope, id, logs.part(scope, id)?);
     Ok(GetDeliveryOutput { delivery: Some(told) }.into())
 }
 
@@ -301,9 +282,9 @@ pub fn delete(
     let (scope, id) = (step.scope, &input.id);
     access::authorize_on(logs, step, "logs:DeleteDelivery", &delivery_arn(scope, id))?;
     let deliveries = &mut logs.regions.entry(scope).or_default().deliveries;
-    deliveries.deliveries.remove(id).ok_or(UNKNOWN)?;
+    deliveries.deliveries.remove(id).ok_or(DeliveryRecord::MISSING)?;
     deliveries.join();
-    step.delete(Space::Config, records::delivery_key(scope, id));
+    step.delete(Space::Config, DeliveryRecord::key(scope, id));
     Ok(DeleteDeliveryOutput {}.into())
 }
 
@@ -352,11 +333,6 @@ fn template(source: &LogSource, log_type: &str) -> ConfigurationTemplate {
         allowed_field_delimiters: Some(Vec::new()),
         ..ConfigurationTemplate::default()
     }
-}
-
-fn named<'l>(logs: &'l Logs, scope: Scope, id: &str) -> Result<&'l DeliveryRecord, Error> {
-    let region = logs.regions.get(&scope);
-    region.and_then(|region| region.deliveries.deliveries.get(id)).ok_or(UNKNOWN)
 }
 
 fn description(scope: Scope, id: &str, record: &DeliveryRecord) -> Delivery {

@@ -7,14 +7,12 @@ use pontoon_core::policy::Document;
 use pontoon_core::{Arn, Scope, Space, Step};
 
 use super::{Answer, access, page, tags};
-use crate::records::{self, DestinationRecord};
+use crate::parts::Part;
+use crate::records::DestinationRecord;
 use crate::{Error, Logs};
 
 /// Destinations of an account in a region. AWS does not publish a quota.
 const DESTINATIONS_MAX: usize = 1_000;
-
-/// What a missing destination is told by.
-pub const UNKNOWN: Error = Error::NoDelivery("Delivery Destination", ".");
 
 /// ARN of a delivery destination.
 pub fn destination_arn(scope: Scope, name: &str) -> String {
@@ -48,7 +46,7 @@ pub fn put(
         DestinationRecord { kind: kind.to_owned(), resource_arn, output_format, policy: None, tags };
     match before {
         None if destinations.len() >= DESTINATIONS_MAX => {
-            return Err(Error::QuotaExceeded("Delivery Destination"));
+            return Err(Error::QuotaExceeded(DestinationRecord::NOUN));
         }
         None => {}
         Some(before) => {
@@ -58,7 +56,7 @@ pub fn put(
             record.output_format = record.output_format.or_else(|| before.output_format.clone());
         }
     }
-    write(step, &name, &record);
+    record.write(step, &name);
     let told = description(scope, &name, &record);
     destinations.insert(name, record);
     Ok(PutDeliveryDestinationOutput { delivery_destination: Some(told) }.into())
@@ -122,7 +120,7 @@ pub fn get(
 ) -> Answer<GetDeliveryDestinationOutput> {
     let (scope, name) = (step.scope, &input.name);
     access::authorize_on(logs, step, "logs:GetDeliveryDestination", &destination_arn(scope, name))?;
-    let told = description(scope, name, named(logs, scope, name)?);
+    let told = description(scope, name, logs.part(scope, name)?);
     Ok(GetDeliveryDestinationOutput { delivery_destination: Some(told) }.into())
 }
 
@@ -147,7 +145,7 @@ pub fn delete(
     let (scope, name) = (step.scope, &input.name);
     let arn = destination_arn(scope, name);
     access::authorize_on(logs, step, "logs:DeleteDeliveryDestination", &arn)?;
-    named(logs, scope, name)?;
+    logs.part::<DestinationRecord>(scope, name)?;
     // Other accounts' deliveries lead here too.
     let mut deliveries = logs.regions.values().flat_map(|region| region.deliveries.deliveries.values());
     if deliveries.any(|delivery| delivery.destination_arn == arn) {
@@ -156,7 +154,7 @@ pub fn delete(
         ));
     }
     logs.regions.entry(scope).or_default().deliveries.destinations.remove(name);
-    step.delete(Space::Config, records::destination_key(scope, name));
+    step.delete(Space::Config, DestinationRecord::key(scope, name));
     Ok(DeleteDeliveryDestinationOutput {}.into())
 }
 
@@ -169,7 +167,7 @@ pub fn put_policy(
         input;
     let arn = destination_arn(step.scope, &name);
     access::authorize_on(logs, step, "logs:PutDeliveryDestinationPolicy", &arn)?;
-    let destination = named_mut(logs, step.scope, &name)?;
+    let destination: &mut DestinationRecord = logs.part_mut(step.scope, &name)?;
     if Document::parse(&delivery_destination_policy).is_err() {
         // Reported by users of AWS (hashicorp/terraform-provider-aws, issue 40885).
         return Err(Error::Validation(
@@ -177,7 +175,7 @@ pub fn put_policy(
         ));
     }
     destination.policy = Some(delivery_destination_policy);
-    write(step, &name, destination);
+    destination.write(step, &name);
     let policy = Policy { delivery_destination_policy: destination.policy.clone() };
     Ok(PutDeliveryDestinationPolicyOutput { policy: Some(policy) }.into())
 }
@@ -190,7 +188,7 @@ pub fn get_policy(
     let name = &input.delivery_destination_name;
     let arn = destination_arn(step.scope, name);
     access::authorize_on(logs, step, "logs:GetDeliveryDestinationPolicy", &arn)?;
-    let policy = named(logs, step.scope, name)?.policy.clone();
+    let policy = logs.part::<DestinationRecord>(step.scope, name)?.policy.clone();
     let policy = Policy { delivery_destination_policy: policy };
     Ok(GetDeliveryDestinationPolicyOutput { policy: Some(policy) }.into())
 }
@@ -203,25 +201,10 @@ pub fn delete_policy(
     let name = &input.delivery_destination_name;
     let arn = destination_arn(step.scope, name);
     access::authorize_on(logs, step, "logs:DeleteDeliveryDestinationPolicy", &arn)?;
-    let destination = named_mut(logs, step.scope, name)?;
+    let destination: &mut DestinationRecord = logs.part_mut(step.scope, name)?;
     destination.policy = None;
-    write(step, name, destination);
+    destination.write(step, name);
     Ok(DeleteDeliveryDestinationPolicyOutput {}.into())
-}
-
-/// A destination by name.
-pub fn named<'l>(logs: &'l Logs, scope: Scope, name: &str) -> Result<&'l DestinationRecord, Error> {
-    let region = logs.regions.get(&scope);
-    region.and_then(|region| region.deliveries.destinations.get(name)).ok_or(UNKNOWN)
-}
-
-fn named_mut<'l>(logs: &'l mut Logs, scope: Scope, name: &str) -> Result<&'l mut DestinationRecord, Error> {
-    let region = logs.regions.get_mut(&scope);
-    region.and_then(|region| region.deliveries.destinations.get_mut(name)).ok_or(UNKNOWN)
-}
-
-fn write(step: &mut Step<'_>, name: &str, record: &DestinationRecord) {
-    step.put(Space::Config, records::destination_key(step.scope, name), records::to_json(record));
 }
 
 fn description(scope: Scope, name: &str, record: &DestinationRecord) -> DeliveryDestination {

@@ -10,15 +10,14 @@ use pontoon_core::{
 
 use super::{Answer, access, page, tags};
 use crate::deliveries::{Deliveries, source_arn};
-use crate::records::{self, SourceRecord};
+use crate::parts::Part;
+use crate::records::SourceRecord;
 use crate::service::Token;
 use crate::state::delivery::LogSource;
 use crate::{Error, Logs};
 
 /// Sources of an account in a region. AWS does not publish a quota.
 const SOURCES_MAX: usize = 1_000;
-
-const UNKNOWN: Error = Error::NoDelivery("Delivery Source", ".");
 
 /// A source about which its service is asked.
 pub(crate) struct Asked {
@@ -91,7 +90,7 @@ fn check_others(deliveries: &Deliveries, name: &str, record: &SourceRecord) -> R
             ));
         }
         None if deliveries.sources.len() >= SOURCES_MAX => {
-            return Err(Error::QuotaExceeded("Delivery Source"));
+            return Err(Error::QuotaExceeded(SourceRecord::NOUN));
         }
         _ => {}
     }
@@ -129,7 +128,7 @@ impl Logs {
         if let Some(before) = deliveries.sources.get(name) {
             record.tags.clone_from(&before.tags);
         }
-        step.put(Space::Config, records::source_key(scope, name), records::to_json(&record));
+        record.write(step, name);
         let told = description(scope, name, &record);
         deliveries.sources.insert(name.to_owned(), record);
         deliveries.join();
@@ -144,9 +143,7 @@ pub fn get(
 ) -> Answer<GetDeliverySourceOutput> {
     let name = &input.name;
     access::authorize_on(logs, step, "logs:GetDeliverySource", &source_arn(step.scope, name))?;
-    let region = logs.regions.get(&step.scope);
-    let source = region.and_then(|region| region.deliveries.sources.get(name)).ok_or(UNKNOWN)?;
-    let told = description(step.scope, name, source);
+    let told = description(step.scope, name, logs.part(step.scope, name)?);
     Ok(GetDeliverySourceOutput { delivery_source: Some(told) }.into())
 }
 
@@ -173,13 +170,13 @@ pub fn delete(
     let deliveries = &mut logs.regions.entry(scope).or_default().deliveries;
     if !deliveries.sources.contains_key(name) {
         // Two full stops, as recorded (`test_delete_delivery_source`).
-        return Err(Error::NoDelivery("Delivery Source", ".."));
+        return Err(Error::NoDelivery(SourceRecord::NOUN, ".."));
     }
     if deliveries.deliveries.values().any(|delivery| delivery.source == *name) {
         return Err(Error::Conflict("The Delivery Source has a Delivery. Please delete the Delivery first."));
     }
     deliveries.sources.remove(name);
-    step.delete(Space::Config, records::source_key(scope, name));
+    step.delete(Space::Config, SourceRecord::key(scope, name));
     Ok(DeleteDeliverySourceOutput {}.into())
 }
 

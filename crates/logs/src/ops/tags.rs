@@ -3,10 +3,12 @@
 use std::collections::BTreeMap;
 
 use pontoon_api::logs::*;
-use pontoon_core::{Arn, Scope, Space, Step, tags};
+use pontoon_core::{Arn, Scope, Step, tags};
 
 use super::{Answer, access, group_of_arn};
-use crate::{Error, Logs, records};
+use crate::parts::Part;
+use crate::records::{DeliveryRecord, DestinationRecord, SourceRecord};
+use crate::{Error, Logs};
 
 /// Tags by key.
 type Tags = BTreeMap<String, String>;
@@ -77,59 +79,46 @@ impl Tagged {
         scope.arn("logs", format_args!("{kind}:{name}"))
     }
 
-    fn tags<'l>(&self, logs: &'l mut Logs, scope: Scope) -> Result<&'l mut Tags, Error> {
-        let region = logs.regions.entry(scope).or_default();
-        let deliveries = &mut region.deliveries;
-        let (tags, missing) = match self {
-            Self::Group(name) => {
-                let group = region.groups.get_mut(name.as_str());
-                (group.map(|group| &mut group.record.tags), Error::GroupNotFound)
-            }
-            Self::Source(name) => {
-                let source = deliveries.sources.get_mut(name);
-                (source.map(|source| &mut source.tags), Error::NoDelivery("Delivery Source", "."))
-            }
-            Self::Destination(name) => {
-                let destination = deliveries.destinations.get_mut(name);
-                let missing = Error::NoDelivery("Delivery Destination", ".");
-                (destination.map(|destination| &mut destination.tags), missing)
-            }
-            Self::Delivery(id) => {
-                let delivery = deliveries.deliveries.get_mut(id);
-                (delivery.map(|delivery| &mut delivery.tags), Error::NoDelivery("Delivery", "."))
-            }
-        };
-        tags.ok_or(missing)
-    }
-
-    fn write(&self, logs: &Logs, step: &mut Step<'_>) {
-        let scope = step.scope;
-        let Some(region) = logs.regions.get(&scope) else { return };
-        let deliveries = &region.deliveries;
-        let written = match self {
-            Self::Group(name) => {
-                if let Some(group) = region.groups.get(name.as_str()) {
-                    group.write(step);
-                }
-                return;
-            }
-            Self::Source(name) => deliveries
-                .sources
-                .get(name)
-                .map(|record| (records::source_key(scope, name), records::to_json(record))),
-            Self::Destination(name) => deliveries
-                .destinations
-                .get(name)
-                .map(|record| (records::destination_key(scope, name), records::to_json(record))),
-            Self::Delivery(id) => deliveries
-                .deliveries
-                .get(id)
-                .map(|record| (records::delivery_key(scope, id), records::to_json(record))),
-        };
-        if let Some((key, record)) = written {
-            step.put(Space::Config, key, record);
+    fn tags<'l>(&self, logs: &'l Logs, scope: Scope) -> Result<&'l Tags, Error> {
+        match self {
+            Self::Group(name) => Ok(&logs.group(scope, name)?.record.tags),
+            Self::Source(name) => logs.part::<SourceRecord>(scope, name).map(Part::tags),
+            Self::Destination(name) => logs.part::<DestinationRecord>(scope, name).map(Part::tags),
+            Self::Delivery(id) => logs.part::<DeliveryRecord>(scope, id).map(Part::tags),
         }
     }
+
+    /// Changes the tags, durably; an error changes nothing.
+    fn change(
+        &self,
+        logs: &mut Logs,
+        step: &mut Step<'_>,
+        change: impl FnOnce(&mut Tags) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        match self {
+            Self::Group(name) => {
+                let group = logs.group_mut(step.scope, name)?;
+                change(&mut group.record.tags)?;
+                group.write(step);
+                Ok(())
+            }
+            Self::Source(name) => change_part::<SourceRecord>(logs, step, name, change),
+            Self::Destination(name) => change_part::<DestinationRecord>(logs, step, name, change),
+            Self::Delivery(id) => change_part::<DeliveryRecord>(logs, step, id, change),
+        }
+    }
+}
+
+fn change_part<P: Part>(
+    logs: &mut Logs,
+    step: &mut Step<'_>,
+    name: &str,
+    change: impl FnOnce(&mut Tags) -> Result<(), Error>,
+) -> Result<(), Error> {
+    let part: &mut P = logs.part_mut(step.scope, name)?;
+    change(part.tags_mut())?;
+    part.write(step, name);
+    Ok(())
 }
 
 pub fn tag(logs: &mut Logs, step: &mut Step<'_>, input: TagLogGroupInput) -> Answer<TagLogGroupOutput> {
@@ -152,14 +141,14 @@ pub fn tag_resource(
 fn add(logs: &mut Logs, step: &mut Step<'_>, tagged: &Tagged, more: Tags) -> Result<(), Error> {
     check(&more)?;
     let scope = step.scope;
-    let tags = tagged.tags(logs, scope)?;
-    let new = more.keys().filter(|key| !tags.contains_key(*key)).count();
-    if tags.len() + new > TAGS_MAX {
-        return Err(Error::TooManyTags(tagged.arn(scope)));
-    }
-    tags.extend(more);
-    tagged.write(logs, step);
-    Ok(())
+    tagged.change(logs, step, |tags| {
+        let new = more.keys().filter(|key| !tags.contains_key(*key)).count();
+        if tags.len() + new > TAGS_MAX {
+            return Err(Error::TooManyTags(tagged.arn(scope)));
+        }
+        tags.extend(more);
+        Ok(())
+    })
 }
 
 pub fn untag(
@@ -184,9 +173,10 @@ pub fn untag_resource(
 }
 
 fn remove(logs: &mut Logs, step: &mut Step<'_>, tagged: &Tagged, keys: &[String]) -> Result<(), Error> {
-    tagged.tags(logs, step.scope)?.retain(|key, _| !keys.contains(key));
-    tagged.write(logs, step);
-    Ok(())
+    tagged.change(logs, step, |tags| {
+        tags.retain(|key, _| !keys.contains(key));
+        Ok(())
+    })
 }
 
 pub fn list(
